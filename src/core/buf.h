@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A growing byte buffer with a ceiling.
+ *
+ * Failure is sticky: after the first refusal every append does nothing, and
+ * cmi_buf_status tells why.  So writers need one check, at the end.
+ * Embedded: cmi_buf_init / cmi_buf_dispose.
+ */
+#ifndef CMI_CORE_BUF_H
+#define CMI_CORE_BUF_H
+
+#include <stdarg.h>
+
+#include "core/mem.h"
+
+struct cmi_buf {
+	uint8_t *p;
+	size_t n;
+	size_t cap;
+	size_t max;
+	cmend_status failed;
+};
+
+void cmi_buf_init(struct cmi_buf *b, size_t max);
+void cmi_buf_dispose(struct cmi_buf *b);
+/* Forget the content, keep the memory. */
+void cmi_buf_clear(struct cmi_buf *b);
+void cmi_buf_add(struct cmi_buf *b, const void *p, size_t n);
+void cmi_buf_add_bytes(struct cmi_buf *b, struct cmi_bytes v);
+void cmi_buf_text(struct cmi_buf *b, const char *s);
+void cmi_buf_u8(struct cmi_buf *b, uint8_t v);
+void cmi_buf_be(struct cmi_buf *b, unsigned width, uint64_t v);
+void cmi_buf_le(struct cmi_buf *b, unsigned width, uint64_t v);
+void cmi_buf_printf(struct cmi_buf *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Room for n more bytes; NULL when refused.  Tell what was used. */
+uint8_t *cmi_buf_reserve(struct cmi_buf *b, size_t n);
+void cmi_buf_used(struct cmi_buf *b, size_t n);
+/* Drop n bytes from the front. */
+void cmi_buf_consume(struct cmi_buf *b, size_t n);
+struct cmi_bytes cmi_buf_view(const struct cmi_buf *b);
+/* The content as a C string, valid until the next change; "" on failure. */
+const char *cmi_buf_cstr(struct cmi_buf *b);
+/* Hand over the memory as a NUL-terminated string; NULL on failure. */
+char *cmi_buf_take_cstr(struct cmi_buf *b);
+cmend_status cmi_buf_status(const struct cmi_buf *b, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+#endif

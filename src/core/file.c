@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static cmend_status fail_errno(
+	cmend_error *err, const char *what, const char *path)
+{
+	return cmi_fail(err, CMEND_IO, "cannot %s \"%s\": %s", what, path,
+		strerror(errno));
+}
+
+static cmend_status read_all(
+	int fd, const char *path, struct cmi_buf *out, cmend_error *err)
+{
+	for (;;) {
+		uint8_t *to = cmi_buf_reserve(out, 65536);
+		uint8_t probe;
+		ssize_t got;
+
+		if (!to && out->failed == CMEND_LIMIT) {
+			/* Is it really larger, or just as large? */
+			out->failed = CMEND_OK;
+			to = cmi_buf_reserve(out, out->max - out->n);
+			got = read(fd, to ? to : &probe,
+				to ? out->max - out->n : 0);
+			if (got > 0)
+				cmi_buf_used(out, (size_t)got);
+			got = read(fd, &probe, 1);
+			if (got == 0)
+				return cmi_buf_status(out, err);
+			return cmi_fail(err, CMEND_LIMIT,
+				"\"%s\" is larger than %zu bytes", path,
+				out->max);
+		}
+		if (!to)
+			return cmi_buf_status(out, err);
+		got = read(fd, to, 65536);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return fail_errno(err, "read", path);
+		if (got == 0)
+			return CMEND_OK;
+		cmi_buf_used(out, (size_t)got);
+	}
+}
+
+cmend_status cmi_file_read(
+	const char *path, struct cmi_buf *out, cmend_error *err)
+{
+	cmend_status status;
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return read_all(STDIN_FILENO, "standard input", out, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(err, "open", path);
+	status = read_all(fd, path, out, err);
+	close(fd);
+	return status;
+}
+
+cmend_status cmi_fd_write(int fd, struct cmi_bytes content, cmend_error *err)
+{
+	while (content.n) {
+		ssize_t put = write(fd, content.p, content.n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return cmi_fail(err, CMEND_IO, "cannot write: %s",
+				strerror(errno));
+		content.p += put;
+		content.n -= (size_t)put;
+	}
+	return CMEND_OK;
+}
+
+static cmend_status write_temporary(char *name, const char *path,
+	struct cmi_bytes content, unsigned mode, cmend_error *err)
+{
+	cmend_status status;
+	int fd = mkostemp(name, O_CLOEXEC);
+
+	if (fd < 0)
+		return fail_errno(err, "write beside", path);
+	status = cmi_fd_write(fd, content, err);
+	if (!status && (fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0))
+		status = fail_errno(err, "write", path);
+	if (close(fd) < 0 && !status)
+		status = fail_errno(err, "write", path);
+	if (!status && rename(name, path) < 0)
+		status = fail_errno(err, "replace", path);
+	if (status)
+		unlink(name);
+	return status;
+}
+
+cmend_status cmi_file_write(const char *path, struct cmi_bytes content,
+	unsigned mode, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name;
+
+	cmi_buf_init(&name, 8192);
+	cmi_buf_printf(&name, "%s.XXXXXX", path);
+	CMI_TRY(cmi_buf_status(&name, err));
+	(void)cmi_buf_cstr(&name);
+	return write_temporary((char *)name.p, path, content, mode, err);
+}
+
+cmend_status cmi_file_make_dirs(const char *path, cmend_error *err)
+{
+	CMI_AUTO(cmi_freep) char *copy = cmi_strdup(path);
+
+	if (!copy)
+		return cmi_nomem(err);
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = 0;
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+			return fail_errno(err, "make directory", copy);
+		*p = '/';
+	}
+	if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+		return fail_errno(err, "make directory", copy);
+	return CMEND_OK;
+}

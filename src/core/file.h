@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files as wholes: read one within a ceiling, write one atomically.
+ * Messages name the path and the system's reason.
+ */
+#ifndef CMI_CORE_FILE_H
+#define CMI_CORE_FILE_H
+
+#include "core/buf.h"
+
+/* Append the whole file ("-": standard input) to out, up to out's ceiling. */
+cmend_status cmi_file_read(const char *path, struct cmi_buf *out,
+	cmend_error *err) __attribute__((warn_unused_result));
+
+/* Write to a temporary name beside path, sync, then rename over it: a reader
+ * sees the old file or the new one, never half.  mode as for open(2). */
+cmend_status cmi_file_write(const char *path, struct cmi_bytes content,
+	unsigned mode, cmend_error *err) __attribute__((warn_unused_result));
+
+/* mkdir -p, mode 0700 for what is made. */
+cmend_status cmi_file_make_dirs(const char *path, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* All of it to a descriptor, EINTR and short writes dealt with. */
+cmend_status cmi_fd_write(int fd, struct cmi_bytes content, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+#endif

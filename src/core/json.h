@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes JSON (RFC 8259) into a buffer, commas and escapes taken care of.
+ *
+ * Text that is not UTF-8 is written with each bad byte as U+FFFD, so a line
+ * is always valid JSON.  Nesting is at most 32 deep.  Keys are ours, never
+ * hostile.  A key of NULL is for array items.
+ */
+#ifndef CMI_CORE_JSON_H
+#define CMI_CORE_JSON_H
+
+#include "core/buf.h"
+
+struct cmi_json {
+	struct cmi_buf *out;
+	uint32_t comma; /* bit per depth: an item came before */
+	unsigned depth;
+};
+
+void cmi_json_init(struct cmi_json *j, struct cmi_buf *out);
+void cmi_json_object(struct cmi_json *j, const char *key);
+void cmi_json_array(struct cmi_json *j, const char *key);
+void cmi_json_end_object(struct cmi_json *j);
+void cmi_json_end_array(struct cmi_json *j);
+void cmi_json_text(struct cmi_json *j, const char *key, struct cmi_bytes v);
+/* NULL writes null. */
+void cmi_json_cstr(struct cmi_json *j, const char *key, const char *v);
+void cmi_json_int(struct cmi_json *j, const char *key, int64_t v);
+void cmi_json_real(struct cmi_json *j, const char *key, double v, int decimals);
+void cmi_json_bool(struct cmi_json *j, const char *key, bool v);
+void cmi_json_null(struct cmi_json *j, const char *key);
+void cmi_json_hex(struct cmi_json *j, const char *key, struct cmi_bytes v);
+/* RFC 3339 with microseconds. */
+void cmi_json_time_us(struct cmi_json *j, const char *key, int64_t t_us);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every ceiling, with its reason.  docs/limits.md is made from this file by
+ * tools/limits-doc: one define, one comment behind or before it.
+ */
+#ifndef CMI_CORE_LIMITS_H
+#define CMI_CORE_LIMITS_H
+
+/* No single allocation is larger: a hostile length cannot ask for more. */
+#define CMI_ALLOC_MAX ((size_t)512 << 20)
+/* A file read whole (bundle, profile, key log): far above real ones. */
+#define CMI_FILE_MAX ((size_t)64 << 20)
+
+/* One certificate: the TLS field allows 2^24-1; real ones are under 10 KiB. */
+#define CMI_CERT_MAX ((size_t)64 << 10)
+/* Certificates in one bundle, file or pool; CCADB lists about ten thousand. */
+#define CMI_BUNDLE_CERTS_MAX ((size_t)50000)
+/* Certificates in one handshake: real chains have under ten. */
+#define CMI_SENT_CERTS_MAX ((size_t)16)
+/* Bytes of one direction's handshake kept while it is open. */
+#define CMI_HANDSHAKE_MAX ((size_t)256 << 10)
+/* Alerts kept for one conversation; more are counted only. */
+#define CMI_ALERTS_MAX ((size_t)8)
+
+/* Path search: certificates from leaf to anchor, both counted. */
+#define CMI_PATH_MAX ((size_t)20)
+/* Issuer candidates looked at in one search. */
+#define CMI_SEARCH_CANDIDATES_MAX 20000u
+/* Signature checks in one search; 500 solves every known hostile mesh. */
+#define CMI_SEARCH_SIGNATURES_MAX 500u
+/* Complete paths handed to libcrypto in one search. */
+#define CMI_SEARCH_VERDICTS_MAX 200u
+
+/* AIA: URLs tried for one certificate, as Chromium does. */
+#define CMI_AIA_URLS_MAX 5u
+/* AIA: body of one answer, decoded. */
+#define CMI_AIA_BODY_MAX ((size_t)64 << 10)
+/* AIA: certificates taken from one answer. */
+#define CMI_AIA_CERTS_MAX 16u
+/* AIA: steps up one chain. */
+#define CMI_AIA_HOPS_MAX 5u
+/* AIA: fetches in one job. */
+#define CMI_AIA_FETCHES_MAX 10u
+/* AIA: redirects of one fetch, each vetted again. */
+#define CMI_AIA_REDIRECTS_MAX 3u
+/* AIA: milliseconds for all fetches of one job together. */
+#define CMI_AIA_TOTAL_MS 3000
+
+/* HTTP header block; common servers stop at 8 to 64 KiB. */
+#define CMI_HTTP_HEAD_MAX ((size_t)64 << 10)
+/* URL as long as browsers accept without doubt. */
+#define CMI_URL_MAX ((size_t)2048)
+/* DNS name in text, RFC 1035 section 2.3.4. */
+#define CMI_NAME_MAX ((size_t)255)
+
+/* Captures: one packet, as libpcap's own ceiling. */
+#define CMI_PACKET_MAX ((size_t)262144)
+/* Captures: flows with handshake state open at once. */
+#define CMI_FLOWS_MAX ((size_t)65536)
+/* Captures: out-of-order segments kept for one direction. */
+#define CMI_SEGMENTS_MAX 64u
+/* Captures: bytes kept for all open handshakes together. */
+#define CMI_FLOW_BYTES_MAX ((size_t)48 << 20)
+/* Captures: VLAN tags, tunnels and extension headers, one inside another. */
+#define CMI_LAYERS_MAX 8u
+
+/* Device sign-in: one SOAP message. */
+#define CMI_SOAP_MAX ((size_t)256 << 10)
+/* Device sign-in: one wait on the network, milliseconds. */
+#define CMI_BOOT_WAIT_MS 5000
+
+#endif

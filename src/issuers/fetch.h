@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one HTTP transport for fetched issuers: libcurl, plain http only, every
+ * address vetted before the socket opens, every size and wait bounded, nothing
+ * sent that identifies the user.
+ */
+#ifndef CMI_ISSUERS_FETCH_H
+#define CMI_ISSUERS_FETCH_H
+
+#include "chain/path.h"
+#include "core/buf.h"
+#include "core/env.h"
+
+struct cmi_fetcher;
+
+struct cmi_fetch_options {
+	bool allow_private; /* private and loopback addresses too */
+	/* An address that is allowed whatever it is: the target itself. */
+	const char *target_host; /* or NULL */
+	const char *proxy;       /* tests only: "127.0.0.1:8080", or NULL */
+	int64_t total_ms;        /* for all fetches; 0: CMI_AIA_TOTAL_MS */
+	size_t body_max;         /* 0: CMI_AIA_BODY_MAX */
+	unsigned fetches_max;    /* 0: CMI_AIA_FETCHES_MAX */
+	const struct cmi_env *env;
+};
+
+cmend_status cmi_fetcher_new(const struct cmi_fetch_options *options,
+	struct cmi_fetcher **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+void cmi_fetcher_free(struct cmi_fetcher *f);
+
+struct cmi_fetch_answer {
+	struct cmi_buf body;
+	long status; /* HTTP */
+	char type[128];
+	char url[CMI_URL_MAX + 1];   /* after redirects, safe text */
+	enum cmi_finding_id trouble; /* aia-dead, aia-refused, aia-not-http */
+	char says[200];
+};
+/* GET, or POST when `post` is not empty.  On failure the status says the class
+ * and answer->trouble and says explain. */
+cmend_status cmi_fetch(struct cmi_fetcher *f, const char *url,
+	struct cmi_bytes post, const char *post_type, const char *soap_action,
+	struct cmi_fetch_answer *answer, cmend_error *err)
+	__attribute__((warn_unused_result));
+void cmi_fetch_answer_dispose(struct cmi_fetch_answer *a);
+
+/* The AIA supplier over this fetcher: up to CMI_AIA_URLS_MAX http URLs of
+ * the child's authorityInfoAccess; origin CMI_FROM_AIA, costly.  Owned by the
+ * fetcher. */
+const struct cmi_source *cmi_fetcher_aia_source(struct cmi_fetcher *f);
+
+#endif
