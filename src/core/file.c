@@ -16,40 +16,39 @@ static cmend_status fail_errno(
 		strerror(errno));
 }
 
+/* One read into out, or into nowhere once out is full; *got 0 at the end. */
+static cmend_status read_some(int fd, const char *path, struct cmi_buf *out,
+	size_t *got, cmend_error *err)
+{
+	size_t room = out->max - out->n;
+	size_t want = room < 65536 ? room : 65536;
+	uint8_t probe, *to = want ? cmi_buf_reserve(out, want) : &probe;
+	ssize_t n;
+
+	if (!to)
+		return cmi_buf_status(out, err);
+	do
+		n = read(fd, to, want ? want : 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return fail_errno(err, "read", path);
+	if (n > 0 && !want)
+		return cmi_fail(err, CMEND_LIMIT,
+			"\"%s\" is larger than %zu bytes", path, out->max);
+	cmi_buf_used(out, (size_t)n);
+	*got = (size_t)n;
+	return CMEND_OK;
+}
+
 static cmend_status read_all(
 	int fd, const char *path, struct cmi_buf *out, cmend_error *err)
 {
-	for (;;) {
-		uint8_t *to = cmi_buf_reserve(out, 65536);
-		uint8_t probe;
-		ssize_t got;
+	size_t got;
 
-		if (!to && out->failed == CMEND_LIMIT) {
-			/* Is it really larger, or just as large? */
-			out->failed = CMEND_OK;
-			to = cmi_buf_reserve(out, out->max - out->n);
-			got = read(fd, to ? to : &probe,
-				to ? out->max - out->n : 0);
-			if (got > 0)
-				cmi_buf_used(out, (size_t)got);
-			got = read(fd, &probe, 1);
-			if (got == 0)
-				return cmi_buf_status(out, err);
-			return cmi_fail(err, CMEND_LIMIT,
-				"\"%s\" is larger than %zu bytes", path,
-				out->max);
-		}
-		if (!to)
-			return cmi_buf_status(out, err);
-		got = read(fd, to, 65536);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return fail_errno(err, "read", path);
-		if (got == 0)
-			return CMEND_OK;
-		cmi_buf_used(out, (size_t)got);
-	}
+	do
+		CMI_TRY(read_some(fd, path, out, &got, err));
+	while (got > 0);
+	return CMEND_OK;
 }
 
 cmend_status cmi_file_read(

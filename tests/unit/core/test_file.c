@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/file.h"
+
+static char dir[64];
+
+static const char *in_dir(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/cmi-file-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	static const char *const names[] = {
+		"a", "exact", "over", "sub/deep", "sub", "locked/x", "locked"};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(names); i++)
+		remove(in_dir(names[i]));
+	return rmdir(dir);
+}
+
+static void write_then_read_back(void **state)
+{
+	struct cmi_buf b;
+	struct stat st;
+
+	(void)state;
+	cmi_buf_init(&b, 100);
+	assert_int_equal(
+		cmi_file_write(in_dir("a"), CMI_BYTES("one"), 0600, NULL),
+		CMEND_OK);
+	assert_int_equal(
+		cmi_file_write(in_dir("a"), CMI_BYTES("two"), 0640, NULL),
+		CMEND_OK);
+	assert_int_equal(cmi_file_read(in_dir("a"), &b, NULL), CMEND_OK);
+	assert_string_equal(cmi_buf_cstr(&b), "two");
+	assert_int_equal(stat(in_dir("a"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	cmi_buf_dispose(&b);
+}
+
+static void a_file_of_just_the_ceiling_is_read_one_byte_more_refused(
+	void **state)
+{
+	cmend_error err = {0};
+	struct cmi_buf b;
+
+	(void)state;
+	assert_int_equal(cmi_file_write(in_dir("exact"), CMI_BYTES("12345678"),
+				 0600, NULL),
+		CMEND_OK);
+	cmi_buf_init(&b, 8);
+	assert_int_equal(cmi_file_read(in_dir("exact"), &b, &err), CMEND_OK);
+	assert_int_equal(b.n, 8);
+	cmi_buf_dispose(&b);
+	cmi_buf_init(&b, 7);
+	assert_int_equal(cmi_file_read(in_dir("exact"), &b, &err), CMEND_LIMIT);
+	assert_non_null(strstr(err.message, "larger than 7 bytes"));
+	cmi_buf_dispose(&b);
+}
+
+static void what_cannot_be_read_says_why(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *says;
+	} rows[] = {{"/nonexistent/x", "No such file"}, {"/", "directory"}};
+	struct cmi_buf b;
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		cmend_error err = {0};
+
+		cmi_buf_init(&b, 100);
+		assert_int_equal(
+			cmi_file_read(rows[i].path, &b, &err), CMEND_IO);
+		assert_non_null(strstr(err.message, rows[i].says));
+		assert_non_null(strstr(err.message, rows[i].path));
+		cmi_buf_dispose(&b);
+	}
+}
+
+static void a_failed_write_leaves_the_old_file_and_no_litter(void **state)
+{
+	cmend_error err = {0};
+
+	(void)state;
+	assert_int_equal(cmi_file_write(in_dir("nowhere/x"), CMI_BYTES("new"),
+				 0600, &err),
+		CMEND_IO);
+	assert_non_null(strstr(err.message, "nowhere/x"));
+	/* A directory cannot be replaced by a file. */
+	assert_int_equal(
+		cmi_file_make_dirs(in_dir("locked/x"), NULL), CMEND_OK);
+	assert_int_equal(
+		cmi_file_write(in_dir("locked"), CMI_BYTES("new"), 0600, &err),
+		CMEND_IO);
+}
+
+static void directories_are_made_once_or_twice(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(
+		cmi_file_make_dirs(in_dir("sub/deep"), NULL), CMEND_OK);
+	assert_int_equal(
+		cmi_file_make_dirs(in_dir("sub/deep"), NULL), CMEND_OK);
+	assert_int_equal(stat(in_dir("sub/deep"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(write_then_read_back),
+		cmocka_unit_test(
+			a_file_of_just_the_ceiling_is_read_one_byte_more_refused),
+		cmocka_unit_test(what_cannot_be_read_says_why),
+		cmocka_unit_test(
+			a_failed_write_leaves_the_old_file_and_no_litter),
+		cmocka_unit_test(directories_are_made_once_or_twice),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
