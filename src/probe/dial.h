@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ask one endpoint for its chain: the live twin of capture/.
+ *
+ * One TLS handshake, the chain taken as it is sent and not verified: a probe
+ * looks, it does not trust.  Nothing is sent after the handshake.  The record
+ * filled is the one that captures fill, so explain/ judges both alike.
+ */
+#ifndef CMI_PROBE_DIAL_H
+#define CMI_PROBE_DIAL_H
+
+#include "core/buf.h"
+#include "core/env.h"
+#include "probe/target.h"
+#include "wire/conversation.h"
+
+/* Milliseconds for name, connection and handshake of one endpoint. */
+#define CMI_DIAL_MS 10000
+
+struct cmi_dial_options {
+	const struct cmi_target *target;
+	const char *sni;     /* NULL: the target's name; "": send none */
+	const char *address; /* connect there instead of looking up */
+	uint8_t family;      /* 4, 6, or 0: either */
+	int64_t timeout_ms;  /* 0: CMI_DIAL_MS */
+	uint16_t version_min, version_max; /* 0: TLS 1.0 to 1.3 */
+	const char *starttls;              /* "smtp" ..., or NULL */
+	const struct cmi_env *env;
+};
+
+struct cmi_dialed {
+	struct cmi_conversation conversation; /* kind CMI_CONV_TLS */
+	struct cmi_tls_seen tls;              /* conversation.tls */
+	struct cmi_buf bytes;                 /* what the views look into */
+	char server_name[CMI_NAME_MAX + 1];   /* the SNI sent, or "" */
+};
+
+/*
+ * CMEND_OK: the other end spoke TLS; tls.outcome tells how far it came (an
+ * alert in place of a chain is CMEND_OK and CMI_FAILED).  CMEND_NOT_FOUND: the
+ * name does not resolve.  CMEND_NET: refused, reset, unreachable.
+ * CMEND_TIMEOUT: silent.  CMEND_PARSE: it speaks something else.  The message
+ * is one line that names the target.  *out is to be disposed in every case and
+ * must not move before.
+ */
+cmend_status cmi_dial(const struct cmi_dial_options *options,
+	struct cmi_dialed *out, cmend_error *err)
+	__attribute__((warn_unused_result));
+void cmi_dialed_dispose(struct cmi_dialed *d);
+
+#endif
