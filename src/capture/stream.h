@@ -16,14 +16,16 @@
 
 struct cmi_session;
 struct cmi_keylog;
+struct cmi_datagrams;
 
 /* Shared by all sessions of one reading of one capture. */
 struct cmi_session_hub {
 	struct cmi_conversation_sink sink;
-	const char *capture;       /* file name for the records */
-	struct cmi_keylog *keylog; /* NULL: none */
-	size_t bytes_kept;         /* by all sessions; for the ceiling */
-	uint64_t given_up;         /* sessions dropped for a ceiling */
+	const char *capture;             /* file name for the records */
+	struct cmi_keylog *keylog;       /* NULL: none */
+	size_t bytes_kept;               /* by all sessions; for the ceiling */
+	uint64_t given_up;               /* sessions dropped for a ceiling */
+	struct cmi_datagrams *datagrams; /* NULL at first; ours to manage */
 };
 
 struct cmi_stream_info {
@@ -67,10 +69,17 @@ cmend_status cmi_session_closed(struct cmi_session *s, enum cmi_side side,
 cmend_status cmi_session_end(struct cmi_session *s, bool capture_ends,
 	int64_t t_us, cmend_error *err) __attribute__((warn_unused_result));
 
-/* One UDP datagram: DNS, DHCP (and DTLS) by content and port. */
+/* One UDP datagram: DNS, DHCP (and DTLS) by content and port.  Questions wait
+ * for their answers, so the hub must be ended. */
 cmend_status cmi_session_datagram(struct cmi_session_hub *hub,
 	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
 	struct cmi_bytes data, uint64_t frame, int64_t t_us, cmend_error *err)
 	__attribute__((warn_unused_result));
+
+/* The capture ends, after the last session's end: give the records of open
+ * datagram exchanges to the sink, and free what the hub holds.  Call it also
+ * after a failure (then what it returns does not matter). */
+cmend_status cmi_session_hub_end(struct cmi_session_hub *hub, int64_t t_us,
+	cmend_error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -99,6 +99,25 @@ struct cmi_tls_seen {
 	uint64_t dark_alert_frame;
 	uint64_t gap_bytes; /* bytes missing inside the handshake */
 	enum cmi_outcome outcome;
+
+	/* What else the hellos said; views and arrays as above. */
+	const uint16_t *client_groups; /* supported_groups, RFC 8422 */
+	size_t n_client_groups;
+	const uint16_t *client_sigalgs; /* signature_algorithms */
+	size_t n_client_sigalgs;
+	struct cmi_bytes alpn; /* what the server chose; empty: not seen */
+	uint16_t group;        /* of the server's key share; 0: not seen */
+	bool has_key_exchange; /* ServerKeyExchange seen */
+	bool has_hello_done;   /* ServerHelloDone seen */
+	bool compressed_certificate; /* RFC 8879 */
+	bool psk_offered;            /* a ticket or PSK in ClientHello */
+	/* Encrypted records of type alert (TLS 1.2 and older), by side. */
+	uint32_t encrypted_alerts[2];
+	/* For dark handshakes: this side sent a record of the size of its
+	 * Finished, so it had no objection to what it had got till then. */
+	bool dark_finished[2];
+	uint64_t dark_finished_frame[2];
+	size_t alerts_more; /* alerts beyond those kept */
 };
 
 struct cmi_http_seen {
