@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Items written down: text for people, NDJSON for programs, HTML for both
+ * and for the archive.  All three read the same items.
+ */
+#ifndef CMI_REPORT_REPORT_H
+#define CMI_REPORT_REPORT_H
+
+#include <stdio.h>
+
+#include "explain/item.h"
+
+struct cmi_report_style {
+	bool color;
+	bool verbose; /* explanations of findings in full, certificates too */
+	bool quiet;   /* one line a handshake */
+};
+
+/* Append one item as text; nothing for kinds that text leaves out. */
+void cmi_report_text(struct cmi_buf *out, const struct cmi_item *item,
+	const struct cmi_report_style *style);
+/* Append one item as one line of JSON with its line feed. */
+void cmi_report_json(struct cmi_buf *out, const struct cmi_item *item);
+
+/* A page that collects items and is written whole at the end. */
+struct cmi_page;
+struct cmi_page_options {
+	const char *command;      /* "explain", "compare": chooses the shape */
+	const char *title;        /* or NULL: made from what was found */
+	const char *const *names; /* captures or targets looked at */
+	size_t n_names;
+	int64_t made_at_s; /* printed in the footer; 0: left out */
+};
+cmend_status cmi_page_new(const struct cmi_page_options *options,
+	struct cmi_page **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+cmend_status cmi_page_take(struct cmi_page *p, const struct cmi_item *item,
+	cmend_error *err) __attribute__((warn_unused_result));
+/* The finished page; a view valid until cmi_page_free. */
+cmend_status cmi_page_finish(struct cmi_page *p, struct cmi_bytes *html,
+	cmend_error *err) __attribute__((warn_unused_result));
+void cmi_page_free(struct cmi_page *p);
+
+/* A sink that writes each item to a stream at once and, if wanted, collects
+ * it for a page too. */
+struct cmi_report {
+	FILE *out; /* NULL: nothing as it comes */
+	bool json; /* else text */
+	struct cmi_report_style style;
+	struct cmi_page *page; /* NULL: none; borrowed */
+	struct cmi_buf line;   /* zeroed by the caller's initialiser */
+};
+void cmi_report_init(struct cmi_report *r, FILE *out, bool json);
+struct cmi_item_sink cmi_report_sink(struct cmi_report *r);
+void cmi_report_dispose(struct cmi_report *r);
+
+#endif
