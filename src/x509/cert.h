@@ -31,8 +31,8 @@ struct cmi_cert {
 	uint64_t subject_hash, issuer_hash; /* over the canonical name */
 	struct cmi_bytes skid, akid;        /* views into x; empty: absent */
 	int64_t not_before_s, not_after_s;
-	bool self_issued; /* subject equals issuer, canonically */
-	bool self_signed; /* and its own key verifies it */
+	bool self_issued;       /* subject equals issuer, canonically */
+	atomic_int self_signed; /* private: see cmi_cert_self_signed */
 	bool has_basic_constraints;
 	bool ca;      /* basicConstraints CA:TRUE */
 	int path_len; /* pathLenConstraint, -1: none */
@@ -69,6 +69,8 @@ bool cmi_cert_same_entity(const struct cmi_cert *a, const struct cmi_cert *b);
 /* parent's key verifies child's signature.  Costly. */
 bool cmi_cert_signed_by(
 	const struct cmi_cert *child, const struct cmi_cert *parent);
+/* Self-issued, and its own key verifies it: computed once, then kept. */
+bool cmi_cert_self_signed(const struct cmi_cert *c);
 /* How the key identifiers speak: a hint for order, never a reason to refuse. */
 enum cmi_key_id_match { CMI_KEY_ID_SAME, CMI_KEY_ID_ABSENT, CMI_KEY_ID_OTHER };
 enum cmi_key_id_match cmi_cert_key_id(

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "x509/cert.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+
+#include "core/text.h"
+#include "x509/facts.h"
+
+enum { SELF_UNKNOWN, SELF_NO, SELF_YES };
+
+void cmi_sha256(struct cmi_bytes v, uint8_t out[CMI_SHA256_LEN])
+{
+	static const uint8_t none[1];
+
+	/* It fails only without memory; then nothing may look equal. */
+	if (EVP_Digest(v.n ? v.p : none, v.n, out, NULL, EVP_sha256(), NULL) !=
+		1)
+		memset(out, 0, CMI_SHA256_LEN);
+}
+
+static cmend_status parse_der(
+	struct cmi_cert *c, struct cmi_bytes der, cmend_error *err)
+{
+	const unsigned char *at;
+	uint8_t *copy = cmi_alloc(der.n);
+
+	if (!copy)
+		return cmi_nomem(err);
+	memcpy(copy, der.p, der.n);
+	c->der = (struct cmi_bytes){copy, der.n};
+	at = copy;
+	ERR_clear_error();
+	c->x = d2i_X509(NULL, &at, (long)der.n);
+	ERR_clear_error();
+	if (!c->x)
+		return cmi_fail(err, CMEND_PARSE,
+			"%zu bytes that are not a certificate", der.n);
+	if (at != copy + der.n)
+		return cmi_fail(err, CMEND_PARSE,
+			"certificate with %zu bytes behind its end",
+			(size_t)(copy + der.n - at));
+	return CMEND_OK;
+}
+
+cmend_status cmi_cert_from_der(
+	struct cmi_bytes der, struct cmi_cert **out, cmend_error *err)
+{
+	CMI_AUTO(cmi_cert_unrefp) struct cmi_cert *c = NULL;
+
+	if (der.n == 0)
+		return cmi_fail(err, CMEND_PARSE, "empty certificate");
+	if (der.n > CMI_CERT_MAX)
+		return cmi_fail(err, CMEND_LIMIT,
+			"certificate of %zu bytes, more than %zu", der.n,
+			CMI_CERT_MAX);
+	c = cmi_alloc(sizeof(*c));
+	if (!c)
+		return cmi_nomem(err);
+	atomic_init(&c->refs, 1);
+	atomic_init(&c->self_signed, SELF_UNKNOWN);
+	CMI_TRY(parse_der(c, der, err));
+	CMI_TRY(cmi_cert_read_facts(c, err));
+	*out = CMI_TAKE(c);
+	return CMEND_OK;
+}
+
+struct cmi_cert *cmi_cert_ref(struct cmi_cert *c)
+{
+	if (c)
+		atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+static void free_texts(char **texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		cmi_free(texts[i]);
+	cmi_free(texts);
+}
+
+void cmi_cert_unref(struct cmi_cert *c)
+{
+	if (!c || atomic_fetch_sub_explicit(
+			  &c->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	X509_free(c->x);
+	cmi_free((void *)c->der.p);
+	cmi_free(c->subject);
+	cmi_free(c->issuer);
+	cmi_free(c->common_name);
+	cmi_free(c->signature);
+	free_texts(c->aia_urls, c->n_aia_urls);
+	free_texts(c->dns_names, c->n_dns_names);
+	free_texts(c->ip_names, c->n_ip_names);
+	cmi_free(c);
+}
+
+bool cmi_cert_equal(const struct cmi_cert *a, const struct cmi_cert *b)
+{
+	return a == b || memcmp(a->sha256, b->sha256, CMI_SHA256_LEN) == 0;
+}
+
+bool cmi_cert_names_issuer(
+	const struct cmi_cert *child, const struct cmi_cert *parent)
+{
+	return child->issuer_hash == parent->subject_hash &&
+	       X509_NAME_cmp(X509_get_issuer_name(child->x),
+		       X509_get_subject_name(parent->x)) == 0;
+}
+
+bool cmi_cert_same_entity(const struct cmi_cert *a, const struct cmi_cert *b)
+{
+	return a->subject_hash == b->subject_hash &&
+	       memcmp(a->spki_sha256, b->spki_sha256, CMI_SHA256_LEN) == 0 &&
+	       X509_NAME_cmp(X509_get_subject_name(a->x),
+		       X509_get_subject_name(b->x)) == 0;
+}
+
+bool cmi_cert_signed_by(
+	const struct cmi_cert *child, const struct cmi_cert *parent)
+{
+	EVP_PKEY *key = X509_get0_pubkey(parent->x);
+	bool good;
+
+	/* X509_verify answers 1, 0 or below; only 1 is yes. */
+	good = key && X509_verify(child->x, key) == 1;
+	ERR_clear_error();
+	return good;
+}
+
+bool cmi_cert_self_signed(const struct cmi_cert *c)
+{
+	/* A cache in an immutable object: every thread writes the same. */
+	atomic_int *known = &((struct cmi_cert *)c)->self_signed;
+	int state = atomic_load_explicit(known, memory_order_relaxed);
+
+	if (state == SELF_UNKNOWN) {
+		state = c->self_issued && cmi_cert_signed_by(c, c) ? SELF_YES
+								   : SELF_NO;
+		atomic_store_explicit(known, state, memory_order_relaxed);
+	}
+	return state == SELF_YES;
+}
+
+enum cmi_key_id_match cmi_cert_key_id(
+	const struct cmi_cert *child, const struct cmi_cert *parent)
+{
+	if (!child->akid.n || !parent->skid.n)
+		return CMI_KEY_ID_ABSENT;
+	return cmi_bytes_equal(child->akid, parent->skid) ? CMI_KEY_ID_SAME
+							  : CMI_KEY_ID_OTHER;
+}
+
+bool cmi_cert_matches_host(
+	const struct cmi_cert *c, const char *host, bool wildcards)
+{
+	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+			 X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+	ASN1_OCTET_STRING *ip = NULL;
+	size_t n = strlen(host);
+	int answer;
+
+	/* libcrypto takes an empty name and ".example" for patterns. */
+	if (n == 0 || n > CMI_NAME_MAX || host[0] == '.')
+		return false;
+	if (!wildcards)
+		flags |= X509_CHECK_FLAG_NO_WILDCARDS;
+	ip = a2i_IPADDRESS(host);
+	if (ip) {
+		answer = X509_check_ip(c->x, ASN1_STRING_get0_data(ip),
+			(size_t)ASN1_STRING_length(ip), flags);
+	} else {
+		/* "host." is the same name, written absolutely. */
+		if (n > 1 && host[n - 1] == '.')
+			n--;
+		answer = X509_check_host(c->x, host, n, flags, NULL);
+	}
+	ASN1_OCTET_STRING_free(ip);
+	ERR_clear_error();
+	return answer == 1;
+}
+
+bool cmi_cert_valid_at(const struct cmi_cert *c, int64_t at_s)
+{
+	return c->not_before_s <= at_s && at_s <= c->not_after_s;
+}
+
+void cmi_cert_list_dispose(struct cmi_cert_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		cmi_cert_unref(l->certs[i]);
+	cmi_free(l->certs);
+	*l = (struct cmi_cert_list){0};
+}
+
+cmend_status cmi_cert_list_add(
+	struct cmi_cert_list *l, struct cmi_cert *c, cmend_error *err)
+{
+	CMI_TRY(CMI_GROW(
+		&l->certs, &l->cap, l->n + 1, CMI_BUNDLE_CERTS_MAX, err));
+	l->certs[l->n++] = cmi_cert_ref(c);
+	return CMEND_OK;
+}
+
+bool cmi_cert_list_has(const struct cmi_cert_list *l, const struct cmi_cert *c)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (cmi_cert_equal(l->certs[i], c))
+			return true;
+	return false;
+}
