@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What most commands need before they can judge a chain: anchors from --roots
+ * or the system, the kept issuers, the fetcher where fetching is allowed, and
+ * bundles given as a pool.  Built from the common options; one place so that
+ * all commands read them alike.
+ */
+#ifndef CMI_CLI_SETUP_H
+#define CMI_CLI_SETUP_H
+
+#include "cli/cli.h"
+#include "issuers/complete.h"
+#include "issuers/fetch.h"
+#include "issuers/store.h"
+#include "x509/trust.h"
+
+#define CMI_SETUP_SOURCES_MAX 4
+
+/* Certificates of bundles, as a supplier with origin CMI_FROM_FILE. */
+struct cmi_file_pool {
+	struct cmi_bundle bundle;
+	struct cmi_source source;
+};
+
+struct cmi_setup {
+	struct cmi_trust *trust;     /* --roots, else the system's */
+	struct cmi_store *store;     /* NULL where it cannot be used */
+	struct cmi_fetcher *fetcher; /* NULL: nothing is fetched */
+	struct cmi_file_pool pool;
+	const struct cmi_source *sources[CMI_SETUP_SOURCES_MAX];
+	size_t n_sources; /* cheap ones first */
+	int64_t at_s;     /* --at, else now */
+	bool online;
+};
+
+struct cmi_setup_options {
+	bool default_online;     /* where neither --online nor --offline */
+	const char *target_host; /* fetches may go to its addresses */
+	const struct cmi_cli_list *pool; /* bundle files; or NULL */
+};
+
+/* A cache that cannot be opened is one warning on standard error, unless it
+ * was named with --cache.  Dispose in any case. */
+cmend_status cmi_setup_open(struct cmi_cli *cli,
+	const struct cmi_setup_options *options, struct cmi_setup *out,
+	cmend_error *err) __attribute__((warn_unused_result));
+void cmi_setup_dispose(struct cmi_setup *s);
+
+/* Only the anchors: --roots, else the system's. */
+cmend_status cmi_setup_trust(struct cmi_cli *cli, struct cmi_trust **out,
+	cmend_error *err) __attribute__((warn_unused_result));
+
+/* Where issuers are kept: --cache, $CHAINMEND_CACHE, or chainmend/issuers.db
+ * in the user's cache directory.  Into out; false where there is no home. */
+bool cmi_setup_cache_path(const struct cmi_cli *cli, char *out, size_t n_out);
+
+#endif
