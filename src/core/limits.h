@@ -61,8 +61,25 @@
 #define CMI_SEGMENTS_MAX 64u
 /* Captures: bytes kept for all open handshakes together. */
 #define CMI_FLOW_BYTES_MAX ((size_t)48 << 20)
-/* Captures: VLAN tags, tunnels and extension headers, one inside another. */
-#define CMI_LAYERS_MAX 8u
+/* Captures: headers one inside another (link, VLAN tags, tunnels, extension
+ * headers); the deepest seen in the field, 802.11 in a tunnel, has twelve. */
+#define CMI_LAYERS_MAX 24u
+/* Captures: connections known at once; one without payload costs about a
+ * hundred bytes.  Above it the oldest idle one goes. */
+#define CMI_CONNECTIONS_MAX ((size_t)131072)
+/* Captures: ended connections still remembered, so that a late duplicate is
+ * not taken for a new one. */
+#define CMI_ENDED_MAX ((size_t)4096)
+/* Captures: connections that were reset and may still have bytes under way. */
+#define CMI_RESET_MAX ((size_t)256)
+/* Captures: the read buffer; larger gained nothing, smaller cost time. */
+#define CMI_INPUT_BUFFER ((size_t)512 << 10)
+/* Captures: one block of a pcapng file that must be seen whole (secrets). */
+#define CMI_BLOCK_MAX ((size_t)16 << 20)
+/* Captures: interfaces of one pcapng section. */
+#define CMI_INTERFACES_MAX ((size_t)4096)
+/* Captures: notes about damage given out; more are counted only. */
+#define CMI_NOTES_MAX 100u
 
 /* Device sign-in: one SOAP message. */
 #define CMI_SOAP_MAX ((size_t)256 << 10)

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Capture files: pcap (micro- and nanoseconds, both byte orders, the variants
+ * with longer record headers) and pcapng (draft-ietf-opsawg-pcapng) as one
+ * stream of frames.
+ *
+ * Own reader: libpcap refuses a pcapng file whose interfaces differ in link
+ * type, and drops secrets and comments.  A frame's bytes are a view into the
+ * read buffer, valid until the next call.  Damage is told through the note
+ * hook and reading goes on at the next sane record where there is one.
+ */
+#ifndef CMI_CAPTURE_FILE_H
+#define CMI_CAPTURE_FILE_H
+
+#include "core/mem.h"
+
+struct cmi_capfile;
+
+/* A frame of a pcapng file that is no packet, such as a journal entry. */
+#define CMI_LINK_NONE 0xffffffffu
+
+struct cmi_frame {
+	struct cmi_bytes data; /* what was captured */
+	size_t length;         /* on the wire */
+	uint64_t number;       /* from 1, as Wireshark counts */
+	uint64_t offset;       /* of its record in the unpacked file */
+	int64_t t_us;          /* since 1970 */
+	uint32_t link;         /* LINKTYPE_ */
+};
+
+struct cmi_capfile_hooks {
+	/* offset in the unpacked file, number of the last good frame. */
+	void (*note)(void *ctx, uint64_t offset, uint64_t frame,
+		const char *says);
+	/* Decryption secrets: type 0x544c534b is a TLS key log. */
+	cmend_status (*secrets)(void *ctx, uint32_t type,
+		struct cmi_bytes secrets, cmend_error *err);
+	void *ctx;
+};
+
+/* CMEND_IO: cannot be read; CMEND_PARSE: empty, cut, or no capture. */
+cmend_status cmi_capfile_open(const char *path,
+	const struct cmi_capfile_hooks *hooks, struct cmi_capfile **out,
+	cmend_error *err) __attribute__((warn_unused_result));
+void cmi_capfile_close(struct cmi_capfile *f);
+CMI_DEFINE_CLEANUP(cmi_capfile_closep, struct cmi_capfile, cmi_capfile_close)
+
+/* *more is false at the end.  CMEND_IO: the file can no longer be read. */
+cmend_status cmi_capfile_next(struct cmi_capfile *f, struct cmi_frame *out,
+	bool *more, cmend_error *err) __attribute__((warn_unused_result));
+
+/* Bytes read so far, of the unpacked file. */
+uint64_t cmi_capfile_bytes(const struct cmi_capfile *f);
+bool cmi_capfile_damaged(const struct cmi_capfile *f);
+
+#endif
