@@ -209,6 +209,12 @@ static cmend_status take_interface(
 			"an interface description is too short");
 		return CMEND_OK;
 	}
+	if (f->n_interfaces >= CMI_INTERFACES_MAX) {
+		cmi_capfile_note(f, f->in->offset,
+			"more than %zu interfaces; the rest is left out",
+			CMI_INTERFACES_MAX);
+		return CMEND_OK;
+	}
 	i.link = link;
 	read_interface_options(f, c, &i);
 	CMI_TRY(CMI_GROW(&f->interfaces, &f->cap_interfaces,

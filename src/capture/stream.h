@@ -43,6 +43,8 @@ enum cmi_session_want {
 	CMI_WANT_BYTES,   /* go on */
 	CMI_WANT_NOTHING, /* count only: no more payload is of interest, tell
 			   * only the end (close) */
+	CMI_WANT_END,     /* nothing of interest was here nor will be: flow
+			   * ends and frees the session at once */
 };
 
 cmend_status cmi_session_new(struct cmi_session_hub *hub,

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One frame down to its transport: link layer, VLAN tags, IPv4 and IPv6 with
+ * options and extension headers, TCP and UDP.
+ *
+ * Pure: views into the frame, no state, no copy.  Checksums are not looked
+ * at, since captures taken on the sending host carry wrong ones as a rule.
+ */
+#ifndef CMI_CAPTURE_PACKET_H
+#define CMI_CAPTURE_PACKET_H
+
+#include "capture/file.h"
+#include "wire/conversation.h"
+
+enum cmi_packet_kind {
+	CMI_PACKET_UNKNOWN,  /* no decoder knows it, or it is damaged */
+	CMI_PACKET_OTHER,    /* well known and of no use: ARP, ICMP, LLC */
+	CMI_PACKET_TCP,
+	CMI_PACKET_UDP,
+	CMI_PACKET_FRAGMENT, /* of an IP datagram: see struct fragment */
+};
+
+enum {
+	CMI_TCP_FIN = 0x01,
+	CMI_TCP_SYN = 0x02,
+	CMI_TCP_RST = 0x04,
+	CMI_TCP_ACK = 0x10,
+};
+
+/* A piece of an IP datagram; the payload of the packet is the piece. */
+struct cmi_fragment {
+	uint32_t id;
+	uint32_t at; /* of its first byte in the datagram's payload */
+	bool more;
+	uint8_t protocol;
+};
+
+struct cmi_packet {
+	enum cmi_packet_kind kind;
+	struct cmi_endpoint from, to;
+	struct cmi_bytes payload; /* as far as captured */
+	size_t cut;               /* bytes of it that were not captured */
+	uint32_t seq, ack;        /* TCP */
+	uint8_t flags;            /* TCP */
+	struct cmi_fragment fragment;
+};
+
+/* *out is written in any case. */
+void cmi_packet_decode(const struct cmi_frame *frame, struct cmi_packet *out);
+
+#endif
