@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificates made in the test: P-256 keys, serial numbers that count up,
+ * times as given.  Everything made lives until forge_free_all.
+ */
+#ifndef CMI_TESTS_UNIT_FORGE_H
+#define CMI_TESTS_UNIT_FORGE_H
+
+#include "test.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "x509/cert.h"
+
+/* Noon of 2026-06-01: the usual time of judgement. */
+#define FORGE_NOW ((int64_t)1780315200)
+#define FORGE_DAY ((int64_t)86400)
+
+struct forged {
+	X509 *x;
+	EVP_PKEY *key;
+	struct cmi_cert *c;
+};
+
+struct forge_order {
+	const char *name;              /* the CN */
+	const struct forged *issuer;   /* NULL: signs itself */
+	const struct forged *same_key; /* take its key; NULL: a new one */
+	bool ca;
+	const char *dns;         /* subjectAltName; NULL: none */
+	const char *aia;         /* caIssuers URL; NULL: none */
+	int64_t from_s, until_s; /* 0: FORGE_NOW -/+ 90 days */
+	bool no_key_ids;
+};
+
+static struct forged forge_made[64];
+static size_t forge_n_made;
+
+static void forge_extension(X509 *x, X509 *issuer, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+	X509_EXTENSION *e;
+
+	X509V3_set_ctx_nodb(&ctx);
+	X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
+	e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	assert_non_null(e);
+	assert_int_equal(X509_add_ext(x, e, -1), 1);
+	X509_EXTENSION_free(e);
+}
+
+static void forge_extensions(X509 *x, X509 *issuer, const struct forge_order *o)
+{
+	char value[256];
+
+	forge_extension(x, issuer, NID_basic_constraints,
+		o->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	forge_extension(x, issuer, NID_key_usage,
+		o->ca ? "critical,keyCertSign,cRLSign"
+		      : "critical,digitalSignature");
+	if (!o->ca)
+		forge_extension(x, issuer, NID_ext_key_usage, "serverAuth");
+	if (o->dns) {
+		snprintf(value, sizeof(value), "DNS:%s", o->dns);
+		forge_extension(x, issuer, NID_subject_alt_name, value);
+	}
+	if (o->aia) {
+		snprintf(value, sizeof(value), "caIssuers;URI:%s", o->aia);
+		forge_extension(x, issuer, NID_info_access, value);
+	}
+	if (o->no_key_ids)
+		return;
+	forge_extension(x, issuer, NID_subject_key_identifier, "hash");
+	if (issuer != x)
+		forge_extension(
+			x, issuer, NID_authority_key_identifier, "keyid");
+}
+
+static struct forged *forge(const struct forge_order *o)
+{
+	struct forged *f = &forge_made[forge_n_made++];
+	X509 *x = X509_new();
+	unsigned char *der = NULL;
+	X509_NAME *name;
+	int n;
+
+	assert_true(forge_n_made < CMI_LEN(forge_made));
+	f->key = o->same_key ? o->same_key->key : EVP_EC_gen("P-256");
+	if (o->same_key)
+		EVP_PKEY_up_ref(f->key);
+	f->x = x;
+	X509_set_version(x, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), (long)(1000 + forge_n_made));
+	name = X509_get_subject_name(x);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+		(const unsigned char *)o->name, -1, -1, 0);
+	X509_set_issuer_name(
+		x, o->issuer ? X509_get_subject_name(o->issuer->x) : name);
+	ASN1_TIME_set(X509_getm_notBefore(x),
+		o->from_s ? o->from_s : FORGE_NOW - 90 * FORGE_DAY);
+	ASN1_TIME_set(X509_getm_notAfter(x),
+		o->until_s ? o->until_s : FORGE_NOW + 90 * FORGE_DAY);
+	X509_set_pubkey(x, f->key);
+	forge_extensions(x, o->issuer ? o->issuer->x : x, o);
+	assert_true(X509_sign(x, o->issuer ? o->issuer->key : f->key,
+			    EVP_sha256()) > 0);
+	n = i2d_X509(x, &der);
+	assert_true(n > 0);
+	assert_int_equal(cmi_cert_from_der((struct cmi_bytes){der, (size_t)n},
+				 &f->c, NULL),
+		CMEND_OK);
+	OPENSSL_free(der);
+	return f;
+}
+
+static inline void forge_free_all(void)
+{
+	while (forge_n_made) {
+		struct forged *f = &forge_made[--forge_n_made];
+
+		cmi_cert_unref(f->c);
+		X509_free(f->x);
+		EVP_PKEY_free(f->key);
+		*f = (struct forged){0};
+	}
+}
+
+#endif
