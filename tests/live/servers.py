@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real servers for the live tests, each ready when its starter returns.
+
+Readiness is seen, not guessed: the starter connects until the server answers,
+with a deadline, and a server that dies meanwhile is reported with its output.
+"""
+import http.server
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+DEADLINE_S = 15
+
+
+def free_port():
+    """A TCP port that nobody has; the kernel gives it out again late."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(true, what, deadline_s=DEADLINE_S):
+    """Poll until true() is true; fails with `what` at the deadline."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = true()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {deadline_s} s: {what}")
+        time.sleep(0.01)
+
+
+def answers(port, host="127.0.0.1"):
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def program(name):
+    """Where a program is; an ordinary user's PATH has no /usr/sbin."""
+    return shutil.which(name, path=os.environ.get("PATH", "") +
+                        ":/usr/sbin:/sbin:/usr/local/sbin")
+
+
+class Process:
+    """A server process, stopped by stop() whatever became of it."""
+
+    def __init__(self, command, port, log, env=None, cwd=None, stdin=None):
+        self.command, self.port, self.log = command, port, log
+        self._out = open(log, "ab")
+        self.process = subprocess.Popen(
+            [str(c) for c in command], stdout=self._out, stderr=self._out,
+            stdin=stdin or subprocess.DEVNULL, env=env, cwd=cwd)
+        try:
+            wait_until(self._ready, f"{command[0]} on port {port}")
+        except Exception:
+            self.stop()
+            raise
+
+    def _ready(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.command[0]} ended at once:\n" +
+                               self.output())
+        return answers(self.port)
+
+    def output(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._out.close()
+
+
+NGINX = """
+daemon off;
+worker_processes 1;
+pid {dir}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {dir}/body;
+    proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi;
+    uwsgi_temp_path {dir}/uwsgi;
+    scgi_temp_path {dir}/scgi;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {chain};
+        ssl_certificate_key {key};
+        {more}
+        location / {{ return 200 "here\\n"; }}
+    }}
+}}
+"""
+
+
+def start_nginx(directory, chain, key, port=None, more=""):
+    """A real nginx that sends the certificates of the file `chain`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    config = directory / "nginx.conf"
+    config.write_text(NGINX.format(dir=directory, port=port, chain=chain,
+                                   key=key, more=more))
+    return Process([program("nginx"), "-p", directory, "-c", config,
+                    "-e", "stderr"], port, directory / "nginx.log")
+
+
+def start_s_server(directory, cert, key, chain=None, port=None, args=()):
+    """openssl s_server: sends `cert`, then the certificates of `chain`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}",
+               "-cert", cert, "-key", key, "-www", "-quiet"]
+    if chain:
+        command += ["-cert_chain", chain]
+    return Process(command + list(args), port,
+                   directory / f"s_server-{port}.log")
+
+
+class WebServer:
+    """Plain HTTP on loopback, for issuers to be fetched from.
+
+    put() says what a path answers; requests lists what was asked for."""
+
+    def __init__(self):
+        self.answers, self.requests = {}, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.requests.append((self.command, self.path,
+                                       dict(self.headers)))
+                status, kind, body, headers = outer.answers.get(
+                    self.path, (404, "text/plain", b"no such file\n", {}))
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                      Handler)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever,
+                                       daemon=True)
+        self.thread.start()
+
+    def put(self, path, body, kind="application/pkix-cert", status=200,
+            headers=None):
+        self.answers[path] = (status, kind, body, headers or {})
+        return self.url(path)
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def paths(self):
+        return [path for _, path, _ in self.requests]
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
