@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libcrypto's word on exactly one path.
+ *
+ * X509_verify_cert gets the path's certificates and nothing else: the last
+ * one as the only trusted one, the others untrusted, each (subject, issuer)
+ * pair pinned.  Time, purpose and security level are given; the host is
+ * checked by names in subjectAltName only.  Then the chain that libcrypto
+ * built is compared with ours.
+ */
+#ifndef CMI_CHAIN_VERDICT_H
+#define CMI_CHAIN_VERDICT_H
+
+#include "chain/path.h"
+
+enum cmi_purpose { CMI_FOR_SERVER, CMI_FOR_CLIENT, CMI_FOR_ANY };
+/* Rules beyond RFC 5280 as every client applies it. */
+enum cmi_policy {
+	CMI_POLICY_DEFAULT,
+	CMI_POLICY_STRICT, /* libcrypto's X509_STRICT: a lint */
+	CMI_POLICY_WEBPKI, /* the web PKI's own rules, see webpki.h */
+};
+
+struct x509_crl_st; /* libcrypto's X509_CRL */
+
+struct cmi_verdict_request {
+	int64_t at_s;
+	const char *host;  /* NULL: no name check */
+	bool no_wildcards; /* the client knows none */
+	enum cmi_purpose purpose;
+	int security_level; /* OpenSSL's 0..5; below 0: 1 */
+	enum cmi_policy policy;
+	/* Not empty: revocation is checked for the whole path with these. */
+	struct x509_crl_st *const *crls;
+	size_t n_crls;
+};
+
+struct cmi_verdict {
+	bool accepted;
+	enum cmi_finding_id why;
+	unsigned depth; /* of the certificate it is about, 0: the leaf */
+	/* The same certificate in any other path would be refused too. */
+	bool whatever_path;
+	char says[200];
+};
+
+/* The path must end with its anchor.  CMEND_OK also when it is refused. */
+cmend_status cmi_verdict_path(const struct cmi_path *path,
+	const struct cmi_verdict_request *request, struct cmi_verdict *out,
+	cmend_error *err) __attribute__((warn_unused_result));
+
+#endif
