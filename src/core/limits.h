@@ -46,6 +46,20 @@
 /* AIA: milliseconds for all fetches of one job together. */
 #define CMI_AIA_TOTAL_MS 3000
 
+/* AIA: seconds before a URL that gave nothing is asked again: at first ... */
+#define CMI_AIA_BACKOFF_FIRST_S 60
+/* ... doubling up to a day, so that a dead host costs next to nothing. */
+#define CMI_AIA_BACKOFF_MAX_S 86400
+
+/* Kept issuers: wait for another process's write, milliseconds. */
+#define CMI_STORE_BUSY_MS 1000
+/* Kept issuers: pages of 4 KiB in the file; all of CCADB takes a tenth. */
+#define CMI_STORE_PAGES_MAX 65536
+/* Kept issuers: candidates with one name taken from one look-up. */
+#define CMI_STORE_CANDIDATES_MAX 256u
+/* Kept issuers: parsed certificates held in memory. */
+#define CMI_STORE_PARSED_MAX 512u
+
 /* HTTP header block; common servers stop at 8 to 64 KiB. */
 #define CMI_HTTP_HEAD_MAX ((size_t)64 << 10)
 /* URL as long as browsers accept without doubt. */
