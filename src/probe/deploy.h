@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration lines that put a mended chain to use, for each server
+ * software that people run.  Text only; nothing is changed on the machine.
+ */
+#ifndef CMI_PROBE_DEPLOY_H
+#define CMI_PROBE_DEPLOY_H
+
+#include "core/buf.h"
+
+struct cmi_deploy {
+	const char *name;  /* "nginx": for --server */
+	const char *title; /* "nginx" as people write it */
+	/* Lines with %c for the chain file and %k for the key file. */
+	const char *lines;
+	const char *check; /* a command that tests and reloads, or NULL */
+};
+
+/* All that are known; a NULL name ends the table. */
+extern const struct cmi_deploy cmi_deploys[];
+/* NULL where there is none by that name. */
+const struct cmi_deploy *cmi_deploy_by_name(const char *name);
+
+/* Append the lines, indented by `indent` spaces.  The file names are taken
+ * as they are; they come from the user. */
+void cmi_deploy_write(const struct cmi_deploy *d, const char *chain,
+	const char *key, unsigned indent, struct cmi_buf *out);
+
+#endif
