@@ -41,6 +41,8 @@ struct cmi_item_profile {
 	bool accepts;
 	enum cmi_finding_id why; /* CMI_F_NONE where it accepts */
 	const char *says;        /* or NULL */
+	const char *help;        /* what would make it accept; or NULL */
+	int64_t until_s;         /* it accepts up to then; 0: not known */
 };
 
 /* One TLS handshake with its meaning. */
@@ -143,6 +145,12 @@ struct cmi_item_endpoint {
 	const struct cmi_item_profile *profiles;
 	size_t n_profiles;
 	int64_t at_us;
+	const char *trouble; /* no chain could be had: why; or NULL */
+	/* The first day on which a client that accepts now will no longer do
+	 * so: the client, and the certificate that ends; 0: not known. */
+	int64_t until_s;
+	const char *until_profile; /* or NULL: the plain client */
+	const char *until_subject;
 };
 
 struct cmi_item_summary {
