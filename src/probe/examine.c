@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe/examine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+
+/* How often a path that ends may be followed by another that is still good
+ * when looking for the last good day. */
+#define UNTIL_STEPS 6
+
+/* All profiles' items and texts of one examination. */
+struct exam {
+	const struct cmi_examine_request *q;
+	struct cmi_cert *sent[CMI_SENT_CERTS_MAX];
+	struct cmi_item_profile *profiles;
+	struct cmi_arena arena;
+	struct cmi_judgement plain;
+	int64_t until_s;
+	const char *until_profile, *until_subject;
+	bool refused;
+};
+
+cmend_status cmi_sent_take(
+	const struct cmi_dialed *dialed, struct cmi_sent *out, cmend_error *err)
+{
+	const struct cmi_tls_seen *t = &dialed->tls;
+	cmend_status status;
+
+	*out = (struct cmi_sent){.n = t->n_certs};
+	for (size_t i = 0; i < t->n_certs; i++) {
+		status =
+			cmi_cert_from_der(t->certs[i].der, &out->owned[i], err);
+		if (status == CMEND_NOMEM) {
+			cmi_sent_dispose(out);
+			return status;
+		}
+		out->certs[i] = (struct cmi_item_cert){
+			.cert = out->owned[i],
+			.der = t->certs[i].der,
+		};
+	}
+	return CMEND_OK;
+}
+
+void cmi_sent_dispose(struct cmi_sent *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		cmi_cert_unref(s->owned[i]);
+	*s = (struct cmi_sent){0};
+}
+
+static struct cmi_judge_request judge_request(
+	const struct exam *x, const struct cmi_profile *p)
+{
+	const struct cmi_examine_request *q = x->q;
+	struct cmi_judge_request r = {
+		.sent = x->sent,
+		.n_sent = q->n_sent,
+		.trust = q->trust,
+		.at_s = q->at_s,
+		.host = q->host,
+		.security_level = -1,
+		.known = q->known,
+		.n_known = q->n_known,
+		.env = q->env,
+	};
+
+	if (!p)
+		return r;
+	r.trust = p->trust;
+	r.no_wildcards = p->wildcards == CMI_NO;
+	r.reorder_off = p->reorders == CMI_NO;
+	r.security_level = p->security_level;
+	if (p->clock_s)
+		r.at_s = p->clock_s;
+	if (p->fetches_aia == CMI_YES) {
+		r.sources = q->known;
+		r.n_sources = q->n_known;
+	}
+	return r;
+}
+
+/* The earliest end of validity on the path, and whose it is. */
+static int64_t path_end(const struct cmi_path *path, bool root_counts,
+	const struct cmi_cert **whose)
+{
+	int64_t end = INT64_MAX;
+
+	for (size_t i = 0; i < path->n; i++) {
+		const struct cmi_cert *c = path->certs[i];
+
+		if (path->origins[i] == CMI_FROM_ANCHOR && !root_counts)
+			continue;
+		if (c->not_after_s < end) {
+			end = c->not_after_s;
+			*whose = c;
+		}
+	}
+	return end;
+}
+
+/* The last second at which this client still accepts: when one path ends,
+ * another one may still be good. */
+static cmend_status find_until(struct exam *x,
+	const struct cmi_judge_request *asked, bool root_counts,
+	const struct cmi_complete_result *first, int64_t *until_s,
+	const char **subject, cmend_error *err)
+{
+	const struct cmi_cert *whose = NULL;
+	struct cmi_complete_result r = {0};
+	struct cmi_complete_request again = {
+		.leaf = asked->sent[0],
+		.sent = asked->sent,
+		.n_sent = asked->n_sent,
+		.trust = asked->trust,
+		.host = asked->host,
+		.no_wildcards = asked->no_wildcards,
+		.reorder_off = asked->reorder_off,
+		.security_level = asked->security_level,
+		.sources = asked->sources,
+		.n_sources = asked->n_sources,
+		.env = asked->env,
+	};
+	int64_t end = path_end(&first->path, root_counts, &whose);
+
+	for (size_t i = 0; i < UNTIL_STEPS && whose; i++) {
+		if (cmi_cert_equal(whose, first->path.certs[0]))
+			break;
+		again.at_s = end + 1;
+		CMI_TRY(cmi_complete(&again, &r, err));
+		if (!r.accepted) {
+			cmi_complete_result_dispose(&r);
+			break;
+		}
+		end = path_end(&r.path, root_counts, &whose);
+		*subject = cmi_arena_strndup(
+			&x->arena, whose->subject, strlen(whose->subject));
+		cmi_complete_result_dispose(&r);
+	}
+	*until_s = whose ? end : 0;
+	if (whose && !*subject)
+		*subject = cmi_arena_strndup(
+			&x->arena, whose->subject, strlen(whose->subject));
+	return CMEND_OK;
+}
+
+static void note_until(
+	struct exam *x, int64_t until_s, const char *name, const char *subject)
+{
+	if (!until_s || (x->until_s && x->until_s <= until_s))
+		return;
+	x->until_s = until_s;
+	x->until_profile = name;
+	x->until_subject = subject;
+}
+
+static const char *arena_printf(struct cmi_arena *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static const char *arena_printf(struct cmi_arena *a, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return cmi_arena_strndup(a, text, strlen(text));
+}
+
+static const char *short_name(const struct cmi_cert *c)
+{
+	return c->common_name ? c->common_name : c->subject;
+}
+
+/* What the server could send so that this client accepts; NULL: nothing. */
+static const char *help_for(struct exam *x, const struct cmi_judgement *j)
+{
+	const struct cmi_finding_text *text = cmi_finding_text(j->verdict);
+
+	if (!j->repairable)
+		return text ? text->remedy : NULL;
+	for (size_t i = 1; i < j->repair.path.n; i++) {
+		const struct cmi_cert *c = j->repair.path.certs[i];
+
+		if (j->repair.path.origins[i] == CMI_FROM_SENT ||
+			j->repair.path.origins[i] == CMI_FROM_ANCHOR)
+			continue;
+		return arena_printf(&x->arena,
+			j->repair.n_added > 1
+				? "send \"%s\" and %zu more (chainmend mend)"
+				: "send \"%s\" too (chainmend mend)",
+			short_name(c), j->repair.n_added - 1);
+	}
+	return "send the chain in its order (chainmend mend)";
+}
+
+/* What the profile cannot do whatever the chain: NONE, or why it refuses. */
+static enum cmi_finding_id cannot_do(
+	struct exam *x, const struct cmi_profile *p, const char **says)
+{
+	const struct cmi_cert *leaf = x->q->n_sent ? x->sent[0] : NULL;
+	char version[16];
+
+	if (x->q->version && p->version_max && x->q->version > p->version_max) {
+		const char *name = cmi_tls_version_name(p->version_max);
+
+		snprintf(version, sizeof(version), "%s", name ? name : "?");
+		*says = arena_printf(&x->arena,
+			"this client goes up to %s; whether the server still "
+			"takes that was not tried",
+			version);
+		return CMI_F_NONE;
+	}
+	if (leaf && p->elliptic == CMI_NO &&
+		strcmp(leaf->key_type, "EC") == 0) {
+		*says = "this client knows no elliptic curve keys";
+		return CMI_F_UNSUPPORTED_SIGNATURE;
+	}
+	if (leaf && p->rsa_bits_min && strcmp(leaf->key_type, "RSA") == 0 &&
+		leaf->key_bits < p->rsa_bits_min) {
+		*says = arena_printf(&x->arena,
+			"the key has %u bits, this client wants %u",
+			leaf->key_bits, p->rsa_bits_min);
+		return CMI_F_WEAK_KEY;
+	}
+	return CMI_F_NONE;
+}
+
+static cmend_status judge_profile(struct exam *x, const struct cmi_profile *p,
+	struct cmi_item_profile *item, cmend_error *err)
+{
+	struct cmi_judge_request r = judge_request(x, p);
+	struct cmi_judgement j = {0};
+	const char *subject = NULL;
+	cmend_status status;
+
+	item->profile = p->name;
+	item->why = cannot_do(x, p, &item->says);
+	if (item->why != CMI_F_NONE) {
+		item->help = cmi_finding_text(item->why)->remedy;
+		x->refused = true;
+		return CMEND_OK;
+	}
+	status = cmi_judge(&r, &j, err);
+	if (status == CMEND_OK) {
+		item->accepts = j.accepted;
+		item->why = j.verdict;
+		if (j.n_findings && !j.accepted)
+			item->says = arena_printf(
+				&x->arena, "%s", j.findings[0].says);
+		if (!j.accepted)
+			item->help = help_for(x, &j);
+	}
+	if (status == CMEND_OK && j.accepted)
+		status = find_until(x, &r, p->root_expiry != CMI_NO, &j.result,
+			&item->until_s, &subject, err);
+	if (status == CMEND_OK && j.accepted)
+		note_until(x, item->until_s, p->name, subject);
+	x->refused |= !item->accepts;
+	cmi_judgement_dispose(&j);
+	return status;
+}
+
+static cmend_status judge_all(struct exam *x, cmend_error *err)
+{
+	struct cmi_judge_request r = judge_request(x, NULL);
+	const char *subject = NULL;
+	int64_t until_s = 0;
+
+	CMI_TRY(cmi_judge(&r, &x->plain, err));
+	x->refused = !x->plain.accepted;
+	if (x->plain.accepted) {
+		CMI_TRY(find_until(x, &r, true, &x->plain.result, &until_s,
+			&subject, err));
+		note_until(x, until_s, NULL, subject);
+	}
+	for (size_t i = 0; i < x->q->n_profiles; i++)
+		CMI_TRY(judge_profile(
+			x, x->q->profiles[i], &x->profiles[i], err));
+	return CMEND_OK;
+}
+
+static cmend_status hand_on(struct exam *x, const struct cmi_item_sink *sink,
+	struct cmi_examined *out, cmend_error *err)
+{
+	const struct cmi_examine_request *q = x->q;
+	struct cmi_finding all[2 * CMI_FINDINGS_MAX];
+	size_t n = 0;
+	/* The path that a client with all we know would take says more than
+	 * the one that broke off. */
+	const struct cmi_complete_result *best =
+		x->plain.repairable ? &x->plain.repair : &x->plain.result;
+	struct cmi_item_endpoint e = {
+		.target = q->target,
+		.address = q->address,
+		.starttls = q->starttls,
+		.version = q->version,
+		.cipher = q->cipher,
+		.sent = q->sent,
+		.n_sent = q->n_sent,
+		.path = &best->path,
+		.path_has_anchor = best->path_has_anchor,
+		.verdict = x->plain.verdict,
+		.findings = all,
+		.profiles = x->profiles,
+		.n_profiles = q->n_profiles,
+		.at_us = q->at_s * 1000000,
+		.until_s = x->until_s,
+		.until_profile = x->until_profile,
+		.until_subject = x->until_subject,
+	};
+	struct cmi_item item = {
+		.kind = CMI_ITEM_ENDPOINT,
+		.endpoint = &e,
+	};
+
+	for (size_t i = 0; i < x->plain.n_findings; i++)
+		all[n++] = x->plain.findings[i];
+	for (size_t i = 0; i < q->n_more && n < CMI_LEN(all); i++)
+		all[n++] = q->more[i];
+	e.n_findings = n;
+	*out = (struct cmi_examined){
+		.verdict = e.verdict,
+		.refused = x->refused,
+		.until_s = e.until_s,
+	};
+	for (size_t i = 0; i < n; i++) {
+		out->warned |= all[i].severity == CMI_SEVERITY_WARNING;
+		out->refused |= all[i].severity == CMI_SEVERITY_ERROR;
+	}
+	return sink->take(sink->ctx, &item, err);
+}
+
+cmend_status cmi_examine(const struct cmi_examine_request *q,
+	const struct cmi_item_sink *sink, struct cmi_examined *out,
+	cmend_error *err)
+{
+	struct exam x = {.q = q};
+	cmend_status status = CMEND_OK;
+
+	if (!q->n_sent || q->n_sent > CMI_SENT_CERTS_MAX)
+		return cmi_fail(err, CMEND_ARG,
+			"\"%s\": a chain has 1 to %zu certificates, not %zu",
+			q->target, CMI_SENT_CERTS_MAX, q->n_sent);
+	for (size_t i = 0; i < q->n_sent; i++)
+		x.sent[i] = (struct cmi_cert *)q->sent[i].cert;
+	cmi_arena_init(&x.arena, (size_t)1 << 20);
+	if (q->n_profiles) {
+		x.profiles =
+			cmi_alloc_array(q->n_profiles, sizeof(*x.profiles));
+		if (!x.profiles)
+			status = cmi_nomem(err);
+	}
+	if (status == CMEND_OK)
+		status = judge_all(&x, err);
+	if (status == CMEND_OK)
+		status = hand_on(&x, sink, out, err);
+	cmi_judgement_dispose(&x.plain);
+	cmi_free(x.profiles);
+	cmi_arena_dispose(&x.arena);
+	return status;
+}
+
+/* What an alert in place of a chain means. */
+static enum cmi_finding_id finding_of_alert(uint8_t code)
+{
+	switch (code) {
+	case 70: /* protocol_version */
+		return CMI_F_PROTOCOL_VERSION;
+	case 40: /* handshake_failure */
+	case 71: /* insufficient_security */
+		return CMI_F_NO_SHARED_CIPHER;
+	case 112: /* unrecognized_name */
+		return CMI_F_WRONG_HOST;
+	case 116: /* certificate_required */
+		return CMI_F_CLIENT_CERTIFICATE_WANTED;
+	}
+	return CMI_F_SERVER_CLOSED;
+}
+
+static struct cmi_finding finding_without_chain(
+	const struct cmi_tls_seen *t, char *says, size_t n_says)
+{
+	struct cmi_finding f = {.severity = CMI_SEVERITY_ERROR};
+	const struct cmi_seen_alert *alert = NULL;
+	const char *name;
+
+	for (size_t i = 0; i < t->n_alerts && !alert; i++)
+		if (t->alerts[i].from == CMI_SERVER)
+			alert = &t->alerts[i];
+	if (alert) {
+		name = cmi_tls_alert_name(alert->code);
+		f.id = finding_of_alert(alert->code);
+		snprintf(says, n_says,
+			"the server ended the handshake with the alert %s (%u) "
+			"and sent no certificate",
+			name ? name : "unknown", alert->code);
+	} else {
+		f.id = CMI_F_SERVER_CLOSED;
+		snprintf(says, n_says,
+			"the server broke the handshake off and sent no whole "
+			"chain");
+	}
+	f.says = says;
+	f.blame = cmi_finding_text(f.id)->blame;
+	return f;
+}
+
+cmend_status cmi_examine_none(const char *target, const char *says,
+	const struct cmi_dialed *dialed, int64_t at_s,
+	const struct cmi_item_sink *sink, cmend_error *err)
+{
+	char text[200];
+	struct cmi_finding f = {0};
+	struct cmi_item_endpoint e = {
+		.target = target,
+		.at_us = at_s * 1000000,
+		.trouble = says,
+	};
+	struct cmi_item item = {
+		.kind = CMI_ITEM_ENDPOINT,
+		.endpoint = &e,
+	};
+
+	if (dialed) {
+		f = finding_without_chain(&dialed->tls, text, sizeof(text));
+		e.verdict = f.id;
+		e.findings = &f;
+		e.n_findings = 1;
+		e.version = dialed->tls.version;
+		e.starttls = dialed->conversation.starttls;
+		if (!e.trouble)
+			e.trouble = text;
+	}
+	return sink->take(sink->ctx, &item, err);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One sent chain, judged by every kind of client at once, as one item.
+ *
+ * The chain comes from a probe or from a file.  The verdict is that of the
+ * plain client, which trusts the given roots and fetches nothing; profiles
+ * stand beside it.  What we know ourselves (kept, fetched, pooled issuers)
+ * serves to say what is missing, and for clients that fetch.
+ */
+#ifndef CMI_PROBE_EXAMINE_H
+#define CMI_PROBE_EXAMINE_H
+
+#include "core/env.h"
+#include "explain/judge.h"
+#include "explain/profiles.h"
+#include "probe/dial.h"
+
+struct cmi_examine_request {
+	const char *target;  /* as people know it */
+	const char *address; /* where it was reached; or NULL */
+	const char *starttls;
+	uint16_t version, cipher; /* 0: not known (a file) */
+	const struct cmi_item_cert *sent;
+	size_t n_sent;
+	const char *host;              /* NULL: no name check */
+	const struct cmi_trust *trust; /* of the plain client */
+	const struct cmi_profile *const *profiles;
+	size_t n_profiles;
+	const struct cmi_source *const *known; /* cheap first */
+	size_t n_known;
+	int64_t at_s;
+	/* Findings of the handshake itself or of the key file; they come
+	 * behind those of the chain. */
+	const struct cmi_finding *more;
+	size_t n_more;
+	const struct cmi_env *env;
+};
+
+struct cmi_examined {
+	enum cmi_finding_id verdict; /* of the plain client */
+	bool refused;                /* by the plain client or a profile */
+	bool warned;                 /* there is a warning */
+	int64_t until_s;             /* as in cmi_item_endpoint */
+};
+
+/* The item goes to the sink, borrowed as ever. */
+cmend_status cmi_examine(const struct cmi_examine_request *request,
+	const struct cmi_item_sink *sink, struct cmi_examined *out,
+	cmend_error *err) __attribute__((warn_unused_result));
+
+/* The same for a handshake that brought no chain, or no connection at all:
+ * says why, or the server's alert does. */
+cmend_status cmi_examine_none(const char *target, const char *says,
+	const struct cmi_dialed *dialed, int64_t at_s,
+	const struct cmi_item_sink *sink, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* The certificates of a dialled endpoint, parsed; NULL where malformed.
+ * Dispose with cmi_sent_dispose. */
+struct cmi_sent {
+	struct cmi_item_cert certs[CMI_SENT_CERTS_MAX];
+	struct cmi_cert *owned[CMI_SENT_CERTS_MAX];
+	size_t n;
+};
+cmend_status cmi_sent_take(
+	const struct cmi_dialed *dialed, struct cmi_sent *out, cmend_error *err)
+	__attribute__((warn_unused_result));
+void cmi_sent_dispose(struct cmi_sent *s);
+
+#endif
