@@ -55,6 +55,12 @@ struct cmi_source {
 		void *ctx, char *says, size_t n_says);
 	void *ctx;
 	bool costly; /* asked only when all cheap sources are used up */
+	/* Asked again for the same child it may have more: so it is asked once
+	 * more when the search would end without a path. */
+	bool again;
+	/* Requests that went over a network so far; NULL: each call of a
+	 * costly source counts as one. */
+	unsigned (*fetches)(void *ctx);
 };
 
 #endif

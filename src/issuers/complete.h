@@ -5,11 +5,18 @@
  *
  * This is the call that everybody makes: explain, probe, mend, the phone, the
  * public library.  It never grants trust: only request->trust does.
+ *
+ * Sources are asked in the given order, all cheap ones before any costly one;
+ * a costly one only where no cheap answer leads on.  A source's trouble takes
+ * away its candidates and nothing else: it is kept as a refusal.  Events: one
+ * "added" for each certificate of an accepted path that was not sent (subject,
+ * origin, place in the path), or one "refused" with the reason.
  */
 #ifndef CMI_ISSUERS_COMPLETE_H
 #define CMI_ISSUERS_COMPLETE_H
 
 #include "chain/path.h"
+#include "chain/verdict.h"
 #include "core/env.h"
 #include "x509/trust.h"
 
@@ -28,6 +35,8 @@ struct cmi_complete_request {
 	const struct cmi_source *const *sources; /* beyond sent; cheap first */
 	size_t n_sources;
 	const struct cmi_env *env; /* NULL: the system's */
+	enum cmi_purpose purpose;  /* zero: a server's certificate */
+	enum cmi_policy policy;    /* zero: as every client */
 };
 
 struct cmi_complete_result {
