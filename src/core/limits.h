@@ -97,6 +97,17 @@
 
 /* Device sign-in: one SOAP message. */
 #define CMI_SOAP_MAX ((size_t)256 << 10)
+/* Device sign-in: memory for one message as a tree; text arrives in small
+ * pieces, so several times the message. */
+#define CMI_XML_MEMORY_MAX ((size_t)16 << 20)
+/* Device sign-in: elements and pieces of text in one message. */
+#define CMI_XML_NODES_MAX 20000u
+/* Device sign-in: elements one inside another; real messages have ten. */
+#define CMI_XML_DEPTH_MAX 32u
+/* Device sign-in: certificates in one chain download. */
+#define CMI_DOWNLOAD_CERTS_MAX 16u
+/* Device sign-in: bytes of one chain download, as one AIA answer. */
+#define CMI_DOWNLOAD_MAX ((size_t)64 << 10)
 /* Device sign-in: one wait on the network, milliseconds. */
 #define CMI_BOOT_WAIT_MS 5000
 

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "boot/conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "core/text.h"
+
+struct cmi_conn {
+	int fd;
+	const struct cmi_net *net;
+	unsigned tap_id;
+	int64_t deadline_ms;
+	SSL_CTX *ctx;
+	SSL *ssl;
+	const struct cmi_conn_tls *tls;
+	enum cmi_finding_id refused;
+	char peer[CMI_NAME_MAX + 1];
+	uint16_t port;
+};
+
+static uint16_t real_port(const struct cmi_net *net, uint16_t port)
+{
+	if (port == 80 && net->http_port)
+		return net->http_port;
+	if (port == 443 && net->https_port)
+		return net->https_port;
+	if (port == 5061 && net->sip_port)
+		return net->sip_port;
+	return port;
+}
+
+static cmend_status wait_for(struct cmi_conn *c, short what, cmend_error *err)
+{
+	struct pollfd p = {.fd = c->fd, .events = what};
+
+	for (;;) {
+		int64_t left = c->deadline_ms - cmi_mono_ms(c->net->env);
+		int n;
+
+		if (left <= 0)
+			return cmi_fail(err, CMEND_TIMEOUT,
+				"%s port %u did not answer in time", c->peer,
+				c->port);
+		n = poll(&p, 1, left > 60000 ? 60000 : (int)left);
+		if (n > 0)
+			return CMEND_OK;
+		if (n < 0 && errno != EINTR)
+			return cmi_fail(
+				err, CMEND_NET, "poll: %s", strerror(errno));
+	}
+}
+
+static void tap(struct cmi_conn *c, bool by_phone, const void *p, size_t n)
+{
+	struct cmi_tap *t = c->net->tap;
+
+	if (t && n)
+		t->bytes(t->ctx, c->tap_id, by_phone, (struct cmi_bytes){p, n});
+}
+
+/* Addresses only: an override that is a name would be a second lookup. */
+static bool address_of(const char *text, uint16_t port,
+	struct sockaddr_storage *out, socklen_t *n)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+	if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+		v4.sin_port = htons(port);
+		memcpy(out, &v4, sizeof(v4));
+		*n = sizeof(v4);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1) {
+		v6.sin6_port = htons(port);
+		memcpy(out, &v6, sizeof(v6));
+		*n = sizeof(v6);
+		return true;
+	}
+	return false;
+}
+
+static cmend_status connect_one(struct cmi_conn *c, const struct sockaddr *to,
+	socklen_t n_to, cmend_error *err)
+{
+	struct sockaddr_storage from;
+	socklen_t n_from, n_result = sizeof(int);
+	int one = 1, result = 0;
+
+	c->fd = socket(
+		to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0)
+		return cmi_fail(err, CMEND_NET, "cannot make a socket: %s",
+			strerror(errno));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (c->net->source &&
+		(!address_of(c->net->source, 0, &from, &n_from) ||
+			bind(c->fd, (struct sockaddr *)&from, n_from) < 0))
+		return cmi_fail(err, CMEND_NET, "cannot come from \"%s\": %s",
+			c->net->source, strerror(errno));
+	if (connect(c->fd, to, n_to) == 0)
+		return CMEND_OK;
+	if (errno != EINPROGRESS)
+		return cmi_fail(err, CMEND_NET, "cannot reach %s port %u: %s",
+			c->peer, c->port, strerror(errno));
+	CMI_TRY(wait_for(c, POLLOUT, err));
+	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &result, &n_result);
+	if (result)
+		return cmi_fail(err, CMEND_NET, "cannot reach %s port %u: %s",
+			c->peer, c->port, strerror(result));
+	return CMEND_OK;
+}
+
+static cmend_status connect_any(
+	struct cmi_conn *c, const char *host, cmend_error *err)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+	uint16_t port = real_port(c->net, c->port);
+	struct sockaddr_storage to;
+	cmend_status status = CMEND_NET;
+	socklen_t n_to;
+	char service[8];
+	int failed;
+
+	if (address_of(c->net->connect_to ? c->net->connect_to : host, port,
+		    &to, &n_to))
+		return connect_one(c, (struct sockaddr *)&to, n_to, err);
+	if (c->net->connect_to)
+		return cmi_fail(err, CMEND_ARG, "\"%s\" is not an address",
+			c->net->connect_to);
+	snprintf(service, sizeof(service), "%u", port);
+	failed = getaddrinfo(host, service, &hints, &list);
+	if (failed)
+		return cmi_fail(err, CMEND_NET, "cannot resolve \"%s\": %s",
+			host, gai_strerror(failed));
+	for (struct addrinfo *a = list; a; a = a->ai_next) {
+		if (c->fd >= 0)
+			close(c->fd);
+		c->fd = -1;
+		status = connect_one(c, a->ai_addr, a->ai_addrlen, err);
+		if (!status)
+			break;
+	}
+	freeaddrinfo(list);
+	return status;
+}
+
+cmend_status cmi_conn_open(const struct cmi_net *net, const char *host,
+	uint16_t port, struct cmi_conn **out, cmend_error *err)
+{
+	CMI_AUTO(cmi_conn_closep) struct cmi_conn *c = cmi_alloc(sizeof(*c));
+	int64_t wait = net->wait_ms ? net->wait_ms : CMI_BOOT_WAIT_MS;
+
+	if (!c)
+		return cmi_nomem(err);
+	c->fd = -1;
+	c->net = net;
+	c->port = port;
+	c->deadline_ms = cmi_mono_ms(net->env) + wait;
+	cmi_safe_cstr(c->peer, sizeof(c->peer), cmi_bytes_of(host));
+	CMI_TRY(connect_any(c, host, err));
+	if (net->tap) {
+		c->tap_id = ++net->tap->last_id;
+		net->tap->open(net->tap->ctx, c->tap_id, port);
+	}
+	*out = CMI_TAKE(c);
+	return CMEND_OK;
+}
+
+void cmi_conn_close(struct cmi_conn *c)
+{
+	if (!c)
+		return;
+	if (c->ssl) {
+		/* One close_notify, without waiting for the other's. */
+		if (SSL_is_init_finished(c->ssl))
+			SSL_shutdown(c->ssl);
+		SSL_free(c->ssl);
+	}
+	SSL_CTX_free(c->ctx);
+	if (c->tap_id)
+		c->net->tap->close(c->net->tap->ctx, c->tap_id);
+	if (c->fd >= 0)
+		close(c->fd);
+	ERR_clear_error();
+	cmi_free(c);
+}
+
+bool cmi_conn_is_tls(const struct cmi_conn *c)
+{
+	return c->ssl && SSL_is_init_finished(c->ssl);
+}
+
+/* The reason in OpenSSL's words, so that the alert on the wire is the one
+ * RFC 5246 section 7.2.2 has for it. */
+static int alert_reason(enum cmi_finding_id why)
+{
+	static const struct {
+		enum cmi_finding_id why;
+		int error;
+	} rows[] = {
+		{CMI_F_EXPIRED_LEAF, X509_V_ERR_CERT_HAS_EXPIRED},
+		{CMI_F_EXPIRED_INTERMEDIATE, X509_V_ERR_CERT_HAS_EXPIRED},
+		{CMI_F_NOT_YET_VALID, X509_V_ERR_CERT_NOT_YET_VALID},
+		{CMI_F_CLOCK_WRONG, X509_V_ERR_CERT_NOT_YET_VALID},
+		{CMI_F_NAME_MISMATCH, X509_V_ERR_HOSTNAME_MISMATCH},
+		{CMI_F_WILDCARD_UNSUPPORTED, X509_V_ERR_HOSTNAME_MISMATCH},
+		{CMI_F_WRONG_USAGE, X509_V_ERR_INVALID_PURPOSE},
+		{CMI_F_WEAK_SIGNATURE, X509_V_ERR_CA_MD_TOO_WEAK},
+		{CMI_F_WEAK_KEY, X509_V_ERR_EE_KEY_TOO_SMALL},
+		{CMI_F_BAD_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE},
+		{CMI_F_REVOKED, X509_V_ERR_CERT_REVOKED},
+	};
+
+	for (size_t i = 0; i < CMI_LEN(rows); i++)
+		if (rows[i].why == why)
+			return rows[i].error;
+	return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+}
+
+static cmend_status cert_of(X509 *x, struct cmi_cert **out, cmend_error *err)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(x, &der);
+	cmend_status status;
+
+	if (n <= 0)
+		return cmi_fail(err, CMEND_PARSE, "malformed certificate");
+	status =
+		cmi_cert_from_der((struct cmi_bytes){der, (size_t)n}, out, err);
+	OPENSSL_free(der);
+	return status;
+}
+
+static cmend_status list_of(
+	STACK_OF(X509) * stack, struct cmi_cert_list *out, cmend_error *err)
+{
+	int n = stack ? sk_X509_num(stack) : 0;
+
+	if (n > (int)CMI_SENT_CERTS_MAX)
+		return cmi_fail(err, CMEND_LIMIT,
+			"server sends more than %zu certificates",
+			CMI_SENT_CERTS_MAX);
+	for (int i = 0; i < n; i++) {
+		CMI_AUTO(cmi_cert_unrefp) struct cmi_cert *cert = NULL;
+
+		CMI_TRY(cert_of(sk_X509_value(stack, i), &cert, err));
+		CMI_TRY(cmi_cert_list_add(out, cert, err));
+	}
+	return CMEND_OK;
+}
+
+/* In place of OpenSSL's verification: the whole decision is the judge's. */
+static int verify(X509_STORE_CTX *store, void *arg)
+{
+	CMI_AUTO(cmi_cert_list_dispose) struct cmi_cert_list sent = {0};
+	struct cmi_conn *c = arg;
+	struct cmi_sent_chain chain;
+
+	c->refused = CMI_F_MALFORMED_CERTIFICATE;
+	if (list_of(X509_STORE_CTX_get0_untrusted(store), &sent, NULL) ==
+			CMEND_OK &&
+		sent.n) {
+		chain.leaf = sent.certs[0];
+		chain.sent = sent.certs;
+		chain.n_sent = sent.n;
+		c->refused = c->tls->judge(c->tls->ctx, &chain);
+	}
+	ERR_clear_error();
+	if (c->refused == CMI_F_NONE) {
+		X509_STORE_CTX_set_error(store, X509_V_OK);
+		return 1;
+	}
+	X509_STORE_CTX_set_error(store, alert_reason(c->refused));
+	return 0;
+}
+
+static long tap_info(BIO *bio, int op, const char *p, size_t len, int argi,
+	long argl, int ret, size_t *processed)
+{
+	struct cmi_conn *c = (void *)BIO_get_callback_arg(bio);
+
+	(void)len, (void)argi, (void)argl;
+	if (ret > 0 && processed) {
+		if (op == (BIO_CB_READ | BIO_CB_RETURN))
+			tap(c, false, p, *processed);
+		if (op == (BIO_CB_WRITE | BIO_CB_RETURN))
+			tap(c, true, p, *processed);
+	}
+	return ret;
+}
+
+static cmend_status make_ssl(struct cmi_conn *c, cmend_error *err)
+{
+	BIO *bio;
+
+	c->ctx = SSL_CTX_new(TLS_client_method());
+	if (!c->ctx)
+		return cmi_nomem(err);
+	SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION);
+	if (c->tls->tls12_only)
+		SSL_CTX_set_max_proto_version(c->ctx, TLS1_2_VERSION);
+	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_cert_verify_callback(c->ctx, verify, c);
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_options(c->ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+	c->ssl = SSL_new(c->ctx);
+	bio = BIO_new_socket(c->fd, BIO_NOCLOSE);
+	if (!c->ssl || !bio) {
+		BIO_free(bio);
+		return cmi_nomem(err);
+	}
+	if (c->net->tap) {
+		BIO_set_callback_arg(bio, (char *)c);
+		BIO_set_callback_ex(bio, tap_info);
+	}
+	SSL_set_bio(c->ssl, bio, bio);
+	if (c->tls->sni && !SSL_set_tlsext_host_name(c->ssl, c->tls->sni))
+		return cmi_fail(err, CMEND_ARG,
+			"\"%s\" cannot be sent as server name", c->peer);
+	return CMEND_OK;
+}
+
+static cmend_status fail_tls(
+	struct cmi_conn *c, const char *doing, cmend_error *err)
+{
+	unsigned long e = ERR_peek_error();
+	const char *reason = ERR_reason_error_string(e);
+	int code = ERR_GET_REASON(e);
+
+	ERR_clear_error();
+	if (c->refused != CMI_F_NONE)
+		return cmi_fail(err, CMEND_REFUSED,
+			"certificate of %s refused: %s", c->peer,
+			cmi_finding_name(c->refused));
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL && code > SSL_AD_REASON_OFFSET)
+		return cmi_fail(err, CMEND_REFUSED,
+			"%s sent a fatal alert while %s: %s", c->peer, doing,
+			reason ? reason : "unknown");
+	return cmi_fail(err, CMEND_NET, "TLS with %s failed while %s: %s",
+		c->peer, doing, reason ? reason : "connection closed");
+}
+
+/* What OpenSSL wants before it goes on. */
+static cmend_status wait_ssl(
+	struct cmi_conn *c, int result, const char *doing, cmend_error *err)
+{
+	switch (SSL_get_error(c->ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+		return wait_for(c, POLLIN, err);
+	case SSL_ERROR_WANT_WRITE:
+		return wait_for(c, POLLOUT, err);
+	default:
+		return fail_tls(c, doing, err);
+	}
+}
+
+cmend_status cmi_conn_start_tls(
+	struct cmi_conn *c, const struct cmi_conn_tls *tls, cmend_error *err)
+{
+	cmend_status status;
+	int result;
+
+	c->tls = tls;
+	CMI_TRY(make_ssl(c, err));
+	ERR_clear_error();
+	while ((result = SSL_connect(c->ssl)) != 1) {
+		status = wait_ssl(c, result, "shaking hands", err);
+		if (status) {
+			/* No later call may use a failed connection. */
+			SSL_free(c->ssl);
+			c->ssl = NULL;
+			shutdown(c->fd, SHUT_WR);
+			return status;
+		}
+	}
+	c->tls = NULL;
+	return CMEND_OK;
+}
+
+cmend_status cmi_conn_write(
+	struct cmi_conn *c, struct cmi_bytes data, cmend_error *err)
+{
+	while (data.n) {
+		size_t put = 0;
+
+		if (c->ssl) {
+			int result = SSL_write_ex(c->ssl, data.p, data.n, &put);
+
+			if (result != 1) {
+				CMI_TRY(wait_ssl(c, result, "sending", err));
+				continue;
+			}
+		} else {
+			ssize_t n = send(c->fd, data.p, data.n, MSG_NOSIGNAL);
+
+			if (n < 0 && errno != EAGAIN && errno != EINTR)
+				return cmi_fail(err, CMEND_NET,
+					"cannot send to %s: %s", c->peer,
+					strerror(errno));
+			if (n < 0) {
+				CMI_TRY(wait_for(c, POLLOUT, err));
+				continue;
+			}
+			put = (size_t)n;
+			tap(c, true, data.p, put);
+		}
+		data.p += put;
+		data.n -= put;
+	}
+	return CMEND_OK;
+}
+
+static cmend_status read_tls(struct cmi_conn *c, uint8_t *to, size_t n_to,
+	size_t *n, cmend_error *err)
+{
+	for (;;) {
+		int result = SSL_read_ex(c->ssl, to, n_to, n);
+
+		if (result == 1)
+			return CMEND_OK;
+		if (SSL_get_error(c->ssl, result) == SSL_ERROR_ZERO_RETURN) {
+			*n = 0;
+			return CMEND_OK;
+		}
+		CMI_TRY(wait_ssl(c, result, "receiving", err));
+	}
+}
+
+cmend_status cmi_conn_read(struct cmi_conn *c, uint8_t *to, size_t n_to,
+	size_t *n, cmend_error *err)
+{
+	if (c->ssl)
+		return read_tls(c, to, n_to, n, err);
+	for (;;) {
+		ssize_t got = recv(c->fd, to, n_to, 0);
+
+		if (got >= 0) {
+			*n = (size_t)got;
+			tap(c, false, to, *n);
+			return CMEND_OK;
+		}
+		if (errno != EAGAIN && errno != EINTR)
+			return cmi_fail(err, CMEND_NET,
+				"cannot receive from %s: %s", c->peer,
+				strerror(errno));
+		CMI_TRY(wait_for(c, POLLIN, err));
+	}
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The phone's connections: TCP, then TLS on top where wanted.
+ *
+ * Every wait has a deadline.  The server's certificate is judged by a
+ * callback of the caller's (boot/acquire), never by OpenSSL's own store; when
+ * it says no, OpenSSL sends the fatal alert that belongs to the reason.
+ */
+#ifndef CMI_BOOT_CONN_H
+#define CMI_BOOT_CONN_H
+
+#include "core/env.h"
+#include "core/finding_id.h"
+#include "x509/cert.h"
+
+/* Sees every byte on the wire, for the demo's captures where packets cannot
+ * be captured.  `id` counts connections from 1. */
+struct cmi_tap {
+	void (*open)(void *ctx, unsigned id, uint16_t port);
+	void (*bytes)(
+		void *ctx, unsigned id, bool by_phone, struct cmi_bytes data);
+	void (*close)(void *ctx, unsigned id);
+	void *ctx;
+	unsigned last_id;
+};
+
+/* How to reach the network; shared by all connections of a phone. */
+struct cmi_net {
+	const char *connect_to; /* address in place of resolving; or NULL */
+	const char *source;     /* address to come from; or NULL */
+	uint16_t http_port, https_port, sip_port; /* 0: 80, 443 and 5061 */
+	int64_t wait_ms;     /* per connection; 0: the ceiling */
+	struct cmi_tap *tap; /* or NULL */
+	const struct cmi_env *env;
+};
+
+struct cmi_conn;
+
+/* host is a name or an address; port one of the three logical ports, which
+ * net may map to others. */
+cmend_status cmi_conn_open(const struct cmi_net *net, const char *host,
+	uint16_t port, struct cmi_conn **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+void cmi_conn_close(struct cmi_conn *c);
+CMI_DEFINE_CLEANUP(cmi_conn_closep, struct cmi_conn, cmi_conn_close)
+
+/* What the server sent; the certificates are lent. */
+struct cmi_sent_chain {
+	struct cmi_cert *leaf;
+	struct cmi_cert *const *sent; /* leaf first */
+	size_t n_sent;
+};
+
+struct cmi_conn_tls {
+	const char *sni;
+	bool tls12_only; /* so that a capture shows the certificates */
+	/* CMI_F_NONE accepts; anything else is the reason for the alert. */
+	enum cmi_finding_id (*judge)(
+		void *ctx, const struct cmi_sent_chain *chain);
+	void *ctx;
+};
+/* CMEND_REFUSED: the judge said no, or the server sent a fatal alert. */
+cmend_status cmi_conn_start_tls(
+	struct cmi_conn *c, const struct cmi_conn_tls *tls, cmend_error *err)
+	__attribute__((warn_unused_result));
+bool cmi_conn_is_tls(const struct cmi_conn *c);
+
+cmend_status cmi_conn_write(struct cmi_conn *c, struct cmi_bytes data,
+	cmend_error *err) __attribute__((warn_unused_result));
+/* At least one byte; *n is 0 at the end of the stream. */
+cmend_status cmi_conn_read(struct cmi_conn *c, uint8_t *to, size_t n_to,
+	size_t *n, cmend_error *err) __attribute__((warn_unused_result));
+
+#endif
