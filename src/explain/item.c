@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explain/item.h"
+
+const char *cmi_carries_name(enum cmi_carries c)
+{
+	static const char *const names[] = {
+		[CMI_CARRIES_ISSUER] = "issuer",
+		[CMI_CARRIES_CHAIN] = "chain",
+		[CMI_CARRIES_OCSP] = "ocsp",
+		[CMI_CARRIES_CRL] = "crl",
+	};
+
+	return names[c];
+}
+
+const char *cmi_step_side_name(enum cmi_step_side s)
+{
+	static const char *const names[] = {
+		[CMI_STEP_BOTH] = "both",
+		[CMI_STEP_GOOD] = "good",
+		[CMI_STEP_BAD] = "bad",
+	};
+
+	return names[s];
+}
+
+const char *cmi_item_kind_name(enum cmi_item_kind k)
+{
+	static const char *const names[] = {
+		[CMI_ITEM_HANDSHAKE] = "handshake",
+		[CMI_ITEM_HTTP] = "http",
+		[CMI_ITEM_DNS] = "dns",
+		[CMI_ITEM_DHCP] = "dhcp",
+		[CMI_ITEM_TCP] = "tcp",
+		[CMI_ITEM_STEP] = "step",
+		[CMI_ITEM_DIVERGENCE] = "divergence",
+		[CMI_ITEM_ENDPOINT] = "endpoint",
+		[CMI_ITEM_SUMMARY] = "summary",
+	};
+
+	return names[k];
+}
