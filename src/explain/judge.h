@@ -21,7 +21,6 @@ struct cmi_judge_request {
 	/* As sent, in that order; NULL for one that is malformed. */
 	struct cmi_cert *const *sent;
 	size_t n_sent;
-	const uint64_t *frames;        /* for each, or NULL */
 	const struct cmi_trust *trust; /* what this client trusts */
 	int64_t at_s;
 	const char *host; /* NULL: no name check */
@@ -40,14 +39,20 @@ struct cmi_judge_request {
 struct cmi_judgement {
 	bool accepted;
 	enum cmi_finding_id verdict; /* CMI_F_NONE where accepted */
-	struct cmi_finding findings[CMI_FINDINGS_MAX]; /* verdict's first */
+	/* The verdict's first.  Frames are left to the caller, who knows in
+	 * which frame each certificate came: about[i] is the index in sent
+	 * that finding i is about, or -1. */
+	struct cmi_finding *findings;
+	int *about;
 	size_t n_findings;
 	/* Owned: the path taken or the one that came furthest. */
 	struct cmi_complete_result result;
-	/* Refused, and a path was found with what we know: that path. */
+	/* Refused, and with what we know a path was found: that path. */
 	bool repairable;
 	struct cmi_complete_result repair;
-	struct cmi_arena arena; /* the findings' texts */
+	/* The same verdict holds from one to the other, both included. */
+	int64_t holds_from_s, holds_to_s;
+	struct cmi_arena arena; /* the findings and their texts */
 };
 
 /* CMEND_OK whatever the verdict is.  Dispose in any case. */
