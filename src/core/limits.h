@@ -111,4 +111,13 @@
 /* Device sign-in: one wait on the network, milliseconds. */
 #define CMI_BOOT_WAIT_MS 5000
 
+/* Fleet: one answer of the queue server, and one batch sent to it. */
+#define CMI_FLEET_REPLY_MAX ((size_t)64 << 20)
+/* Fleet: one exchange with the queue server, milliseconds. */
+#define CMI_FLEET_WAIT_MS 10000
+/* Fleet: one job's result; larger ones are cut and say so. */
+#define CMI_FLEET_RESULT_MAX ((size_t)4 << 20)
+/* Fleet: jobs taken by one worker at a time. */
+#define CMI_FLEET_BATCH_MAX 500u
+
 #endif
