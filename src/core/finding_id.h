@@ -59,7 +59,9 @@
 	X(WRONG_HOST, "wrong-host")                                            \
 	X(PIN_REFUSED, "pin-refused")                                          \
 	X(PIN_LOCKED, "pin-locked")                                            \
-	X(SEARCH_LIMIT, "search-limit")
+	X(SEARCH_LIMIT, "search-limit")                                        \
+	X(KEY_MISMATCH, "key-mismatch")                                        \
+	X(EXPIRES_SOON, "expires-soon")
 
 enum cmi_finding_id {
 	CMI_F_NONE = 0,
