@@ -37,7 +37,7 @@ const char *cmend_version(void)
 	return CMI_VERSION;
 }
 
-cmend_status cmi_fail(
+cmend_status(cmi_fail)(
 	cmend_error *err, cmend_status status, const char *fmt, ...)
 {
 	va_list ap;

@@ -22,7 +22,7 @@ static cmend_status read_some(int fd, const char *path, struct cmi_buf *out,
 {
 	size_t room = out->max - out->n;
 	size_t want = room < 65536 ? room : 65536;
-	uint8_t probe, *to = want ? cmi_buf_reserve(out, want) : &probe;
+	uint8_t probe = 0, *to = want ? cmi_buf_reserve(out, want) : &probe;
 	ssize_t n;
 
 	if (!to)
@@ -43,7 +43,7 @@ static cmend_status read_some(int fd, const char *path, struct cmi_buf *out,
 static cmend_status read_all(
 	int fd, const char *path, struct cmi_buf *out, cmend_error *err)
 {
-	size_t got;
+	size_t got = 0;
 
 	do
 		CMI_TRY(read_some(fd, path, out, &got, err));

@@ -98,7 +98,7 @@ bool cmi_mul(size_t a, size_t b, size_t *out)
 	return !__builtin_mul_overflow(a, b, out);
 }
 
-cmend_status cmi_nomem(cmend_error *err)
+cmend_status(cmi_nomem)(cmend_error *err)
 {
 	return cmi_fail(err, CMEND_NOMEM, "out of memory");
 }
