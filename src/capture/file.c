@@ -33,8 +33,7 @@ static const struct {
 	{CMI_BYTES("BZh"), "packed with bzip2: unpack it first"},
 	{CMI_BYTES("PK\x03\x04"), "a zip archive: unpack it first"},
 	{CMI_BYTES("\x04\x22\x4d\x18"), "packed with lz4: unpack it first"},
-	{CMI_BYTES("snoop\0\0\0"),
-		"a snoop capture: convert it with editcap"},
+	{CMI_BYTES("snoop\0\0\0"), "a snoop capture: convert it with editcap"},
 	{CMI_BYTES("GMBU"),
 		"a Network Monitor capture: convert it with editcap"},
 	{CMI_BYTES("RTSS"),
@@ -42,8 +41,7 @@ static const struct {
 	{CMI_BYTES("\x7f"
 		   "ELF"),
 		"a program"},
-	{CMI_BYTES("-----BEGIN"),
-		"PEM text, a certificate or key perhaps"},
+	{CMI_BYTES("-----BEGIN"), "PEM text, a certificate or key perhaps"},
 };
 
 static cmend_status not_a_capture(
@@ -70,8 +68,8 @@ static cmend_status not_a_capture(
 
 static const struct {
 	uint32_t magic; /* most significant byte first */
-	cmend_status (*begin)(struct cmi_capfile *f, struct cmi_bytes head,
-		cmend_error *err);
+	cmend_status (*begin)(
+		struct cmi_capfile *f, struct cmi_bytes head, cmend_error *err);
 } forms[] = {
 	{0x0a0d0d0au, cmi_pcapng_begin},
 	{0xa1b2c3d4u, cmi_pcap_begin},

@@ -30,8 +30,8 @@ struct cmi_frame {
 
 struct cmi_capfile_hooks {
 	/* offset in the unpacked file, number of the last good frame. */
-	void (*note)(void *ctx, uint64_t offset, uint64_t frame,
-		const char *says);
+	void (*note)(
+		void *ctx, uint64_t offset, uint64_t frame, const char *says);
 	/* Decryption secrets: type 0x544c534b is a TLS key log. */
 	cmend_status (*secrets)(void *ctx, uint32_t type,
 		struct cmi_bytes secrets, cmend_error *err);

@@ -12,7 +12,7 @@
 
 struct cmi_interface {
 	uint32_t link;
-	uint32_t snaplen; /* 0: no limit */
+	uint32_t snaplen;   /* 0: no limit */
 	uint8_t resolution; /* as if_tsresol has it */
 	int64_t offset_s;
 };
@@ -32,8 +32,11 @@ struct cmi_capfile {
 	uint32_t link;
 	uint32_t per_second; /* fractions of a second */
 	size_t record_header;
-	enum { CMI_LENGTHS_AS_NOW, CMI_LENGTHS_EITHER, CMI_LENGTHS_SWAPPED }
-		lengths;
+	enum {
+		CMI_LENGTHS_AS_NOW,
+		CMI_LENGTHS_EITHER,
+		CMI_LENGTHS_SWAPPED
+	} lengths;
 	/* pcapng */
 	struct cmi_interface *interfaces;
 	size_t n_interfaces, cap_interfaces;

@@ -40,8 +40,8 @@ static void fd_close(void *ctx)
 	cmi_free(s);
 }
 
-static cmend_status open_fd(const char *path, const char *name, int *fd,
-	cmend_error *err)
+static cmend_status open_fd(
+	const char *path, const char *name, int *fd, cmend_error *err)
 {
 	struct stat st;
 
@@ -79,8 +79,7 @@ cmend_status cmi_input_open(
 		path = "-", cmi_safe_cstr(in->name, sizeof(in->name),
 				    CMI_BYTES("standard input"));
 	else
-		cmi_safe_cstr(
-			in->name, sizeof(in->name), cmi_bytes_of(path));
+		cmi_safe_cstr(in->name, sizeof(in->name), cmi_bytes_of(path));
 	memcpy(s->name, in->name, sizeof(s->name));
 	CMI_TRY(open_fd(path, in->name, &s->fd, err));
 	in->cap = CMI_INPUT_BUFFER;
@@ -102,8 +101,7 @@ void cmi_input_close(struct cmi_input *in)
 }
 
 /* Make room behind the bytes in view for n in all. */
-static cmend_status make_room(
-	struct cmi_input *in, size_t n, cmend_error *err)
+static cmend_status make_room(struct cmi_input *in, size_t n, cmend_error *err)
 {
 	uint8_t *p;
 

@@ -45,8 +45,8 @@ cmend_status cmi_input_fill(struct cmi_input *in, size_t n, cmend_error *err)
 	__attribute__((warn_unused_result));
 
 /* All that is in the buffer, at least n bytes unless the input ends first. */
-static inline cmend_status cmi_input_view(struct cmi_input *in, size_t n,
-	struct cmi_bytes *out, cmend_error *err)
+static inline cmend_status cmi_input_view(
+	struct cmi_input *in, size_t n, struct cmi_bytes *out, cmend_error *err)
 {
 	if (in->n < n)
 		CMI_TRY(cmi_input_fill(in, n, err));

@@ -26,8 +26,7 @@ static bool read_record(
 	/* Before version 2.3 the lengths stood the other way round, and some
 	 * writers of 2.3 did it the old way. */
 	if (f->lengths == CMI_LENGTHS_SWAPPED ||
-		(f->lengths == CMI_LENGTHS_EITHER &&
-			r->captured > r->length)) {
+		(f->lengths == CMI_LENGTHS_EITHER && r->captured > r->length)) {
 		other = r->captured;
 		r->captured = r->length;
 		r->length = other;
@@ -40,9 +39,9 @@ static bool is_plausible(const struct cmi_capfile *f, const struct record *r)
 	int64_t jump = (int64_t)r->s - f->last_us / 1000000;
 
 	return r->captured > 0 && r->captured <= CMI_PACKET_MAX &&
-		r->length >= r->captured && r->length <= LENGTH_MAX &&
-		r->fraction < f->per_second &&
-		(!f->frames || (jump < JUMP_MAX_S && jump > -JUMP_MAX_S));
+	       r->length >= r->captured && r->length <= LENGTH_MAX &&
+	       r->fraction < f->per_second &&
+	       (!f->frames || (jump < JUMP_MAX_S && jump > -JUMP_MAX_S));
 }
 
 /* Does a record start at the head of the view, followed by another or by the
@@ -76,8 +75,7 @@ static cmend_status resume(struct cmi_capfile *f, bool *found, cmend_error *err)
 			return CMEND_OK;
 		if (read_record(f, view, &r) && is_plausible(f, &r)) {
 			CMI_TRY(cmi_input_view(f->in,
-				2 * f->record_header + r.captured, &view,
-				err));
+				2 * f->record_header + r.captured, &view, err));
 			*found = starts_record(f, view);
 		}
 		if (*found)
@@ -103,8 +101,8 @@ static cmend_status damage(struct cmi_capfile *f, const char *what,
 			what, (unsigned long long)(f->in->offset - from),
 			(unsigned long long)f->in->offset);
 	else
-		cmi_capfile_note(f, from, "%s; nothing after it can be read",
-			what);
+		cmi_capfile_note(
+			f, from, "%s; nothing after it can be read", what);
 	return CMEND_OK;
 }
 
@@ -123,15 +121,15 @@ static cmend_status find_record(struct cmi_capfile *f, struct record *r,
 				"the file ends inside a packet's header");
 			*more = false;
 		} else if (r->captured > CMI_PACKET_MAX) {
-			CMI_TRY(damage(f, "a packet header is damaged", more,
-				err));
+			CMI_TRY(damage(
+				f, "a packet header is damaged", more, err));
 		} else {
 			whole = f->record_header + r->captured;
 			CMI_TRY(cmi_input_view(f->in, whole, view, err));
 			if (view->n >= whole)
 				return CMEND_OK;
-			CMI_TRY(damage(f, "the file ends inside a packet", more,
-				err));
+			CMI_TRY(damage(
+				f, "the file ends inside a packet", more, err));
 		}
 	}
 	return CMEND_OK;
@@ -148,7 +146,7 @@ static cmend_status pcap_next(struct cmi_capfile *f, struct cmi_frame *out,
 		return CMEND_OK;
 	f->pass = f->record_header + r.captured;
 	f->last_us = (int64_t)r.s * 1000000 +
-		(int64_t)r.fraction * 1000000 / f->per_second;
+		     (int64_t)r.fraction * 1000000 / f->per_second;
 	*out = (struct cmi_frame){
 		.data = {view.p + f->record_header, r.captured},
 		.length = r.length < r.captured ? r.captured : r.length,
@@ -175,8 +173,8 @@ static cmend_status guess_record_header(
 		if (!read_record(f, view, &r) || !is_plausible(f, &r))
 			continue;
 		/* A first packet alone proves nothing against the usual. */
-		CMI_TRY(cmi_input_view(f->in,
-			2 * f->record_header + r.captured, &view, err));
+		CMI_TRY(cmi_input_view(
+			f->in, 2 * f->record_header + r.captured, &view, err));
 		if (starts_record(f, view))
 			return CMEND_OK;
 	}

@@ -60,7 +60,8 @@ static bool read_block(const struct cmi_capfile *f, struct cmi_bytes view,
 		return false;
 	look = c;
 	if (b->type == BLOCK_SECTION) {
-		if (!cmi_cursor_skip(&look, 4) || !cmi_cursor_u32(&look, &order))
+		if (!cmi_cursor_skip(&look, 4) ||
+			!cmi_cursor_u32(&look, &order))
 			return false;
 		*big = order == ORDER_MAGIC;
 		if (!*big && order != __builtin_bswap32(ORDER_MAGIC))
@@ -73,12 +74,11 @@ static bool read_block(const struct cmi_capfile *f, struct cmi_bytes view,
 static bool has_sane_length(const struct block *b)
 {
 	return b->length >= BLOCK_MIN && b->length % 4 == 0 &&
-		(b->type != BLOCK_SECTION || b->length >= 28);
+	       (b->type != BLOCK_SECTION || b->length >= 28);
 }
 
 /* The length behind the block must be the one before it. */
-static bool ends_well(
-	struct cmi_bytes view, const struct block *b, bool big)
+static bool ends_well(struct cmi_bytes view, const struct block *b, bool big)
 {
 	struct cmi_cursor c = cmi_cursor_of(view);
 	uint32_t again;
@@ -87,7 +87,7 @@ static bool ends_well(
 		return false;
 	return (big ? cmi_cursor_u32(&c, &again)
 		    : cmi_cursor_u32le(&c, &again)) &&
-		again == b->length;
+	       again == b->length;
 }
 
 static cmend_status resume(struct cmi_capfile *f, bool *found, cmend_error *err)
@@ -129,14 +129,14 @@ static cmend_status damage(struct cmi_capfile *f, const char *what,
 			what, (unsigned long long)(f->in->offset - from),
 			(unsigned long long)f->in->offset);
 	else
-		cmi_capfile_note(f, from, "%s; nothing after it can be read",
-			what);
+		cmi_capfile_note(
+			f, from, "%s; nothing after it can be read", what);
 	return CMEND_OK;
 }
 
 /* Pass over a block whose content means nothing here, however long. */
-static cmend_status pass_block(
-	struct cmi_capfile *f, const struct block *b, bool *more, cmend_error *err)
+static cmend_status pass_block(struct cmi_capfile *f, const struct block *b,
+	bool *more, cmend_error *err)
 {
 	uint64_t from = f->in->offset, passed;
 
@@ -156,12 +156,14 @@ static int64_t scale_time(const struct cmi_interface *i, uint64_t t)
 		uint64_t s = n < 64 ? t >> n : 0;
 		uint64_t part = n < 64 ? t - (s << n) : t;
 
-		/* Forty-four bits of the fraction leave room for the million. */
+		/* Forty-four bits of the fraction leave room for the million.
+		 */
 		if (n > 44)
 			part = n < 108 ? part >> (n - 44) : 0;
 		us = s > INT64_MAX / 2000000
-			? INT64_MAX / 2
-			: s * 1000000 + (part * 1000000 >> (n > 44 ? 44 : n));
+			     ? INT64_MAX / 2
+			     : s * 1000000 +
+				       (part * 1000000 >> (n > 44 ? 44 : n));
 	} else {
 		for (; n < 6 && us < INT64_MAX / 20; n++)
 			us *= 10;
@@ -188,9 +190,8 @@ static void read_interface_options(const struct cmi_capfile *f,
 		code != END && cmi_cursor_sub(c, n, &v)) {
 		if (code == RESOLUTION)
 			(void)cmi_cursor_u8(&v, &i->resolution);
-		if (code == OFFSET &&
-			(f->big ? cmi_cursor_u64(&v, &offset)
-				: cmi_cursor_u64le(&v, &offset)))
+		if (code == OFFSET && (f->big ? cmi_cursor_u64(&v, &offset)
+					      : cmi_cursor_u64le(&v, &offset)))
 			i->offset_s = (int64_t)offset;
 		if (n % 4 && !cmi_cursor_skip(c, 4 - n % 4))
 			return;
@@ -236,8 +237,8 @@ static cmend_status take_secrets(
 		return CMEND_OK;
 	}
 	return f->hooks.secrets
-		? f->hooks.secrets(f->hooks.ctx, type, secrets, err)
-		: CMEND_OK;
+		       ? f->hooks.secrets(f->hooks.ctx, type, secrets, err)
+		       : CMEND_OK;
 }
 
 static void start_section(struct cmi_capfile *f, bool big)
@@ -320,7 +321,7 @@ static cmend_status take_block(struct cmi_capfile *f, uint32_t type,
 static bool is_packet(uint32_t type)
 {
 	return type == BLOCK_ENHANCED || type == BLOCK_SIMPLE ||
-		type == BLOCK_PACKET || type == BLOCK_JOURNAL;
+	       type == BLOCK_PACKET || type == BLOCK_JOURNAL;
 }
 
 /* The next block, past any damage, wholly in view where it is of use. */

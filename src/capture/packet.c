@@ -74,8 +74,7 @@ static enum cmi_layer layer_ipv4(struct cmi_decode *d)
 	if (!cmi_cursor_u8(&d->c, &first) || first >> 4 != 4 ||
 		!cmi_cursor_skip(&d->c, 1) || !cmi_cursor_u16(&d->c, &total) ||
 		!cmi_cursor_u16(&d->c, &id) ||
-		!cmi_cursor_u16(&d->c, &offset) ||
-		!cmi_cursor_skip(&d->c, 1) ||
+		!cmi_cursor_u16(&d->c, &offset) || !cmi_cursor_skip(&d->c, 1) ||
 		!cmi_cursor_u8(&d->c, &d->protocol) ||
 		!cmi_cursor_skip(&d->c, 2) ||
 		!cmi_cursor_bytes(&d->c, 4, &from) ||

@@ -13,8 +13,8 @@
 #include "wire/conversation.h"
 
 enum cmi_packet_kind {
-	CMI_PACKET_UNKNOWN,  /* no decoder knows it, or it is damaged */
-	CMI_PACKET_OTHER,    /* well known and of no use: ARP, ICMP, LLC */
+	CMI_PACKET_UNKNOWN, /* no decoder knows it, or it is damaged */
+	CMI_PACKET_OTHER,   /* well known and of no use: ARP, ICMP, LLC */
 	CMI_PACKET_TCP,
 	CMI_PACKET_UDP,
 	CMI_PACKET_FRAGMENT, /* of an IP datagram: see struct fragment */

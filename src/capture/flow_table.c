@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/flow_table.h"
+
+#include <string.h>
+
+#include "core/limits.h"
+#include "core/map.h"
+
+#define BUCKETS_FIRST ((size_t)1024)
+
+static int compare_ends(
+	const struct cmi_endpoint *x, const struct cmi_endpoint *y)
+{
+	int order = memcmp(x->addr, y->addr, sizeof(x->addr));
+
+	return order ? order : (int)x->port - (int)y->port;
+}
+
+void cmi_flow_key_of(
+	const struct cmi_packet *p, struct cmi_flow_key *key, bool *from_b)
+{
+	const struct cmi_endpoint *a = &p->from, *b = &p->to;
+
+	*from_b = compare_ends(a, b) > 0;
+	if (*from_b) {
+		a = &p->to;
+		b = &p->from;
+	}
+	memcpy(key->a, a->addr, sizeof(key->a));
+	memcpy(key->b, b->addr, sizeof(key->b));
+	key->port_a = a->port;
+	key->port_b = b->port;
+	key->family = a->family;
+}
+
+struct cmi_endpoint cmi_flow_end(const struct cmi_flow_key *key, unsigned end)
+{
+	struct cmi_endpoint e = {
+		.family = (uint8_t)key->family,
+		.port = end ? key->port_b : key->port_a,
+	};
+
+	memcpy(e.addr, end ? key->b : key->a, sizeof(e.addr));
+	return e;
+}
+
+uint32_t cmi_flow_hash(
+	const struct cmi_flow_table *t, const struct cmi_flow_key *key)
+{
+	uint64_t h = cmi_siphash(t->seed,
+		(struct cmi_bytes){(const uint8_t *)key, sizeof(*key)});
+
+	return (uint32_t)(h ^ h >> 32);
+}
+
+cmend_status cmi_flow_table_init(
+	struct cmi_flow_table *t, const struct cmi_env *env, cmend_error *err)
+{
+	*t = (struct cmi_flow_table){0};
+	if (cmi_random(env, (uint8_t *)t->seed, sizeof(t->seed)) != CMEND_OK)
+		return cmi_fail(
+			err, CMEND_IO, "the system gives no randomness");
+	t->buckets = cmi_alloc_array(BUCKETS_FIRST, sizeof(*t->buckets));
+	if (!t->buckets)
+		return cmi_nomem(err);
+	t->n_buckets = BUCKETS_FIRST;
+	t->n_pool = 1;
+	return CMEND_OK;
+}
+
+void cmi_flow_table_dispose(struct cmi_flow_table *t)
+{
+	cmi_free(t->pool);
+	cmi_free(t->buckets);
+	*t = (struct cmi_flow_table){0};
+}
+
+static uint32_t *bucket_of(const struct cmi_flow_table *t, uint32_t hash)
+{
+	return &t->buckets[hash & (t->n_buckets - 1)];
+}
+
+struct cmi_flow *cmi_flow_find(const struct cmi_flow_table *t,
+	const struct cmi_flow_key *key, uint32_t hash)
+{
+	for (uint32_t i = *bucket_of(t, hash); i; i = t->pool[i].hash_next) {
+		struct cmi_flow *f = &t->pool[i];
+
+		if (f->hash == hash && memcmp(&f->key, key, sizeof(*key)) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+static uint32_t index_of(
+	const struct cmi_flow_table *t, const struct cmi_flow *f)
+{
+	return (uint32_t)(f - t->pool);
+}
+
+static void link_bucket(struct cmi_flow_table *t, struct cmi_flow *f)
+{
+	uint32_t *bucket = bucket_of(t, f->hash);
+
+	f->hash_next = *bucket;
+	*bucket = index_of(t, f);
+}
+
+/* As many buckets as entries, so chains stay short. */
+static cmend_status spread(struct cmi_flow_table *t, cmend_error *err)
+{
+	size_t n = t->n_buckets * 4;
+	uint32_t *more = cmi_alloc_array(n, sizeof(*more));
+
+	if (!more)
+		return cmi_nomem(err);
+	cmi_free(t->buckets);
+	t->buckets = more;
+	t->n_buckets = n;
+	for (size_t i = 1; i < t->n_pool; i++)
+		if (t->pool[i].list != CMI_FLOWS_FREE)
+			link_bucket(t, &t->pool[i]);
+	return CMEND_OK;
+}
+
+static void unlink_list(struct cmi_flow_table *t, struct cmi_flow *f)
+{
+	struct cmi_flow_ends *l = &t->lists[f->list];
+
+	if (f->prev)
+		t->pool[f->prev].next = f->next;
+	else
+		l->head = f->next;
+	if (f->next)
+		t->pool[f->next].prev = f->prev;
+	else
+		l->tail = f->prev;
+	l->n--;
+}
+
+static void append_list(
+	struct cmi_flow_table *t, struct cmi_flow *f, enum cmi_flow_list list)
+{
+	struct cmi_flow_ends *l = &t->lists[list];
+
+	f->list = (uint8_t)list;
+	f->prev = l->tail;
+	f->next = 0;
+	if (l->tail)
+		t->pool[l->tail].next = index_of(t, f);
+	else
+		l->head = index_of(t, f);
+	l->tail = index_of(t, f);
+	l->n++;
+}
+
+void cmi_flow_move(
+	struct cmi_flow_table *t, struct cmi_flow *f, enum cmi_flow_list list)
+{
+	unlink_list(t, f);
+	append_list(t, f, list);
+}
+
+cmend_status cmi_flow_add(struct cmi_flow_table *t,
+	const struct cmi_flow_key *key, uint32_t hash, struct cmi_flow **out,
+	cmend_error *err)
+{
+	struct cmi_flow *f;
+
+	if (t->n >= t->n_buckets)
+		CMI_TRY(spread(t, err));
+	if (t->free) {
+		f = &t->pool[t->free];
+		t->free = f->hash_next;
+	} else {
+		CMI_TRY(CMI_GROW(&t->pool, &t->cap_pool, t->n_pool + 1,
+			CMI_CONNECTIONS_MAX + 1, err));
+		f = &t->pool[t->n_pool++];
+	}
+	*f = (struct cmi_flow){.key = *key, .hash = hash};
+	link_bucket(t, f);
+	append_list(t, f, CMI_FLOWS_BARE);
+	t->n++;
+	*out = f;
+	return CMEND_OK;
+}
+
+void cmi_flow_remove(struct cmi_flow_table *t, struct cmi_flow *f)
+{
+	uint32_t *at = bucket_of(t, f->hash), i = index_of(t, f);
+
+	while (*at != i)
+		at = &t->pool[*at].hash_next;
+	*at = f->hash_next;
+	unlink_list(t, f);
+	f->list = CMI_FLOWS_FREE;
+	f->hash_next = t->free;
+	t->free = i;
+	t->n--;
+}
+
+struct cmi_flow *cmi_flow_oldest(
+	const struct cmi_flow_table *t, enum cmi_flow_list list)
+{
+	uint32_t i = t->lists[list].head;
+
+	return i ? &t->pool[i] : NULL;
+}
