@@ -50,6 +50,8 @@
 #define CMI_AIA_BACKOFF_FIRST_S 60
 /* ... doubling up to a day, so that a dead host costs next to nothing. */
 #define CMI_AIA_BACKOFF_MAX_S 86400
+/* ... but not as long where nothing answered: that may be our own network. */
+#define CMI_AIA_BACKOFF_UNREACHED_MAX_S 600
 
 /* Kept issuers: wait for another process's write, milliseconds. */
 #define CMI_STORE_BUSY_MS 1000
