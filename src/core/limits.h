@@ -96,6 +96,10 @@
 #define CMI_INTERFACES_MAX ((size_t)4096)
 /* Captures: notes about damage given out; more are counted only. */
 #define CMI_NOTES_MAX 100u
+/* Captures: DNS questions waiting for their answers. */
+#define CMI_DNS_WAITING_MAX ((size_t)256)
+/* Captures: secrets of one key log; a browser's day has some thousands. */
+#define CMI_SECRETS_MAX ((size_t)1 << 20)
 
 /* Device sign-in: one SOAP message. */
 #define CMI_SOAP_MAX ((size_t)256 << 10)

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Datagrams: DNS questions paired with their answers, and DHCP messages.
+ *
+ * Questions wait in a ring of fixed size; when it is full the oldest is given
+ * away unanswered.
+ */
+#include "capture/datagram.h"
+
+#include <string.h>
+
+#include "core/limits.h"
+#include "core/text.h"
+#include "wire/dhcp.h"
+#include "wire/dns.h"
+
+struct question {
+	bool open;
+	enum cmi_transport transport;
+	struct cmi_endpoint client, server;
+	uint16_t id, type;
+	char name[CMI_DNS_NAME_TEXT];
+	uint64_t frame;
+	int64_t t_us;
+};
+
+struct cmi_datagrams {
+	struct question ring[CMI_DNS_WAITING_MAX];
+	size_t next;
+	struct cmi_dtls_table *dtls;
+};
+
+static cmend_status have_datagrams(
+	struct cmi_session_hub *hub, cmend_error *err)
+{
+	if (!hub->datagrams)
+		hub->datagrams = cmi_alloc(sizeof(*hub->datagrams));
+	return hub->datagrams ? CMEND_OK : cmi_nomem(err);
+}
+
+struct cmi_dtls_table **cmi_datagram_dtls(struct cmi_session_hub *hub)
+{
+	return hub->datagrams ? &hub->datagrams->dtls : NULL;
+}
+
+static bool same_endpoint(
+	const struct cmi_endpoint *a, const struct cmi_endpoint *b)
+{
+	return a->port == b->port && cmi_endpoint_same_host(a, b);
+}
+
+static void copy_addrs(
+	struct cmi_dns_seen *v, const struct cmi_dns_message *answer)
+{
+	for (size_t i = 0; i < answer->n_addrs; i++) {
+		struct cmi_endpoint *e = &v->addrs[v->n_addrs++];
+
+		*e = (struct cmi_endpoint){.family = answer->addrs[i].family};
+		memcpy(e->addr, answer->addrs[i].addr, sizeof(e->addr));
+	}
+}
+
+/* answer may be NULL: none was seen. */
+static cmend_status give_question(struct cmi_session_hub *hub,
+	const struct question *q, const struct cmi_dns_message *answer,
+	uint64_t frame, int64_t t_us, cmend_error *err)
+{
+	struct cmi_dns_seen v = {
+		.name = cmi_bytes_of(q->name),
+		.type = q->type,
+		.rcode = answer ? answer->rcode : -1,
+		.query_frame = q->frame,
+		.answer_frame = answer ? frame : 0,
+	};
+	struct cmi_conversation c = {
+		.kind = CMI_CONV_DNS,
+		.capture = hub->capture,
+		.transport = q->transport,
+		.client = q->client,
+		.server = q->server,
+		.start_us = q->t_us,
+		.end_us = t_us,
+		.first_frame = q->frame ? q->frame : frame,
+		.last_frame = answer ? frame : q->frame,
+		.dns = &v,
+	};
+
+	if (answer)
+		copy_addrs(&v, answer);
+	return hub->sink.take(hub->sink.ctx, &c, err);
+}
+
+static struct question *find_question(struct cmi_datagrams *d,
+	const struct cmi_dns_message *m, const struct cmi_endpoint *client,
+	const struct cmi_endpoint *server)
+{
+	for (size_t i = 0; i < CMI_DNS_WAITING_MAX; i++) {
+		struct question *q = &d->ring[i];
+
+		if (q->open && q->id == m->id && q->type == m->type &&
+			same_endpoint(&q->client, client) &&
+			same_endpoint(&q->server, server) &&
+			strcmp(q->name, m->name) == 0)
+			return q;
+	}
+	return NULL;
+}
+
+static void fill_question(struct question *q, enum cmi_transport transport,
+	const struct cmi_dns_message *m, const struct cmi_endpoint *client,
+	const struct cmi_endpoint *server)
+{
+	*q = (struct question){.open = true,
+		.transport = transport,
+		.client = *client,
+		.server = *server,
+		.id = m->id,
+		.type = m->type};
+	memcpy(q->name, m->name, sizeof(q->name));
+}
+
+static cmend_status take_query(struct cmi_session_hub *hub,
+	struct question *asked, uint64_t frame, int64_t t_us, cmend_error *err)
+{
+	struct cmi_datagrams *d = hub->datagrams;
+	struct question *q = &d->ring[d->next];
+
+	if (q->open)
+		CMI_TRY(give_question(hub, q, NULL, 0, t_us, err));
+	d->next = (d->next + 1) % CMI_DNS_WAITING_MAX;
+	*q = *asked;
+	q->frame = frame;
+	q->t_us = t_us;
+	return CMEND_OK;
+}
+
+cmend_status cmi_datagram_dns(struct cmi_session_hub *hub,
+	enum cmi_transport transport, const struct cmi_endpoint *from,
+	const struct cmi_endpoint *to, struct cmi_bytes data, uint64_t frame,
+	int64_t t_us, cmend_error *err)
+{
+	struct cmi_dns_message m;
+	struct question *q, fresh;
+	cmend_error why;
+
+	CMI_TRY(have_datagrams(hub, err));
+	if (cmi_dns_message(data, &m, &why) || m.n_questions != 1 || m.opcode)
+		return CMEND_OK;
+	q = m.response ? find_question(hub->datagrams, &m, to, from)
+		       : find_question(hub->datagrams, &m, from, to);
+	if (!m.response) {
+		if (q)
+			return CMEND_OK; /* asked again: the same question */
+		fill_question(&fresh, transport, &m, from, to);
+		return take_query(hub, &fresh, frame, t_us, err);
+	}
+	if (q) {
+		q->open = false;
+	} else {
+		/* An answer to what was asked before the capture began. */
+		fill_question(&fresh, transport, &m, to, from);
+		fresh.t_us = t_us;
+		q = &fresh;
+	}
+	return give_question(hub, q, &m, frame, t_us, err);
+}
+
+static cmend_status take_dhcp(struct cmi_session_hub *hub,
+	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
+	struct cmi_dhcp_message *m, uint64_t frame, int64_t t_us,
+	cmend_error *err)
+{
+	struct cmi_dhcp_seen v = {
+		.message_type = m->message_type,
+		.class_id = cmi_buf_view(&m->class_id.joined),
+		.option43 = cmi_buf_view(&m->vendor_specific.joined),
+		.option120 = cmi_buf_view(&m->sip_servers.joined),
+		.has43 = m->vendor_specific.present,
+		.has120 = m->sip_servers.present,
+		.frame = frame,
+	};
+	struct cmi_conversation c = {
+		.kind = CMI_CONV_DHCP,
+		.capture = hub->capture,
+		.transport = CMI_UDP,
+		.client = m->op == 1 ? *from : *to,
+		.server = m->op == 1 ? *to : *from,
+		.start_us = t_us,
+		.end_us = t_us,
+		.first_frame = frame,
+		.last_frame = frame,
+		.dhcp = &v,
+	};
+
+	return hub->sink.take(hub->sink.ctx, &c, err);
+}
+
+static cmend_status read_dhcp(struct cmi_session_hub *hub,
+	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
+	struct cmi_bytes data, uint64_t frame, int64_t t_us, cmend_error *err)
+{
+	struct cmi_dhcp_message m;
+	cmend_status status;
+	cmend_error why;
+
+	cmi_dhcp_message_init(&m);
+	status = cmi_dhcp_message(data, &m, &why);
+	if (status == CMEND_OK)
+		status = take_dhcp(hub, from, to, &m, frame, t_us, err);
+	else if (status == CMEND_NOMEM)
+		status = cmi_nomem(err);
+	else
+		status = CMEND_OK;
+	cmi_dhcp_message_dispose(&m);
+	return status;
+}
+
+static bool is_port(const struct cmi_endpoint *a, const struct cmi_endpoint *b,
+	uint16_t port)
+{
+	return a->port == port || b->port == port;
+}
+
+cmend_status cmi_session_datagram(struct cmi_session_hub *hub,
+	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
+	struct cmi_bytes data, uint64_t frame, int64_t t_us, cmend_error *err)
+{
+	/* 5355: LLMNR speaks DNS too; 5353, mDNS, has no pairs. */
+	if (is_port(from, to, 53) || is_port(from, to, 5355))
+		return cmi_datagram_dns(
+			hub, CMI_UDP, from, to, data, frame, t_us, err);
+	if (is_port(from, to, 67) || is_port(from, to, 68))
+		return read_dhcp(hub, from, to, data, frame, t_us, err);
+	return CMEND_OK;
+}
+
+static cmend_status give_open(
+	struct cmi_session_hub *hub, int64_t t_us, cmend_error *err)
+{
+	struct cmi_datagrams *d = hub->datagrams;
+
+	for (size_t i = 0; i < CMI_DNS_WAITING_MAX; i++) {
+		struct question *q =
+			&d->ring[(d->next + i) % CMI_DNS_WAITING_MAX];
+
+		if (q->open)
+			CMI_TRY(give_question(hub, q, NULL, 0, t_us, err));
+	}
+	return CMEND_OK;
+}
+
+cmend_status cmi_session_hub_end(
+	struct cmi_session_hub *hub, int64_t t_us, cmend_error *err)
+{
+	cmend_status status = CMEND_OK;
+
+	if (!hub->datagrams)
+		return CMEND_OK;
+	status = give_open(hub, t_us, err);
+	cmi_free(hub->datagrams);
+	hub->datagrams = NULL;
+	return status;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What does this connection speak?  Told by content, on any port: from its
+ * first bytes, or, behind STARTTLS, SOCKS and whatever else comes before, by
+ * a hello in the middle of other bytes.  Only where the capture begins in the
+ * middle of a connection is a mere record head at a segment's start enough.
+ */
+#include "capture/session.h"
+
+#include "wire/http1.h"
+#include "wire/starttls.h"
+#include "wire/tls.h"
+
+/* Bytes of both directions looked through for a hello: dialogues before
+ * STARTTLS are a few kilobytes. */
+#define SEEK_MAX ((uint64_t)64 << 10)
+/* A request line's method and what follows, at most. */
+#define METHOD_NEEDS 27
+
+struct cmi_session_seek {
+	struct cmi_buf said[2]; /* first bytes of each direction */
+	uint64_t passed[2];
+	bool weak; /* the start was not seen */
+};
+
+cmend_status cmi_session_seek_open(struct cmi_session *s, cmend_error *err)
+{
+	struct cmi_session_seek *seek = cmi_alloc(sizeof(*seek));
+
+	if (!seek)
+		return cmi_nomem(err);
+	for (int i = 0; i < 2; i++)
+		cmi_buf_init(&seek->said[i], CMI_STARTTLS_HEAD);
+	seek->weak = !s->info->saw_syn && !s->info->saw_syn_ack;
+	cmi_session_enter(s, &cmi_session_mode_seek);
+	s->seek = seek;
+	return CMEND_OK;
+}
+
+static void seek_free(struct cmi_session *s)
+{
+	if (!s->seek)
+		return;
+	for (int i = 0; i < 2; i++)
+		cmi_buf_dispose(&s->seek->said[i]);
+	cmi_free(s->seek);
+	s->seek = NULL;
+}
+
+/* Enough of a record to tell one: its head and, of a handshake record, the
+ * head of the message in it.  The answer must not depend on how the bytes
+ * were split, so it is asked only of exactly so many. */
+static enum cmi_match match_record(struct cmi_bytes data, size_t *need)
+{
+	struct cmi_cursor c = cmi_cursor_of(data);
+	struct cmi_tls_record r;
+	uint8_t type, major;
+
+	if (!cmi_cursor_u8(&c, &type) || type < 20 || type > 24 ||
+		(cmi_cursor_u8(&c, &major) && major != 3))
+		return CMI_MATCH_NONE;
+	*need = CMI_TLS_RECORD_HEAD;
+	if (data.n < *need)
+		return CMI_MATCH_PART;
+	c = cmi_cursor_of(data);
+	if (!cmi_tls_record_head(&c, &r))
+		return CMI_MATCH_NONE;
+	*need += r.length < CMI_TLS_MESSAGE_HEAD ? r.length
+						 : CMI_TLS_MESSAGE_HEAD;
+	if (data.n < *need)
+		return CMI_MATCH_PART;
+	return cmi_tls_looks_like((struct cmi_bytes){data.p, *need})
+		       ? CMI_MATCH_WHOLE
+		       : CMI_MATCH_NONE;
+}
+
+static enum cmi_match match_ssl2(struct cmi_bytes data, size_t *need)
+{
+	struct cmi_cursor c = cmi_cursor_of(data);
+	uint8_t high, low, type;
+
+	if (!cmi_cursor_u8(&c, &high) || !(high & 0x80) ||
+		(cmi_cursor_u8(&c, &low) && cmi_cursor_u8(&c, &type) &&
+			type != 1))
+		return CMI_MATCH_NONE;
+	*need = 11;
+	if (data.n < *need)
+		return CMI_MATCH_PART;
+	return cmi_ssl2_looks_like_client_hello(data) ? CMI_MATCH_WHOLE
+						      : CMI_MATCH_NONE;
+}
+
+static enum cmi_match match_http(struct cmi_bytes data, size_t *need)
+{
+	uint8_t ch;
+
+	*need = 0;
+	for (struct cmi_cursor c = cmi_cursor_of(data);
+		cmi_cursor_u8(&c, &ch);) {
+		if (ch == ' ' || ch == '/')
+			break;
+		if (!(ch >= 'A' && ch <= 'Z') && ch != '-' && ch != '_')
+			return CMI_MATCH_NONE;
+	}
+	if (cmi_http_looks_like_request(data) ||
+		cmi_http_looks_like_response(data))
+		return CMI_MATCH_WHOLE;
+	return data.n < METHOD_NEEDS ? CMI_MATCH_PART : CMI_MATCH_NONE;
+}
+
+static cmend_status enter_tls(struct cmi_session *s, cmend_error *err)
+{
+	struct cmi_bytes client = cmi_buf_view(&s->seek->said[CMI_CLIENT]);
+	struct cmi_bytes server = cmi_buf_view(&s->seek->said[CMI_SERVER]);
+
+	if (!s->starttls && !s->seek->weak)
+		s->starttls = cmi_starttls_name(client, server);
+	return cmi_session_tls_open(s, err);
+}
+
+/* The first bytes of a direction, or of a segment when the start is not to be
+ * had.  *part: it cannot be told yet. */
+static cmend_status seek_start(struct cmi_session *s, enum cmi_side side,
+	struct cmi_bytes data, bool *part, cmend_error *err)
+{
+	static const struct {
+		enum cmi_match (*match)(struct cmi_bytes data, size_t *need);
+		bool http;
+	} rows[] = {
+		{match_record, false},
+		{match_ssl2, false},
+		{match_http, true},
+	};
+
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		size_t need = 0;
+
+		switch (rows[i].match(data, &need)) {
+		case CMI_MATCH_NONE:
+			break;
+		case CMI_MATCH_PART:
+			s->dir[side].need = need;
+			*part = true;
+			return CMEND_OK;
+		case CMI_MATCH_WHOLE:
+			return rows[i].http ? cmi_session_http_open(s, err)
+					    : enter_tls(s, err);
+		}
+	}
+	return CMEND_OK;
+}
+
+static cmend_status seek_eat(struct cmi_session *s, enum cmi_side side,
+	struct cmi_bytes data, size_t *used, cmend_error *err)
+{
+	struct cmi_session_seek *seek = s->seek;
+	enum cmi_match match;
+	bool part = false;
+	size_t at = data.n;
+
+	if (seek->passed[side] == 0 || seek->weak) {
+		CMI_TRY(seek_start(s, side, data, &part, err));
+		if (part || s->mode != &cmi_session_mode_seek)
+			return CMEND_OK;
+	}
+	match = cmi_tls_find_start(data, &at);
+	if (match == CMI_MATCH_NONE)
+		at = data.n;
+	else if (match == CMI_MATCH_WHOLE && at == 0)
+		return enter_tls(s, err);
+	else
+		s->dir[side].need = CMI_TLS_MATCH_NEEDS;
+	if (seek->said[side].n < CMI_STARTTLS_HEAD) {
+		size_t room = CMI_STARTTLS_HEAD - seek->said[side].n;
+
+		cmi_buf_add(&seek->said[side], data.p, at < room ? at : room);
+		CMI_TRY(cmi_buf_status(&seek->said[side], err));
+	}
+	seek->passed[side] += at;
+	*used = at;
+	if (seek->passed[CMI_CLIENT] + seek->passed[CMI_SERVER] > SEEK_MAX)
+		cmi_session_enter(s, NULL);
+	return CMEND_OK;
+}
+
+static cmend_status seek_gap(
+	struct cmi_session *s, enum cmi_side side, uint64_t n, cmend_error *err)
+{
+	(void)n;
+	(void)err;
+	cmi_buf_clear(&s->dir[side].kept);
+	s->dir[side].skip = 0;
+	s->seek->passed[side]++;
+	s->seek->weak = true;
+	return CMEND_OK;
+}
+
+static cmend_status seek_end(
+	struct cmi_session *s, bool capture_ends, cmend_error *err)
+{
+	(void)s;
+	(void)capture_ends;
+	(void)err;
+	return CMEND_OK;
+}
+
+static size_t seek_holds(const struct cmi_session *s)
+{
+	return s->seek ? sizeof(*s->seek) + s->seek->said[0].cap +
+				 s->seek->said[1].cap
+		       : 0;
+}
+
+const struct cmi_session_mode cmi_session_mode_seek = {
+	.eat = seek_eat,
+	.gap = seek_gap,
+	.end = seek_end,
+	.holds = seek_holds,
+	.free = seek_free,
+};

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/session_tls.h"
+
+#include <string.h>
+
+#include "core/limits.h"
+
+struct cmi_session_tls {
+	struct cmi_tls_state state;
+};
+
+/* Hellos, certificates and names of both directions. */
+#define ARENA_MAX (2 * CMI_HANDSHAKE_MAX)
+
+cmend_status cmi_session_tls_open(struct cmi_session *s, cmend_error *err)
+{
+	struct cmi_session_tls *tls = cmi_alloc(sizeof(*tls));
+
+	if (!tls)
+		return cmi_nomem(err);
+	cmi_arena_init(&tls->state.arena, ARENA_MAX);
+	for (int i = 0; i < 2; i++)
+		cmi_buf_init(&tls->state.dir[i].message,
+			CMI_HANDSHAKE_MAX + CMI_TLS_MESSAGE_HEAD);
+	cmi_session_enter(s, &cmi_session_mode_tls);
+	s->tls = tls;
+	return CMEND_OK;
+}
+
+static void tls_free(struct cmi_session *s)
+{
+	if (!s->tls)
+		return;
+	cmi_arena_dispose(&s->tls->state.arena);
+	for (int i = 0; i < 2; i++)
+		cmi_buf_dispose(&s->tls->state.dir[i].message);
+	cmi_free(s->tls);
+	s->tls = NULL;
+}
+
+static size_t tls_holds(const struct cmi_session *s)
+{
+	const struct cmi_tls_state *t = &s->tls->state;
+
+	return sizeof(*s->tls) + t->arena.total + t->dir[0].message.cap +
+	       t->dir[1].message.cap;
+}
+
+/* What was noted by the stream's sides, by role. */
+static void turn_round(struct cmi_tls_seen *v)
+{
+	struct cmi_tls_seen was = *v;
+
+	for (int i = 0; i < 2; i++) {
+		v->app_data[i] = was.app_data[!i];
+		v->encrypted_alerts[i] = was.encrypted_alerts[!i];
+		v->dark_finished[i] = was.dark_finished[!i];
+		v->dark_finished_frame[i] = was.dark_finished_frame[!i];
+	}
+	for (size_t i = 0; i < v->n_alerts; i++)
+		v->alerts[i].from = (enum cmi_side) !v->alerts[i].from;
+	v->dark_alert_from = (enum cmi_side) !v->dark_alert_from;
+}
+
+static cmend_status give(struct cmi_session *s, cmend_error *err)
+{
+	struct cmi_tls_state *t = &s->tls->state;
+	struct cmi_conversation c = cmi_session_record(s, CMI_CONV_TLS);
+
+	t->seen.outcome = cmi_tls_outcome(t);
+	if (s->flip)
+		turn_round(&t->seen);
+	c.tls = &t->seen;
+	return cmi_session_give(s, &c, err);
+}
+
+/* Both sides talk: nothing that follows can change the record, unless it can
+ * be read. */
+static cmend_status give_if_over(struct cmi_session *s, cmend_error *err)
+{
+	if (!s->tls->state.over)
+		return CMEND_OK;
+	CMI_TRY(give(s, err));
+	cmi_session_enter(s, NULL);
+	return CMEND_OK;
+}
+
+static void check_over(struct cmi_tls_state *t)
+{
+	if (t->seen.app_data[0] && t->seen.app_data[1] && !t->seen.decrypted)
+		t->over = true;
+}
+
+static void take_ccs(
+	struct cmi_session *s, struct cmi_tls_state *t, enum cmi_side side)
+{
+	struct cmi_tls_seen *v = &t->seen;
+	bool server = cmi_session_role(s, side) == CMI_SERVER;
+
+	if (t->dir[side].ccs)
+		return;
+	t->dir[side].ccs = true;
+	/* RFC 8446 appendix D.4: there it means nothing. */
+	if (cmi_tls_is_13(t))
+		return;
+	if (server && v->has_server_hello && !v->has_certificate &&
+		!v->has_hello_done && !v->has_key_exchange && !v->gap_bytes &&
+		!t->dir[!side].ccs)
+		v->resumed = true;
+	if (server) {
+		v->server_finished = true;
+		v->server_finished_frame = s->frame;
+	} else {
+		v->client_finished = true;
+		v->client_finished_frame = s->frame;
+	}
+}
+
+/* Is what this side sends now beyond reading? */
+static bool is_encrypted(const struct cmi_tls_state *t, enum cmi_side side)
+{
+	return t->dir[side].ccs && !cmi_tls_is_13(t);
+}
+
+static cmend_status take_record(struct cmi_session *s, enum cmi_side side,
+	const struct cmi_tls_record *r, struct cmi_bytes body, cmend_error *err)
+{
+	struct cmi_tls_state *t = &s->tls->state;
+
+	switch (r->type) {
+	case CMI_TLS_CHANGE_CIPHER_SPEC:
+		take_ccs(s, t, side);
+		return CMEND_OK;
+	case CMI_TLS_ALERT:
+		if (body.n == 2)
+			cmi_tls_take_alert(s, t, side, body);
+		else if (is_encrypted(t, side))
+			t->seen.encrypted_alerts[side]++;
+		return CMEND_OK;
+	case CMI_TLS_HANDSHAKE:
+		if (is_encrypted(t, side))
+			return CMEND_OK;
+		return cmi_tls_take_handshake(s, t, side, body, err);
+	default:
+		return CMEND_OK;
+	}
+}
+
+/* Application data is counted by its record head and never touched. */
+static void pass_application_data(
+	struct cmi_session *s, enum cmi_side side, uint16_t length)
+{
+	struct cmi_tls_state *t = &s->tls->state;
+
+	s->dir[side].skip = length;
+	if (cmi_tls_is_13(t))
+		cmi_tls_note_dark(s, t, side, length);
+	else if (!t->early_data || t->seen.has_server_hello)
+		t->seen.app_data[side] += length;
+	check_over(t);
+}
+
+/* Framing is lost.  At a segment's start any record head will do when bytes
+ * are missing; else only a hello or a plain alert is sure enough. */
+static size_t look_for_record(
+	struct cmi_session *s, enum cmi_side side, struct cmi_bytes data)
+{
+	struct cmi_session_dir *d = &s->dir[side];
+	bool weak = s->tls->state.seen.gap_bytes ||
+		    !(s->info->saw_syn || s->info->saw_syn_ack);
+	size_t at = data.n;
+
+	if (weak && data.n >= CMI_TLS_RECORD_HEAD && cmi_tls_looks_like(data)) {
+		d->lost = false;
+		return 0;
+	}
+	switch (cmi_tls_find_start(data, &at)) {
+	case CMI_MATCH_NONE:
+		return data.n;
+	case CMI_MATCH_PART:
+		d->need = CMI_TLS_MATCH_NEEDS;
+		return at;
+	case CMI_MATCH_WHOLE:
+		d->lost = false;
+		return at;
+	}
+	return data.n;
+}
+
+static cmend_status eat_record(struct cmi_session *s, enum cmi_side side,
+	struct cmi_bytes data, size_t *used, cmend_error *err)
+{
+	struct cmi_session_dir *d = &s->dir[side];
+	struct cmi_cursor c = cmi_cursor_of(data);
+	struct cmi_tls_record r;
+	struct cmi_bytes body;
+
+	if (data.n < CMI_TLS_RECORD_HEAD) {
+		d->need = CMI_TLS_RECORD_HEAD;
+		return CMEND_OK;
+	}
+	if (!cmi_tls_record_head(&c, &r)) {
+		d->lost = true;
+		return CMEND_OK;
+	}
+	if (r.type == CMI_TLS_APPLICATION_DATA) {
+		pass_application_data(s, side, r.length);
+		*used = c.at;
+		return give_if_over(s, err);
+	}
+	if (!cmi_cursor_bytes(&c, r.length, &body)) {
+		d->need = c.at + r.length;
+		return CMEND_OK;
+	}
+	*used = c.at;
+	return take_record(s, side, &r, body, err);
+}
+
+static cmend_status eat_ssl2(struct cmi_session *s, enum cmi_side side,
+	struct cmi_bytes data, size_t *used, cmend_error *err)
+{
+	struct cmi_cursor c = cmi_cursor_of(data);
+	struct cmi_bytes body;
+	uint16_t length;
+
+	s->dir[side].need = 2;
+	if (!cmi_cursor_u16(&c, &length))
+		return CMEND_OK;
+	length &= 0x7fff;
+	s->dir[side].need = c.at + length;
+	if (!cmi_cursor_bytes(&c, length, &body))
+		return CMEND_OK;
+	*used = c.at;
+	return cmi_tls_take_ssl2(s, &s->tls->state, side, body, err);
+}
+
+/* RFC 5246 appendix E.2: a hello in the old form, then records of 3.x; in
+ * SSLv2 itself the answer has the old form too, and then all is encrypted. */
+static bool is_ssl2_record(
+	struct cmi_session *s, enum cmi_side side, struct cmi_bytes data)
+{
+	const struct cmi_tls_seen *v = &s->tls->state.seen;
+	struct cmi_cursor c = cmi_cursor_of(data);
+	uint8_t high;
+
+	if (!cmi_cursor_u8(&c, &high) || !(high & 0x80))
+		return false;
+	if (!v->has_client_hello)
+		return true;
+	return cmi_session_role(s, side) == CMI_SERVER &&
+	       v->client_version_min == 0x0002 && !v->has_server_hello;
+}
+
+static cmend_status tls_eat(struct cmi_session *s, enum cmi_side side,
+	struct cmi_bytes data, size_t *used, cmend_error *err)
+{
+	struct cmi_session_dir *d = &s->dir[side];
+
+	if (s->tls->state.seen.version == 0x0002) {
+		*used = data.n;
+		return CMEND_OK;
+	}
+	if (!d->lost && is_ssl2_record(s, side, data))
+		return eat_ssl2(s, side, data, used, err);
+	if (!d->lost)
+		CMI_TRY(eat_record(s, side, data, used, err));
+	if (s->mode == &cmi_session_mode_tls && d->lost) {
+		*used = look_for_record(s, side, data);
+		/* Found at once: the head is read in the next round. */
+		if (*used == 0 && !d->lost)
+			CMI_TRY(eat_record(s, side, data, used, err));
+	}
+	return CMEND_OK;
+}
+
+/* The rest of a cut record: what its start says, and where the next begins. */
+static cmend_status lose_record(struct cmi_session *s, enum cmi_side side,
+	uint64_t *n, cmend_error *err)
+{
+	struct cmi_tls_state *t = &s->tls->state;
+	struct cmi_session_dir *d = &s->dir[side];
+	struct cmi_bytes kept = cmi_buf_view(&d->kept);
+	struct cmi_cursor c = cmi_cursor_of(kept);
+	struct cmi_tls_record r;
+	uint64_t rest;
+
+	if (!cmi_tls_record_head(&c, &r)) {
+		d->lost = true;
+		return CMEND_OK;
+	}
+	rest = CMI_TLS_RECORD_HEAD + (uint64_t)r.length - kept.n;
+	if (r.type == CMI_TLS_HANDSHAKE && !is_encrypted(t, side)) {
+		CMI_TRY(cmi_tls_take_handshake(
+			s, t, side, cmi_cursor_rest(&c), err));
+		CMI_TRY(cmi_tls_take_part(s, t, side, err));
+	}
+	if (*n > rest)
+		d->lost = true;
+	else
+		d->skip = rest - *n;
+	return CMEND_OK;
+}
+
+static cmend_status tls_gap(
+	struct cmi_session *s, enum cmi_side side, uint64_t n, cmend_error *err)
+{
+	struct cmi_tls_state *t = &s->tls->state;
+	struct cmi_session_dir *d = &s->dir[side];
+
+	if (d->skip >= n) {
+		d->skip -= n;
+		return CMEND_OK;
+	}
+	if (!t->seen.client_finished || !t->seen.server_finished)
+		t->seen.gap_bytes += n;
+	else
+		t->seen.gap_bytes += t->seen.gap_bytes ? n : 1;
+	if (d->skip) {
+		d->skip = 0;
+		d->lost = true;
+	} else if (d->kept.n && !d->lost) {
+		CMI_TRY(lose_record(s, side, &n, err));
+	} else {
+		d->lost = true;
+	}
+	CMI_TRY(cmi_tls_take_part(s, t, side, err));
+	cmi_buf_clear(&d->kept);
+	return CMEND_OK;
+}
+
+static cmend_status tls_end(
+	struct cmi_session *s, bool capture_ends, cmend_error *err)
+{
+	(void)capture_ends;
+	return give(s, err);
+}
+
+const struct cmi_session_mode cmi_session_mode_tls = {
+	.eat = tls_eat,
+	.gap = tls_gap,
+	.end = tls_end,
+	.holds = tls_holds,
+	.free = tls_free,
+};

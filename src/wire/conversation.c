@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/conversation.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *cmi_endpoint_text(
+	char out[CMI_ENDPOINT_TEXT], const struct cmi_endpoint *e)
+{
+	char addr[INET6_ADDRSTRLEN] = "?";
+
+	if (e->family == 4)
+		inet_ntop(AF_INET, e->addr, addr, sizeof(addr));
+	else if (e->family == 6)
+		inet_ntop(AF_INET6, e->addr, addr, sizeof(addr));
+	snprintf(out, CMI_ENDPOINT_TEXT, e->family == 6 ? "[%s]:%u" : "%s:%u",
+		addr, e->port);
+	return out;
+}
+
+bool cmi_endpoint_same_host(
+	const struct cmi_endpoint *a, const struct cmi_endpoint *b)
+{
+	return a->family == b->family &&
+	       memcmp(a->addr, b->addr, a->family == 4 ? 4 : 16) == 0;
+}
+
+const char *cmi_outcome_name(enum cmi_outcome o)
+{
+	switch (o) {
+	case CMI_COMPLETED:
+		return "completed";
+	case CMI_RESUMED:
+		return "resumed";
+	case CMI_FAILED:
+		return "failed";
+	case CMI_CUT:
+		return "cut";
+	case CMI_DARK:
+		return "dark";
+	}
+	return NULL;
+}
+
+struct named {
+	uint16_t id;
+	const char *name;
+};
+
+static int compare_named(const void *key, const void *item)
+{
+	return (int)*(const uint16_t *)key - ((const struct named *)item)->id;
+}
+
+/* Tables are in rising order of id. */
+static const char *find_named(const struct named *rows, size_t n, uint16_t id)
+{
+	const struct named *hit =
+		bsearch(&id, rows, n, sizeof(*rows), compare_named);
+
+	return hit ? hit->name : NULL;
+}
+
+const char *cmi_tls_version_name(uint16_t version)
+{
+	static const struct named rows[] = {
+		{0x0002, "SSL 2.0"},
+		{0x0100, "DTLS 1.0"}, /* as OpenSSL 0.9.8e and Cisco say it */
+		{0x0300, "SSL 3.0"},
+		{0x0301, "TLS 1.0"},
+		{0x0302, "TLS 1.1"},
+		{0x0303, "TLS 1.2"},
+		{0x0304, "TLS 1.3"},
+		{0xfefc, "DTLS 1.3"},
+		{0xfefd, "DTLS 1.2"},
+		{0xfeff, "DTLS 1.0"},
+	};
+
+	/* Drafts 14 to 28 of TLS 1.3, and Facebook's, named themselves so. */
+	if (version >> 8 == 0x7f || version >> 8 == 0xfb)
+		return "TLS 1.3";
+	return find_named(rows, CMI_LEN(rows), version);
+}
+
+const char *cmi_tls_cipher_name(uint16_t id)
+{
+	static const struct named rows[] = {
+#define SUITE(id, name) {id, #name},
+#include "wire/cipher_suites.def"
+#undef SUITE
+	};
+
+	return find_named(rows, CMI_LEN(rows), id);
+}
+
+const char *cmi_tls_alert_name(uint8_t code)
+{
+	/* RFC 8446 section 6 and the TLS Alerts registry. */
+	static const struct named rows[] = {
+		{0, "close_notify"},
+		{1, "end_of_early_data"},
+		{10, "unexpected_message"},
+		{20, "bad_record_mac"},
+		{21, "decryption_failed"},
+		{22, "record_overflow"},
+		{30, "decompression_failure"},
+		{40, "handshake_failure"},
+		{41, "no_certificate"},
+		{42, "bad_certificate"},
+		{43, "unsupported_certificate"},
+		{44, "certificate_revoked"},
+		{45, "certificate_expired"},
+		{46, "certificate_unknown"},
+		{47, "illegal_parameter"},
+		{48, "unknown_ca"},
+		{49, "access_denied"},
+		{50, "decode_error"},
+		{51, "decrypt_error"},
+		{52, "too_many_cids_requested"},
+		{60, "export_restriction"},
+		{70, "protocol_version"},
+		{71, "insufficient_security"},
+		{80, "internal_error"},
+		{86, "inappropriate_fallback"},
+		{90, "user_canceled"},
+		{100, "no_renegotiation"},
+		{109, "missing_extension"},
+		{110, "unsupported_extension"},
+		{111, "certificate_unobtainable"},
+		{112, "unrecognized_name"},
+		{113, "bad_certificate_status_response"},
+		{114, "bad_certificate_hash_value"},
+		{115, "unknown_psk_identity"},
+		{116, "certificate_required"},
+		{117, "general_error"},
+		{120, "no_application_protocol"},
+		{121, "ech_required"},
+	};
+
+	return find_named(rows, CMI_LEN(rows), code);
+}
