@@ -75,11 +75,9 @@ cmend_status cmi_input_open(
 	}
 	s->fd = -1;
 	in->source = (struct cmi_input_source){fd_read, fd_close, s};
-	if (strcmp(path, "-") == 0)
-		path = "-", cmi_safe_cstr(in->name, sizeof(in->name),
-				    CMI_BYTES("standard input"));
-	else
-		cmi_safe_cstr(in->name, sizeof(in->name), cmi_bytes_of(path));
+	cmi_safe_cstr(in->name, sizeof(in->name),
+		strcmp(path, "-") == 0 ? CMI_BYTES("standard input")
+				       : cmi_bytes_of(path));
 	memcpy(s->name, in->name, sizeof(s->name));
 	CMI_TRY(open_fd(path, in->name, &s->fd, err));
 	in->cap = CMI_INPUT_BUFFER;
@@ -135,24 +133,6 @@ cmend_status cmi_input_fill(struct cmi_input *in, size_t n, cmend_error *err)
 			in->cap - in->n, &got, err));
 		in->n += got;
 		in->ended = got == 0;
-	}
-	return CMEND_OK;
-}
-
-cmend_status cmi_input_skip(
-	struct cmi_input *in, uint64_t n, uint64_t *passed, cmend_error *err)
-{
-	struct cmi_bytes view;
-	size_t step;
-
-	*passed = 0;
-	while (*passed < n) {
-		CMI_TRY(cmi_input_view(in, 1, &view, err));
-		if (!view.n)
-			return CMEND_OK;
-		step = n - *passed < view.n ? (size_t)(n - *passed) : view.n;
-		cmi_input_pass(in, step);
-		*passed += step;
 	}
 	return CMEND_OK;
 }

@@ -62,8 +62,4 @@ static inline void cmi_input_pass(struct cmi_input *in, size_t n)
 	in->offset += n;
 }
 
-/* Pass n bytes, in view or not; *passed is less where the input ends. */
-cmend_status cmi_input_skip(struct cmi_input *in, uint64_t n, uint64_t *passed,
-	cmend_error *err) __attribute__((warn_unused_result));
-
 #endif

@@ -134,19 +134,6 @@ static cmend_status damage(struct cmi_capfile *f, const char *what,
 	return CMEND_OK;
 }
 
-/* Pass over a block whose content means nothing here, however long. */
-static cmend_status pass_block(struct cmi_capfile *f, const struct block *b,
-	bool *more, cmend_error *err)
-{
-	uint64_t from = f->in->offset, passed;
-
-	CMI_TRY(cmi_input_skip(f->in, b->length, &passed, err));
-	*more = passed == b->length;
-	if (!*more)
-		cmi_capfile_note(f, from, "the file ends inside a block");
-	return CMEND_OK;
-}
-
 static int64_t scale_time(const struct cmi_interface *i, uint64_t t)
 {
 	unsigned n = i->resolution & 0x7f;
@@ -321,7 +308,14 @@ static cmend_status take_block(struct cmi_capfile *f, uint32_t type,
 static bool is_packet(uint32_t type)
 {
 	return type == BLOCK_ENHANCED || type == BLOCK_SIMPLE ||
-	       type == BLOCK_PACKET || type == BLOCK_JOURNAL;
+	       type == BLOCK_PACKET;
+}
+
+/* Not a packet, and yet Wireshark counts it among the frames. */
+static bool is_other_frame(uint32_t type)
+{
+	return type == BLOCK_JOURNAL || type == BLOCK_CUSTOM ||
+	       type == BLOCK_CUSTOM_KEEP;
 }
 
 /* The next block, past any damage, wholly in view where it is of use. */
@@ -343,11 +337,6 @@ static cmend_status find_block(struct cmi_capfile *f, struct block *b,
 		}
 		max = is_packet(b->type) ? CMI_PACKET_MAX + OPTIONS_MAX
 					 : CMI_BLOCK_MAX;
-		if (!is_known(b->type) ||
-			(b->length > max && !is_packet(b->type))) {
-			CMI_TRY(pass_block(f, b, more, err));
-			continue;
-		}
 		if (b->length <= max) {
 			CMI_TRY(cmi_input_view(f->in, b->length, view, err));
 			if (ends_well(*view, b, big)) {
@@ -378,11 +367,11 @@ static cmend_status pcapng_next(struct cmi_capfile *f, struct cmi_frame *out,
 		c = cmi_cursor_of(
 			(struct cmi_bytes){view.p + 8, b.length - BLOCK_MIN});
 		*out = (struct cmi_frame){.offset = f->in->offset};
-		if (is_packet(b.type)) {
+		if (is_packet(b.type) || is_other_frame(b.type)) {
 			out->number = ++f->frames;
 			out->link = CMI_LINK_NONE;
 			out->t_us = f->last_us;
-			if (b.type == BLOCK_JOURNAL ||
+			if (is_other_frame(b.type) ||
 				take_packet(f, b.type, &c, out)) {
 				f->pass = b.length;
 				return CMEND_OK;

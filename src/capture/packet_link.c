@@ -82,6 +82,8 @@ enum cmi_layer cmi_layer_link(struct cmi_decode *d)
 		return layer_sll(d);
 	case LINK_SLL2:
 		return layer_sll2(d);
+	case CMI_LINK_NONE:
+		return cmi_layer_other(d);
 	default:
 		return cmi_layer_bad(d);
 	}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "capture/file.h"
+#include "forge_packets.h"
+
+#define US  ((int64_t)1000000)
+#define T0  ((int64_t)FORGE_T0 * US)
+#define BIG ((size_t)8 << 20)
+
+/* What a reading gave. */
+struct got {
+	cmend_status status;
+	cmend_error err;
+	size_t n;
+	char first[16]; /* of each frame's bytes */
+	int64_t t_us[16];
+	uint32_t link[16];
+	uint64_t number[16];
+	size_t length[16];
+	size_t notes;
+	char note[256]; /* the first */
+	uint64_t note_offset;
+	char secrets[64];
+	bool damaged;
+	uint64_t bytes;
+};
+
+static void take_note(
+	void *ctx, uint64_t offset, uint64_t frame, const char *says)
+{
+	struct got *g = ctx;
+
+	(void)frame;
+	if (g->notes++)
+		return;
+	snprintf(g->note, sizeof(g->note), "%s", says);
+	g->note_offset = offset;
+}
+
+static cmend_status take_secrets(
+	void *ctx, uint32_t type, struct cmi_bytes v, cmend_error *err)
+{
+	struct got *g = ctx;
+
+	(void)err;
+	assert_int_equal(type, 0x544c534b);
+	snprintf(g->secrets, sizeof(g->secrets), "%.*s", (int)v.n,
+		(const char *)v.p);
+	return CMEND_OK;
+}
+
+static void read_path(const char *path, struct got *g)
+{
+	const struct cmi_capfile_hooks hooks = {take_note, take_secrets, g};
+	struct cmi_capfile *f = NULL;
+	struct cmi_frame frame;
+	bool more = true;
+
+	*g = (struct got){0};
+	g->status = cmi_capfile_open(path, &hooks, &f, &g->err);
+	while (!g->status && more) {
+		g->status = cmi_capfile_next(f, &frame, &more, &g->err);
+		if (g->status || !more)
+			break;
+		if (g->n < 16) {
+			g->first[g->n] = frame.data.n ? *frame.data.p : '-';
+			g->t_us[g->n] = frame.t_us;
+			g->link[g->n] = frame.link;
+			g->number[g->n] = frame.number;
+			g->length[g->n] = frame.length;
+		}
+		g->n++;
+	}
+	if (f) {
+		g->damaged = cmi_capfile_damaged(f);
+		g->bytes = cmi_capfile_bytes(f);
+	}
+	cmi_capfile_close(f);
+}
+
+static void read_bytes(const struct cmi_buf *b, struct got *g)
+{
+	char path[64];
+
+	forge_file(path, b);
+	read_path(path, g);
+	unlink(path);
+}
+
+static void every_pcap_form(void **state)
+{
+	static const struct {
+		const char *name;
+		bool big;
+		uint32_t magic;
+		size_t header;
+		int64_t us; /* of a fraction of 5000 */
+	} rows[] = {
+		{"micro, little", false, 0xa1b2c3d4, 16, 5000},
+		{"micro, big", true, 0xa1b2c3d4, 16, 5000},
+		{"nano, little", false, 0xa1b23c4d, 16, 5},
+		{"nano, big", true, 0xa1b23c4d, 16, 5},
+		{"modified, little", false, 0xa1b2cd34, 24, 5000},
+		{"modified, big", true, 0xa1b2cd34, 24, 5000},
+		{"modified with 28 bytes", false, 0xa1b2cd34, 28, 5000},
+		{"modified under the usual magic", false, 0xa1b2c3d4, 24, 5000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct got g;
+
+		cmi_buf_init(&b, BIG);
+		forge_pcap(&b, rows[i].big, rows[i].magic, 1);
+		for (unsigned k = 0; k < 3; k++)
+			forge_record(&b, rows[i].big, rows[i].header,
+				FORGE_T0 + k, 5000, CMI_BYTES("abcdefg"));
+		read_bytes(&b, &g);
+		if (g.status || g.n != 3)
+			print_error("%s: %s\n", rows[i].name, g.err.message);
+		assert_int_equal(g.status, CMEND_OK);
+		assert_int_equal(g.n, 3);
+		assert_int_equal(g.t_us[2], T0 + 2 * US + rows[i].us);
+		assert_int_equal(g.number[2], 3);
+		assert_int_equal(g.link[0], 1);
+		assert_int_equal(g.first[1], 'a');
+		assert_false(g.damaged);
+		assert_int_equal(g.bytes, b.n);
+	}
+}
+
+static void old_version_has_lengths_swapped(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	struct got g;
+
+	(void)state;
+	cmi_buf_init(&b, BIG);
+	forge_pcap(&b, false, 0xa1b2c3d4, 1);
+	b.p[6] = 2; /* version 2.2 */
+	cmi_buf_le(&b, 4, FORGE_T0);
+	cmi_buf_le(&b, 4, 0);
+	cmi_buf_le(&b, 4, 100); /* on the wire */
+	cmi_buf_le(&b, 4, 4);   /* captured */
+	cmi_buf_text(&b, "abcd");
+	read_bytes(&b, &g);
+	assert_int_equal(g.n, 1);
+	assert_int_equal(g.length[0], 100);
+	assert_false(g.damaged);
+}
+
+static void pcapng_in_both_orders(void **state)
+{
+	(void)state;
+	for (int big = 0; big < 2; big++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct got g;
+
+		cmi_buf_init(&b, BIG);
+		forge_section(&b, big);
+		forge_interface(&b, big, 1, 0, -1);
+		forge_interface(&b, big, 113, 0, 9);
+		forge_interface(&b, big, 101, 0, 0x80 + 10);
+		forge_interface(&b, big, 229, 0, 3);
+		forge_enhanced(&b, big, 0, (uint64_t)T0 + 7, CMI_BYTES("a"));
+		forge_enhanced(
+			&b, big, 1, (uint64_t)T0 * 1000 + 8000, CMI_BYTES("b"));
+		forge_enhanced(&b, big, 2, ((uint64_t)FORGE_T0 << 10) + 512,
+			CMI_BYTES("c"));
+		forge_enhanced(&b, big, 3, (uint64_t)FORGE_T0 * 1000 + 2,
+			CMI_BYTES("d"));
+		read_bytes(&b, &g);
+		assert_int_equal(g.status, CMEND_OK);
+		assert_int_equal(g.n, 4);
+		assert_string_equal(g.first, "abcd");
+		assert_int_equal(g.t_us[0], T0 + 7);
+		assert_int_equal(g.t_us[1], T0 + 8);
+		assert_int_equal(g.t_us[2], T0 + US / 2);
+		assert_int_equal(g.t_us[3], T0 + 2000);
+		assert_int_equal(g.link[1], 113);
+		assert_int_equal(g.link[2], 101);
+		assert_int_equal(g.link[3], 229);
+		assert_false(g.damaged);
+	}
+}
+
+static void a_second_section_forgets_the_interfaces(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	struct got g;
+
+	(void)state;
+	cmi_buf_init(&b, BIG);
+	forge_section(&b, false);
+	forge_interface(&b, false, 1, 0, -1);
+	forge_enhanced(&b, false, 0, 1, CMI_BYTES("a"));
+	forge_section(&b, true); /* the other byte order, too */
+	forge_interface(&b, true, 101, 0, -1);
+	forge_enhanced(&b, true, 0, 2, CMI_BYTES("b"));
+	forge_section(&b, false);
+	forge_enhanced(&b, false, 0, 3, CMI_BYTES("c"));
+	read_bytes(&b, &g);
+	assert_int_equal(g.n, 2);
+	assert_int_equal(g.link[1], 101);
+	assert_int_equal(g.notes, 1);
+	assert_non_null(strstr(g.note, "was not described"));
+}
+
+static void other_blocks(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	struct got g;
+
+	(void)state;
+	cmi_buf_init(&b, BIG);
+	forge_section(&b, false);
+	forge_interface(&b, false, 1, 3, -1);
+	forge_block(&b, false, 4, CMI_BYTES("\0\0\0\0")); /* names */
+	forge_block(&b, false, 10,
+		CMI_BYTES("KSLT\x05\0\0\0"
+			  "hello"));
+	forge_block(&b, false, 0x7777, CMI_BYTES("unknown"));
+	forge_block(&b, false, 0xbad, CMI_BYTES("\xd9\x7e\0\0")); /* a frame */
+	forge_block(&b, false, 3, CMI_BYTES("\x09\0\0\0sim"));    /* simple */
+	forge_block(&b, false, 2,
+		CMI_BYTES("\0\0\x05\0" /* obsolete: interface, drops */
+			  "\0\0\0\0\x40\x42\x0f\0\x03\0\0\0\x03\0\0\0obs"));
+	forge_block(&b, false, 5, CMI_BYTES("\0\0\0\0\0\0\0\0\0\0\0\0"));
+	read_bytes(&b, &g);
+	assert_int_equal(g.status, CMEND_OK);
+	assert_false(g.damaged);
+	assert_string_equal(g.secrets, "hello");
+	assert_int_equal(g.n, 3);
+	assert_int_equal(g.link[0], CMI_LINK_NONE);
+	assert_int_equal(g.first[1], 's');
+	assert_int_equal(g.length[1], 9); /* three of nine, by the snaplen */
+	assert_int_equal(g.first[2], 'o');
+	assert_int_equal(g.t_us[2], US);
+	assert_int_equal(g.number[2], 3);
+}
+
+static void what_is_no_capture_is_named(void **state)
+{
+	static const struct {
+		const char *name;
+		struct cmi_bytes bytes;
+		const char *says;
+	} rows[] = {
+		{"empty", {NULL, 0}, "is empty"},
+		{"text", CMI_BYTES("Hello, world, I am no capture"),
+			"it begins with \"Hello, world, I \""},
+		{"one byte", CMI_BYTES("\xa1"), "it begins with \"\\xa1\""},
+		{"control characters", CMI_BYTES("\x1b[2Jxxxxxxxxxxxxxx"),
+			"\\x1b[2J"},
+		{"cut pcap", CMI_BYTES("\xd4\xc3\xb2\xa1\x02\0\x04\0"),
+			"ends after 8 bytes, inside the file header"},
+		{"cut pcapng", CMI_BYTES("\n\r\r\n\x1c\0\0\0\x4d\x3c\x2b\x1a"),
+			"ends after 12 bytes"},
+		{"pcapng of no byte order",
+			CMI_BYTES("\n\r\r\n\x1c\0\0\0abcdabcdabcdabcd"),
+			"no pcapng section header"},
+		{"xz",
+			CMI_BYTES("\xfd"
+				  "7zXZ\0\0\0"),
+			"packed with xz"},
+		{"zip", CMI_BYTES("PK\x03\x04xxxxxxxxxxxxxxxxxxxxx"),
+			"a zip archive"},
+		{"pem", CMI_BYTES("-----BEGIN CERTIFICATE-----\n"), "PEM text"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct got g;
+
+		cmi_buf_init(&b, BIG);
+		cmi_buf_add_bytes(&b, rows[i].bytes);
+		read_bytes(&b, &g);
+		if (!strstr(g.err.message, rows[i].says))
+			print_error("%s: %s\n", rows[i].name, g.err.message);
+		assert_int_equal(g.status, CMEND_PARSE);
+		assert_non_null(strstr(g.err.message, rows[i].says));
+		assert_null(strchr(g.err.message, '\x1b'));
+	}
+}
+
+static void what_cannot_be_read_is_named(void **state)
+{
+	struct got g;
+
+	(void)state;
+	read_path("/tmp", &g);
+	assert_int_equal(g.status, CMEND_IO);
+	assert_non_null(strstr(g.err.message, "is a directory"));
+	read_path("/nowhere/at/all.pcap", &g);
+	assert_int_equal(g.status, CMEND_IO);
+	assert_non_null(strstr(g.err.message, "No such file"));
+}
+
+/* Five records; then `cut` bytes are taken from the end, or a header of one in
+ * the middle is spoilt. */
+static void forge_five(struct cmi_buf *b)
+{
+	cmi_buf_init(b, BIG);
+	forge_pcap(b, false, 0xa1b2c3d4, 1);
+	for (unsigned k = 0; k < 5; k++)
+		forge_record(b, false, 16, FORGE_T0 + k, 0,
+			CMI_BYTES("some packet's bytes"));
+}
+
+static void a_cut_pcap_gives_what_it_has(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t cut, frames;
+		const char *says;
+	} rows[] = {
+		{"whole", 0, 5, NULL},
+		{"in the data", 5, 4, "ends inside a packet"},
+		{"in the header", 25, 4, "ends inside a packet's header"},
+		{"between two", 35, 4, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct got g;
+
+		forge_five(&b);
+		b.n -= rows[i].cut;
+		read_bytes(&b, &g);
+		assert_int_equal(g.status, CMEND_OK);
+		assert_int_equal(g.n, rows[i].frames);
+		assert_int_equal(g.damaged, rows[i].says != NULL);
+		if (rows[i].says)
+			assert_non_null(strstr(g.note, rows[i].says));
+	}
+}
+
+static void reading_goes_on_behind_damage(void **state)
+{
+	/* Where in the third record, and what is written there. */
+	static const struct {
+		const char *name;
+		size_t at;
+		struct cmi_bytes with;
+		size_t frames;
+	} rows[] = {
+		{"a length of two GiB", 8, CMI_BYTES("\xff\xff\xff\x7f"), 4},
+		{"a length beyond the file", 8, CMI_BYTES("\xff\xff\x03\0"), 4},
+		{"a length of a quarter GiB", 8, CMI_BYTES("\0\0\0\x10"), 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		size_t third = 24 + 2 * (16 + 19);
+		struct got g;
+
+		forge_five(&b);
+		memcpy(b.p + third + rows[i].at, rows[i].with.p,
+			rows[i].with.n);
+		read_bytes(&b, &g);
+		assert_int_equal(g.status, CMEND_OK);
+		assert_int_equal(g.n, rows[i].frames);
+		assert_true(g.damaged);
+		assert_int_equal(g.notes, 1);
+		assert_int_equal(g.note_offset, third);
+		assert_non_null(strstr(g.note, "goes on at offset 129"));
+		assert_int_equal(g.t_us[3], T0 + 4 * US);
+	}
+}
+
+static void garbage_between_pcapng_blocks(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	struct got g;
+	size_t at;
+
+	(void)state;
+	cmi_buf_init(&b, BIG);
+	forge_section(&b, false);
+	forge_interface(&b, false, 1, 0, -1);
+	forge_enhanced(&b, false, 0, 1, CMI_BYTES("a"));
+	at = b.n;
+	cmi_buf_text(&b, "thirteen bytes");
+	forge_enhanced(&b, false, 0, 2, CMI_BYTES("b"));
+	read_bytes(&b, &g);
+	assert_int_equal(g.n, 2);
+	assert_string_equal(g.first, "ab");
+	assert_int_equal(g.notes, 1);
+	assert_int_equal(g.note_offset, at);
+	assert_non_null(strstr(g.note, "14 bytes passed over"));
+}
+
+static void hostile_pcapng_blocks(void **state)
+{
+	static const struct {
+		const char *name;
+		struct cmi_bytes bytes; /* behind a section and an interface */
+	} rows[] = {
+		{"length zero", CMI_BYTES("\x06\0\0\0\0\0\0\0\0\0\0\0")},
+		{"length eight", CMI_BYTES("\x06\0\0\0\x08\0\0\0\x08\0\0\0")},
+		{"odd length", CMI_BYTES("\x06\0\0\0\x0d\0\0\0\0\x0d\0\0\0")},
+		{"4 GiB packet",
+			CMI_BYTES("\x06\0\0\0\xfc\xff\xff\xff\0\0\0\0")},
+		{"4 GiB unknown",
+			CMI_BYTES("\x99\x09\0\0\xfc\xff\xff\xff\0\0\0\0")},
+		{"4 GiB secrets",
+			CMI_BYTES("\x0a\0\0\0\xfc\xff\xff\xff\0\0\0\0")},
+		{"lengths differ",
+			CMI_BYTES("\x06\0\0\0\x10\0\0\0abcd\x14\0\0\0")},
+		{"packet longer than its block",
+			CMI_BYTES("\x06\0\0\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+				  "\xff\xff\0\0\xff\xff\0\0\x20\0\0\0")},
+		{"interface never described",
+			CMI_BYTES("\x06\0\0\0\x20\0\0\0\x09\0\0\0\0\0\0\0\0\0\0"
+				  "\0\0\0\0\0\0\0\0\0\x20\0\0\0")},
+		{"secrets longer than their block",
+			CMI_BYTES("\x0a\0\0\0\x14\0\0\0KSLT\xff\xff\xff\xff"
+				  "\x14\0\0\0")},
+		{"three bytes", CMI_BYTES("\x06\0\0")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct got g;
+
+		cmi_buf_init(&b, BIG);
+		forge_section(&b, false);
+		forge_interface(&b, false, 1, 0, -1);
+		cmi_buf_add_bytes(&b, rows[i].bytes);
+		read_bytes(&b, &g);
+		if (!g.damaged)
+			print_error("%s\n", rows[i].name);
+		assert_int_equal(g.status, CMEND_OK);
+		assert_int_equal(g.n, 0);
+		assert_true(g.damaged);
+		assert_true(g.notes >= 1);
+	}
+}
+
+/* Larger than the read buffer, packets at every place relative to its end. */
+static void a_long_file_through_a_small_buffer(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	static uint8_t data[3001];
+	char path[64];
+	struct got g;
+	size_t n = 0;
+
+	(void)state;
+	memset(data, 'x', sizeof(data));
+	cmi_buf_init(&b, BIG);
+	forge_pcap(&b, false, 0xa1b2c3d4, 1);
+	while (b.n < 3 * CMI_INPUT_BUFFER) {
+		forge_record(&b, false, 16, FORGE_T0 + (uint32_t)n, 0,
+			(struct cmi_bytes){data, 1 + n % sizeof(data)});
+		n++;
+	}
+	forge_file(path, &b);
+	read_path(path, &g);
+	assert_int_equal(g.n, n);
+	assert_false(g.damaged);
+	unlink(path);
+}
+
+static void standard_input_is_a_stream(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	int ends[2], saved = dup(STDIN_FILENO);
+	struct got g;
+
+	(void)state;
+	forge_five(&b);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], b.p, b.n), b.n);
+	close(ends[1]);
+	dup2(ends[0], STDIN_FILENO);
+	close(ends[0]);
+	read_path("-", &g);
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+	assert_int_equal(g.status, CMEND_OK);
+	assert_int_equal(g.n, 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_pcap_form),
+		cmocka_unit_test(old_version_has_lengths_swapped),
+		cmocka_unit_test(pcapng_in_both_orders),
+		cmocka_unit_test(a_second_section_forgets_the_interfaces),
+		cmocka_unit_test(other_blocks),
+		cmocka_unit_test(what_is_no_capture_is_named),
+		cmocka_unit_test(what_cannot_be_read_is_named),
+		cmocka_unit_test(a_cut_pcap_gives_what_it_has),
+		cmocka_unit_test(reading_goes_on_behind_damage),
+		cmocka_unit_test(garbage_between_pcapng_blocks),
+		cmocka_unit_test(hostile_pcapng_blocks),
+		cmocka_unit_test(a_long_file_through_a_small_buffer),
+		cmocka_unit_test(standard_input_is_a_stream),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
