@@ -52,7 +52,8 @@ struct cmi_search_request {
 	 * the n-th sent certificate is the next one sent, an anchor, or came
 	 * otherwise. */
 	bool sent_order;
-	bool no_costly; /* never answer NEED with costly set */
+	bool no_cheap;  /* never answer NEED without costly set */
+	bool no_costly; /* never answer NEED with it */
 	struct cmi_search_budget budget;
 	const struct cmi_env *env; /* NULL: the system's */
 };

@@ -21,7 +21,7 @@ enum cmi_policy {
 	CMI_POLICY_WEBPKI, /* the web PKI's own rules, see webpki.h */
 };
 
-struct x509_crl_st; /* libcrypto's X509_CRL */
+struct X509_crl_st; /* libcrypto's X509_CRL */
 
 struct cmi_verdict_request {
 	int64_t at_s;
@@ -31,7 +31,7 @@ struct cmi_verdict_request {
 	int security_level; /* OpenSSL's 0..5; below 0: 1 */
 	enum cmi_policy policy;
 	/* Not empty: revocation is checked for the whole path with these. */
-	struct x509_crl_st *const *crls;
+	struct X509_crl_st *const *crls;
 	size_t n_crls;
 };
 

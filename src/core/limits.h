@@ -24,8 +24,23 @@
 
 /* Path search: certificates from leaf to anchor, both counted. */
 #define CMI_PATH_MAX ((size_t)20)
-/* Issuer candidates looked at in one search. */
-#define CMI_SEARCH_CANDIDATES_MAX 20000u
+/* Pairs of a certificate and a possible issuer in one search: five thousand
+ * CAs that cross-sign each other four times make eighty thousand. */
+#define CMI_SEARCH_CANDIDATES_MAX 200000u
+/* Steps up and down in one search, some tens of nanoseconds each. */
+#define CMI_SEARCH_STEPS_MAX 20000u
+/* Name constraint comparisons in one search; Go and webpki have the same. */
+#define CMI_SEARCH_NAMES_MAX 250000u
+/* Memory of one search without the certificates. */
+#define CMI_SEARCH_BYTES_MAX ((size_t)16 << 20)
+/* Certificates whose issuers one search asks the suppliers for. */
+#define CMI_SEARCH_ASKS_MAX 1000u
+/* Refusals kept of one search; more are not told. */
+#define CMI_REFUSALS_MAX ((size_t)256)
+/* Times that one search measures all its ways anew around a walk. */
+#define CMI_SEARCH_DETOURS_MAX 256u
+/* Milliseconds in one search and its verdicts together. */
+#define CMI_SEARCH_MS 1000
 /* Signature checks in one search; 500 solves every known hostile mesh. */
 #define CMI_SEARCH_SIGNATURES_MAX 500u
 /* Complete paths handed to libcrypto in one search. */

@@ -88,6 +88,7 @@ void cmi_cert_unref(struct cmi_cert *c)
 			  &c->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	X509_free(c->x);
+	NAME_CONSTRAINTS_free(c->name_constraints);
 	cmi_free((void *)c->der.p);
 	cmi_free(c->subject);
 	cmi_free(c->issuer);

@@ -14,7 +14,8 @@
 #include "core/limits.h"
 #include "core/mem.h"
 
-struct x509_st; /* libcrypto's X509 */
+struct x509_st;             /* libcrypto's X509 */
+struct NAME_CONSTRAINTS_st; /* libcrypto's NAME_CONSTRAINTS */
 
 #define CMI_SHA256_LEN 32
 
@@ -40,8 +41,15 @@ struct cmi_cert {
 	bool key_cert_sign; /* keyUsage allows it, or is absent */
 	bool has_eku;
 	bool eku_server_auth; /* serverAuth or anyExtendedKeyUsage, or absent */
-	int version;          /* 1 to 3 */
-	char **aia_urls;      /* caIssuers URIs as given, safe text */
+	bool eku_client_auth; /* likewise clientAuth */
+	bool extensions_bad;  /* one is malformed, or stands there twice */
+	bool critical_unknown; /* a critical one that libcrypto knows not */
+	/* The nameConstraints, owned; NULL: none.  See names.h. */
+	struct NAME_CONSTRAINTS_st *name_constraints;
+	int signature_bits; /* security of the signature; -1: unknown */
+	int key_security;   /* of the key, in bits; -1: unknown */
+	int version;        /* 1 to 3 */
+	char **aia_urls;    /* caIssuers URIs as given, safe text */
 	size_t n_aia_urls;
 	char **dns_names; /* subjectAltName dNSName, safe text */
 	size_t n_dns_names;

@@ -192,6 +192,7 @@ static cmend_status read_key(struct cmi_cert *c, cmend_error *err)
 	cmi_sha256((struct cmi_bytes){spki, (size_t)n}, c->spki_sha256);
 	OPENSSL_free(spki);
 	c->key_type = key_type_name(key ? EVP_PKEY_get_base_id(key) : 0);
+	c->key_security = key ? EVP_PKEY_get_security_bits(key) : -1;
 	if (key && EVP_PKEY_get_bits(key) > 0)
 		c->key_bits = (unsigned)EVP_PKEY_get_bits(key);
 	return CMEND_OK;
@@ -228,6 +229,16 @@ static void read_extensions(struct cmi_cert *c)
 	c->has_eku = flags & EXFLAG_XKUSAGE;
 	c->eku_server_auth =
 		!c->has_eku || purpose & (XKU_SSL_SERVER | XKU_ANYEKU);
+	c->eku_client_auth =
+		!c->has_eku || purpose & (XKU_SSL_CLIENT | XKU_ANYEKU);
+	c->extensions_bad = flags & EXFLAG_INVALID;
+	c->critical_unknown = flags & EXFLAG_CRITICAL;
+	if (X509_get_ext_by_NID(c->x, NID_name_constraints, -1) >= 0)
+		c->name_constraints = X509_get_ext_d2i(
+			c->x, NID_name_constraints, NULL, NULL);
+	if (X509_get_signature_info(
+		    c->x, NULL, NULL, &c->signature_bits, NULL) != 1)
+		c->signature_bits = -1;
 	c->skid = string_view(X509_get0_subject_key_id(c->x));
 	c->akid = string_view(X509_get0_authority_key_id(c->x));
 	ERR_clear_error();

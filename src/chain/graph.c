@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chain/graph.h"
+
+#include <string.h>
+
+/* Everything by one name: who bears it, and which reached certificates name
+ * it as their issuer's. */
+struct bucket {
+	uint64_t hash;
+	struct cmi_node *named, **last_named;
+	struct cmi_node *children;
+};
+
+struct memo {
+	uint8_t key[2 * CMI_SHA256_LEN];
+	bool good;
+};
+
+void cmi_graph_init(struct cmi_graph *g, const struct cmi_trust *trust)
+{
+	*g = (struct cmi_graph){.trust = trust};
+	cmi_arena_init(&g->arena, CMI_SEARCH_BYTES_MAX);
+	cmi_map_init(&g->by_digest);
+	cmi_map_init(&g->by_name);
+	cmi_map_init(&g->signatures);
+}
+
+void cmi_graph_dispose(struct cmi_graph *g)
+{
+	for (size_t i = 0; i < g->n_nodes; i++) {
+		cmi_cert_unref(g->nodes[i]->cert);
+		cmi_free(g->nodes[i]->up);
+	}
+	cmi_free(g->nodes);
+	cmi_free(g->reached);
+	cmi_free(g->queue);
+	cmi_map_dispose(&g->by_digest);
+	cmi_map_dispose(&g->by_name);
+	cmi_map_dispose(&g->signatures);
+	cmi_arena_dispose(&g->arena);
+}
+
+/* The arena's ceiling is a limit of the search, not want of memory. */
+static cmend_status take(
+	struct cmi_graph *g, size_t n, void **out, cmend_error *err)
+{
+	*out = cmi_arena_alloc(&g->arena, n);
+	if (*out)
+		return CMEND_OK;
+	if (g->arena.total + n + sizeof(max_align_t) > g->arena.max)
+		return cmi_fail(
+			err, CMEND_LIMIT, "%zu bytes of notes", g->arena.max);
+	return cmi_nomem(err);
+}
+#define TAKE(g, p, err) take((g), sizeof(**(p)), (void **)(p), (err))
+
+static cmend_status bucket_of(struct cmi_graph *g, const uint64_t *hash,
+	struct bucket **out, cmend_error *err)
+{
+	struct cmi_bytes key = {(const uint8_t *)hash, sizeof(*hash)};
+	struct bucket *b = cmi_map_get(&g->by_name, key);
+
+	if (!b) {
+		CMI_TRY(TAKE(g, &b, err));
+		b->hash = *hash;
+		b->last_named = &b->named;
+		key.p = (const uint8_t *)&b->hash;
+		CMI_TRY(cmi_map_put(&g->by_name, key, b, err));
+	}
+	*out = b;
+	return CMEND_OK;
+}
+
+/* Where a client takes what was sent only in that order, the issuer of a sent
+ * certificate is the next one sent, if it was sent at all. */
+static bool order_allows(const struct cmi_graph *g,
+	const struct cmi_node *child, const struct cmi_node *issuer)
+{
+	if (!g->sent_order || issuer->is_anchor ||
+		issuer->origin != CMI_FROM_SENT)
+		return true;
+	return (child == g->leaf || child->sent_index >= 0) &&
+	       issuer->sent_index == child->sent_index + 1;
+}
+
+static cmend_status draw_edge(struct cmi_graph *g, struct cmi_node *child,
+	struct cmi_node *issuer, cmend_error *err)
+{
+	struct cmi_edge *e;
+
+	if (child == issuer ||
+		!cmi_cert_names_issuer(child->cert, issuer->cert) ||
+		!order_allows(g, child, issuer))
+		return CMEND_OK;
+	if (g->n_edges >= g->max_edges)
+		return cmi_fail(
+			err, CMEND_LIMIT, "%u possible issuers", g->max_edges);
+	CMI_TRY(TAKE(g, &e, err));
+	CMI_TRY(CMI_GROW(&child->up, &child->cap_up, child->n_up + 1,
+		CMI_SEARCH_CANDIDATES_MAX, err));
+	*e = (struct cmi_edge){
+		.child = child,
+		.issuer = issuer,
+		.next_down = issuer->down,
+		.key_id = (uint8_t)cmi_cert_key_id(child->cert, issuer->cert),
+	};
+	issuer->down = e;
+	child->up[child->n_up++] = e;
+	child->up_sorted = false;
+	g->n_edges++;
+	g->generation++;
+	return CMEND_OK;
+}
+
+static bool has_edge(
+	const struct cmi_node *child, const struct cmi_node *issuer)
+{
+	for (const struct cmi_edge *e = issuer->down; e; e = e->next_down)
+		if (e->child == child)
+			return true;
+	return false;
+}
+
+/* Reached certificates that were waiting for an issuer by this name. */
+static cmend_status join_children(struct cmi_graph *g, const struct bucket *b,
+	struct cmi_node *issuer, bool is_new, cmend_error *err)
+{
+	for (struct cmi_node *c = b->children; c; c = c->next_child)
+		if (is_new || !has_edge(c, issuer))
+			CMI_TRY(draw_edge(g, c, issuer, err));
+	return CMEND_OK;
+}
+
+static cmend_status new_node(struct cmi_graph *g, struct cmi_cert *cert,
+	struct cmi_node **out, cmend_error *err)
+{
+	struct cmi_node *n;
+
+	CMI_TRY(CMI_GROW(&g->nodes, &g->cap_nodes, g->n_nodes + 1,
+		CMI_BUNDLE_CERTS_MAX, err));
+	CMI_TRY(TAKE(g, &n, err));
+	n->cert = cmi_cert_ref(cert);
+	n->sent_index = -1;
+	n->serial = (uint32_t)g->n_nodes;
+	n->is_anchor = cmi_trust_has(g->trust, cert);
+	n->dist = CMI_FAR;
+	g->nodes[g->n_nodes++] = n;
+	g->generation++;
+	*out = n;
+	return CMEND_OK;
+}
+
+static cmend_status index_node(
+	struct cmi_graph *g, struct cmi_node *n, cmend_error *err)
+{
+	struct bucket *b;
+
+	CMI_TRY(cmi_map_put(&g->by_digest,
+		(struct cmi_bytes){n->cert->sha256, CMI_SHA256_LEN}, n, err));
+	CMI_TRY(bucket_of(g, &n->cert->subject_hash, &b, err));
+	*b->last_named = n;
+	b->last_named = &n->next_named;
+	return join_children(g, b, n, true, err);
+}
+
+cmend_status cmi_graph_add(struct cmi_graph *g, struct cmi_cert *cert,
+	enum cmi_origin origin, int sent_index, struct cmi_node **out,
+	cmend_error *err)
+{
+	struct cmi_node *n = cmi_map_get(&g->by_digest,
+		(struct cmi_bytes){cert->sha256, CMI_SHA256_LEN});
+	struct bucket *b;
+
+	if (n) {
+		*out = n;
+		/* Found elsewhere too: the order sent no longer binds it. */
+		if (n->origin != CMI_FROM_SENT || origin == CMI_FROM_SENT ||
+			!g->sent_order)
+			return CMEND_OK;
+		n->origin = origin;
+		CMI_TRY(bucket_of(g, &cert->subject_hash, &b, err));
+		return join_children(g, b, n, false, err);
+	}
+	CMI_TRY(new_node(g, cert, &n, err));
+	n->origin = origin;
+	n->sent_index = sent_index;
+	*out = n;
+	return index_node(g, n, err);
+}
+
+static cmend_status add_anchors(
+	struct cmi_graph *g, const struct cmi_node *child, cmend_error *err)
+{
+	struct cmi_cert *few[8], **found = few;
+	CMI_AUTO(cmi_freep) struct cmi_cert **many = NULL;
+	size_t n = cmi_trust_issuers(g->trust, child->cert, few, CMI_LEN(few));
+	struct cmi_node *made;
+
+	if (n > CMI_LEN(few)) {
+		many = cmi_alloc_array(n, sizeof(struct cmi_cert *));
+		if (!many)
+			return cmi_nomem(err);
+		found = many;
+		n = cmi_trust_issuers(g->trust, child->cert, found, n);
+	}
+	for (size_t i = 0; i < n; i++)
+		CMI_TRY(cmi_graph_add(
+			g, found[i], CMI_FROM_ANCHOR, -1, &made, err));
+	return CMEND_OK;
+}
+
+cmend_status cmi_graph_reach(struct cmi_graph *g, struct cmi_node *node,
+	uint32_t depth, cmend_error *err)
+{
+	struct bucket *b;
+
+	if (node->reached)
+		return CMEND_OK;
+	CMI_TRY(CMI_GROW(&g->reached, &g->cap_reached, g->n_reached + 1,
+		CMI_BUNDLE_CERTS_MAX, err));
+	CMI_TRY(add_anchors(g, node, err));
+	CMI_TRY(bucket_of(g, &node->cert->issuer_hash, &b, err));
+	node->reached = true;
+	node->depth = depth;
+	g->reached[g->n_reached++] = node;
+	node->next_child = b->children;
+	b->children = node;
+	for (struct cmi_node *n = b->named; n; n = n->next_named)
+		CMI_TRY(draw_edge(g, node, n, err));
+	return CMEND_OK;
+}
+
+static uint32_t *distance(struct cmi_node *n, bool around)
+{
+	return around ? &n->detour : &n->dist;
+}
+
+cmend_status cmi_graph_measure(struct cmi_graph *g, cmi_node_usable usable,
+	void *ctx, bool around, cmend_error *err)
+{
+	size_t head = 0, tail = 0;
+
+	CMI_TRY(CMI_GROW(&g->queue, &g->cap_queue, g->n_nodes + 1,
+		CMI_BUNDLE_CERTS_MAX + 1, err));
+	for (size_t i = 0; i < g->n_nodes; i++) {
+		struct cmi_node *n = g->nodes[i];
+		bool start = n->is_anchor && usable(ctx, n) &&
+			     !(around && n->on_path);
+
+		*distance(n, around) = start ? 0 : CMI_FAR;
+		if (start)
+			g->queue[tail++] = n;
+	}
+	while (head < tail) {
+		struct cmi_node *n = g->queue[head++];
+
+		for (struct cmi_edge *e = n->down; e; e = e->next_down) {
+			uint32_t *d = distance(e->child, around);
+
+			if (*d != CMI_FAR || e->state == CMI_EDGE_WRONG)
+				continue;
+			/* The walk's own end is where the detour leads. */
+			if (!usable(ctx, e->child))
+				continue;
+			if (around && e->child->on_path)
+				continue;
+			*d = *distance(n, around) + 1;
+			g->queue[tail++] = e->child;
+		}
+	}
+	return CMEND_OK;
+}
+
+static struct memo *find_memo(
+	const struct cmi_graph *g, const struct cmi_edge *e, struct memo *fresh)
+{
+	memcpy(fresh->key, e->issuer->cert->spki_sha256, CMI_SHA256_LEN);
+	memcpy(fresh->key + CMI_SHA256_LEN, e->child->cert->sha256,
+		CMI_SHA256_LEN);
+	return cmi_map_get(&g->signatures,
+		(struct cmi_bytes){fresh->key, sizeof(fresh->key)});
+}
+
+static cmend_status keep_memo(
+	struct cmi_graph *g, const struct memo *fresh, cmend_error *err)
+{
+	struct memo *m;
+
+	CMI_TRY(TAKE(g, &m, err));
+	*m = *fresh;
+	return cmi_map_put(&g->signatures,
+		(struct cmi_bytes){m->key, sizeof(m->key)}, m, err);
+}
+
+cmend_status cmi_graph_check(
+	struct cmi_graph *g, struct cmi_edge *e, bool *good, cmend_error *err)
+{
+	struct memo fresh, *known;
+
+	if (e->state == CMI_EDGE_UNKNOWN) {
+		known = find_memo(g, e, &fresh);
+		if (!known) {
+			if (g->n_signatures >= g->max_signatures)
+				return cmi_fail(err, CMEND_LIMIT,
+					"%u signature checks",
+					g->max_signatures);
+			g->n_signatures++;
+			fresh.good = cmi_cert_signed_by(
+				e->child->cert, e->issuer->cert);
+			CMI_TRY(keep_memo(g, &fresh, err));
+			known = &fresh;
+		}
+		e->state = known->good ? CMI_EDGE_SIGNED : CMI_EDGE_WRONG;
+	}
+	*good = e->state == CMI_EDGE_SIGNED;
+	return CMEND_OK;
+}
+
+cmend_status cmi_graph_wrong(
+	struct cmi_graph *g, struct cmi_edge *e, cmend_error *err)
+{
+	struct memo fresh, *known = find_memo(g, e, &fresh);
+
+	e->state = CMI_EDGE_WRONG;
+	if (known) {
+		known->good = false;
+		return CMEND_OK;
+	}
+	fresh.good = false;
+	return keep_memo(g, &fresh, err);
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chain/verdict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "core/text.h"
+
+CMI_DEFINE_CLEANUP(store_freep, X509_STORE, X509_STORE_free)
+CMI_DEFINE_CLEANUP(ctx_freep, X509_STORE_CTX, X509_STORE_CTX_free)
+
+static void free_cert_stack(STACK_OF(X509) * sk)
+{
+	sk_X509_free(sk);
+}
+CMI_DEFINE_CLEANUP(cert_stack_freep, STACK_OF(X509), free_cert_stack)
+
+static void free_crl_stack(STACK_OF(X509_CRL) * sk)
+{
+	sk_X509_CRL_free(sk);
+}
+CMI_DEFINE_CLEANUP(crl_stack_freep, STACK_OF(X509_CRL), free_crl_stack)
+
+/* One verification as libcrypto's callbacks see it. */
+struct judging {
+	const struct cmi_path *path;
+	const struct cmi_verdict_request *request;
+};
+
+/* ------------------------------------------- libcrypto's errors, explained */
+
+struct reason {
+	int error;
+	enum cmi_finding_id why;
+	bool whatever_path;
+	const char *says; /* after the certificate's name */
+};
+
+static const struct reason reasons[] = {
+	{X509_V_ERR_CERT_HAS_EXPIRED, CMI_F_EXPIRED_INTERMEDIATE, true,
+		"has expired"},
+	{X509_V_ERR_CERT_NOT_YET_VALID, CMI_F_NOT_YET_VALID, true,
+		"is not valid yet"},
+	{X509_V_ERR_INVALID_CA, CMI_F_NOT_A_CA, true,
+		"is no CA certificate, yet issued another"},
+	{X509_V_ERR_INVALID_NON_CA, CMI_F_NOT_A_CA, true,
+		"is a CA certificate where none may be"},
+	{X509_V_ERR_KEYUSAGE_NO_CERTSIGN, CMI_F_NOT_A_CA, true,
+		"may not sign certificates by its keyUsage"},
+	{X509_V_ERR_PATH_LENGTH_EXCEEDED, CMI_F_PATH_LENGTH, false,
+		"allows fewer CA certificates below it"},
+	{X509_V_ERR_INVALID_PURPOSE, CMI_F_WRONG_USAGE, true,
+		"is not meant for this use"},
+	{X509_V_ERR_CERT_UNTRUSTED, CMI_F_DISTRUSTED_ROOT, true,
+		"is not trusted for this use"},
+	{X509_V_ERR_CERT_REJECTED, CMI_F_DISTRUSTED_ROOT, true,
+		"is distrusted for this use"},
+	{X509_V_ERR_CA_MD_TOO_WEAK, CMI_F_WEAK_SIGNATURE, true,
+		"is signed with a digest too weak"},
+	{X509_V_ERR_EE_KEY_TOO_SMALL, CMI_F_WEAK_KEY, true,
+		"has a key too small"},
+	{X509_V_ERR_CA_KEY_TOO_SMALL, CMI_F_WEAK_KEY, true,
+		"has a key too small"},
+	{X509_V_ERR_CERT_SIGNATURE_FAILURE, CMI_F_BAD_SIGNATURE, false,
+		"was not signed by the key of the next certificate"},
+	{X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE, CMI_F_BAD_SIGNATURE,
+		false, "has a signature that cannot be read"},
+	{X509_V_ERR_SIGNATURE_ALGORITHM_MISMATCH, CMI_F_BAD_SIGNATURE, false,
+		"has a signature of another kind than its issuer's key"},
+	{X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY, CMI_F_BAD_SIGNATURE,
+		true, "names two different signature algorithms"},
+	{X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY,
+		CMI_F_UNSUPPORTED_SIGNATURE, false,
+		"is signed by a key that cannot be read"},
+	{X509_V_ERR_UNSUPPORTED_SIGNATURE_ALGORITHM,
+		CMI_F_UNSUPPORTED_SIGNATURE, true,
+		"is signed with an unsupported algorithm"},
+	{X509_V_ERR_PERMITTED_VIOLATION, CMI_F_NAME_CONSTRAINT, false,
+		"has a name outside those its CA is permitted"},
+	{X509_V_ERR_EXCLUDED_VIOLATION, CMI_F_NAME_CONSTRAINT, false,
+		"has a name that its CA is excluded from"},
+	{X509_V_ERR_SUBTREE_MINMAX, CMI_F_NAME_CONSTRAINT, false,
+		"is under a name constraint with minimum or maximum"},
+	{X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE, CMI_F_NAME_CONSTRAINT, false,
+		"is under a name constraint of an unsupported kind"},
+	{X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX, CMI_F_NAME_CONSTRAINT, false,
+		"is under a malformed name constraint"},
+	{X509_V_ERR_UNSUPPORTED_NAME_SYNTAX, CMI_F_NAME_CONSTRAINT, false,
+		"has a name that no constraint can be applied to"},
+	{X509_V_ERR_INVALID_POLICY_EXTENSION, CMI_F_POLICY, false,
+		"has a malformed policy extension"},
+	{X509_V_ERR_NO_EXPLICIT_POLICY, CMI_F_POLICY, false,
+		"needs a certificate policy that the path does not have"},
+	{X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, CMI_F_POLICY, true,
+		"has a critical extension that is not known"},
+	{X509_V_ERR_INVALID_EXTENSION, CMI_F_MALFORMED_CERTIFICATE, true,
+		"has a malformed extension"},
+	{X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD, CMI_F_MALFORMED_CERTIFICATE,
+		true, "has a notBefore that is not a time"},
+	{X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD, CMI_F_MALFORMED_CERTIFICATE,
+		true, "has a notAfter that is not a time"},
+	{X509_V_ERR_EC_KEY_EXPLICIT_PARAMS, CMI_F_MALFORMED_CERTIFICATE, true,
+		"has an EC key without a named curve"},
+	{X509_V_ERR_CERT_REVOKED, CMI_F_REVOKED, true, "was revoked"},
+	{X509_V_ERR_UNABLE_TO_GET_CRL, CMI_F_REVOKED, false,
+		"has no revocation list to ask"},
+	{X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, CMI_F_UNTRUSTED_ROOT, false,
+		"is a root that is not trusted"},
+	{X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, CMI_F_SELF_SIGNED_LEAF, false,
+		"signed itself and is not trusted"},
+};
+
+static const struct reason *find_reason(int error)
+{
+	for (size_t i = 0; i < CMI_LEN(reasons); i++)
+		if (reasons[i].error == error)
+			return &reasons[i];
+	return NULL;
+}
+
+static enum cmi_finding_id expired_where(
+	const struct cmi_path *path, unsigned depth)
+{
+	if (depth == 0)
+		return CMI_F_EXPIRED_LEAF;
+	return depth + 1 == path->n ? CMI_F_EXPIRED_ROOT
+				    : CMI_F_EXPIRED_INTERMEDIATE;
+}
+
+static void explain_dates(const struct cmi_cert *c, struct cmi_verdict *out)
+{
+	char when[CMI_TIME_TEXT];
+	bool expired = out->why != CMI_F_NOT_YET_VALID;
+	size_t n = strlen(out->says);
+
+	cmi_time_s(when, expired ? c->not_after_s : c->not_before_s);
+	snprintf(out->says + n, sizeof(out->says) - n, " (%s %s)",
+		expired ? "it ended on" : "it begins on", when);
+}
+
+static void refuse(const struct cmi_path *path, unsigned depth, int error,
+	struct cmi_verdict *out)
+{
+	const struct reason *r = find_reason(error);
+	const struct cmi_cert *c;
+	char name[100];
+
+	if (depth >= path->n)
+		depth = (unsigned)path->n - 1;
+	c = path->certs[depth];
+	out->accepted = false;
+	out->depth = depth;
+	out->why = r ? r->why : CMI_F_POLICY;
+	out->whatever_path = r && r->whatever_path;
+	cmi_safe_cstr(name, sizeof(name), cmi_bytes_of(c->subject));
+	snprintf(out->says, sizeof(out->says), "\"%s\" %s", name,
+		r ? r->says : X509_verify_cert_error_string(error));
+	if (error == X509_V_ERR_CERT_HAS_EXPIRED)
+		out->why = expired_where(path, depth);
+	if (error == X509_V_ERR_CERT_HAS_EXPIRED ||
+		error == X509_V_ERR_CERT_NOT_YET_VALID)
+		explain_dates(c, out);
+}
+
+/* ---------------------------------------------------- driving libcrypto */
+
+static const struct judging *judging_of(X509_STORE_CTX *ctx)
+{
+	return X509_STORE_CTX_get_app_data(ctx);
+}
+
+/* Pin each pair of the path, so that libcrypto cannot choose otherwise: only
+ * a certificate's next one is its issuer, and a root is its own. */
+static int is_pinned_issuer(X509_STORE_CTX *ctx, X509 *child, X509 *issuer)
+{
+	const struct cmi_path *path = judging_of(ctx)->path;
+
+	if (child == issuer)
+		return path->certs[path->n - 1]->x == child &&
+		       path->certs[path->n - 1]->self_issued;
+	for (size_t i = 0; i + 1 < path->n; i++)
+		if (path->certs[i]->x == child)
+			return path->certs[i + 1]->x == issuer;
+	return 0;
+}
+
+/* libcrypto takes a certificate for expired in the second that notAfter names;
+ * RFC 5280 section 4.1.2.5 includes that second. */
+static int forgive_last_second(int ok, X509_STORE_CTX *ctx)
+{
+	const struct judging *j = judging_of(ctx);
+	int depth = X509_STORE_CTX_get_error_depth(ctx);
+
+	if (ok || X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CERT_HAS_EXPIRED)
+		return ok;
+	if (depth < 0 || (size_t)depth >= j->path->n ||
+		X509_STORE_CTX_get_current_cert(ctx) !=
+			j->path->certs[depth]->x ||
+		j->path->certs[depth]->not_after_s != j->request->at_s)
+		return 0;
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
+}
+
+static int purpose_of(enum cmi_purpose p)
+{
+	switch (p) {
+	case CMI_FOR_SERVER:
+		return X509_PURPOSE_SSL_SERVER;
+	case CMI_FOR_CLIENT:
+		return X509_PURPOSE_SSL_CLIENT;
+	case CMI_FOR_ANY:
+		break;
+	}
+	return 0;
+}
+
+static bool set_rules(
+	X509_STORE_CTX *ctx, const struct cmi_verdict_request *request)
+{
+	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+	unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+	int purpose = purpose_of(request->purpose);
+
+	if (request->policy == CMI_POLICY_STRICT)
+		flags |= X509_V_FLAG_X509_STRICT;
+	if (request->n_crls)
+		flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
+			 X509_V_FLAG_EXTENDED_CRL_SUPPORT |
+			 X509_V_FLAG_USE_DELTAS;
+	X509_VERIFY_PARAM_set_auth_level(param,
+		request->security_level < 0 ? 1 : request->security_level);
+	X509_VERIFY_PARAM_set_time(param, (time_t)request->at_s);
+	X509_VERIFY_PARAM_set_depth(param, (int)CMI_PATH_MAX);
+	return X509_VERIFY_PARAM_set_flags(param, flags) == 1 &&
+	       (!purpose || X509_VERIFY_PARAM_set_purpose(param, purpose) == 1);
+}
+
+static bool stack_path(const struct cmi_path *path, STACK_OF(X509) * untrusted,
+	STACK_OF(X509) * trusted)
+{
+	size_t last = path->n - 1;
+
+	if (!untrusted || !trusted)
+		return false;
+	for (size_t i = 1; i < last; i++)
+		if (!sk_X509_push(untrusted, path->certs[i]->x))
+			return false;
+	return sk_X509_push(trusted, path->certs[last]->x) > 0;
+}
+
+static STACK_OF(X509_CRL) * stack_crls(const struct cmi_verdict_request *r)
+{
+	STACK_OF(X509_CRL) *sk = sk_X509_CRL_new_null();
+
+	for (size_t i = 0; sk && i < r->n_crls; i++)
+		if (!sk_X509_CRL_push(sk, r->crls[i])) {
+			sk_X509_CRL_free(sk);
+			return NULL;
+		}
+	return sk;
+}
+
+/* What libcrypto built is what we proposed. */
+static bool same_chain(X509_STORE_CTX *ctx, const struct cmi_path *path)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+
+	if (sk_X509_num(chain) != (int)path->n)
+		return false;
+	for (size_t i = 0; i < path->n; i++)
+		if (sk_X509_value(chain, (int)i) != path->certs[i]->x)
+			return false;
+	return true;
+}
+
+static void run(X509_STORE_CTX *ctx, const struct cmi_path *path,
+	struct cmi_verdict *out)
+{
+	int answer = X509_verify_cert(ctx);
+	int error = X509_STORE_CTX_get_error(ctx);
+	int depth = X509_STORE_CTX_get_error_depth(ctx);
+
+	if (answer == 1 && error == X509_V_OK && same_chain(ctx, path)) {
+		out->accepted = true;
+		return;
+	}
+	if (answer == 1 || error == X509_V_OK)
+		error = X509_V_ERR_UNSPECIFIED;
+	refuse(path, depth < 0 ? 0 : (unsigned)depth, error, out);
+}
+
+static cmend_status verify_chain(const struct cmi_path *path,
+	const struct cmi_verdict_request *request, struct cmi_verdict *out,
+	cmend_error *err)
+{
+	CMI_AUTO(store_freep) X509_STORE *store = X509_STORE_new();
+	CMI_AUTO(cert_stack_freep)
+	STACK_OF(X509) *untrusted = sk_X509_new_null();
+	CMI_AUTO(cert_stack_freep) STACK_OF(X509) *trusted = sk_X509_new_null();
+	CMI_AUTO(crl_stack_freep) STACK_OF(X509_CRL) *crls = NULL;
+	/* Declared last, so freed first: it borrows the ones above. */
+	CMI_AUTO(ctx_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	struct judging j = {path, request};
+
+	if (!store || !ctx || !stack_path(path, untrusted, trusted))
+		return cmi_nomem(err);
+	X509_STORE_set_check_issued(store, is_pinned_issuer);
+	if (X509_STORE_CTX_init(ctx, store, path->certs[0]->x, untrusted) != 1)
+		return cmi_nomem(err);
+	X509_STORE_CTX_set0_trusted_stack(ctx, trusted);
+	X509_STORE_CTX_set_verify_cb(ctx, forgive_last_second);
+	if (!X509_STORE_CTX_set_app_data(ctx, &j) || !set_rules(ctx, request))
+		return cmi_nomem(err);
+	if (request->n_crls) {
+		crls = stack_crls(request);
+		if (!crls)
+			return cmi_nomem(err);
+		X509_STORE_CTX_set0_crls(ctx, crls);
+	}
+	run(ctx, path, out);
+	return CMEND_OK;
+}
+
+static void check_host(const struct cmi_path *path,
+	const struct cmi_verdict_request *request, struct cmi_verdict *out)
+{
+	const struct cmi_cert *leaf = path->certs[0];
+	char host[100];
+
+	if (!request->host || cmi_cert_matches_host(leaf, request->host,
+				      !request->no_wildcards))
+		return;
+	cmi_safe_cstr(host, sizeof(host), cmi_bytes_of(request->host));
+	*out = (struct cmi_verdict){.whatever_path = true};
+	if (request->no_wildcards &&
+		cmi_cert_matches_host(leaf, request->host, true)) {
+		out->why = CMI_F_WILDCARD_UNSUPPORTED;
+		snprintf(out->says, sizeof(out->says),
+			"only a wildcard covers \"%s\", and this client knows "
+			"none",
+			host);
+		return;
+	}
+	out->why = CMI_F_NAME_MISMATCH;
+	snprintf(out->says, sizeof(out->says),
+		"none of the certificate's names is \"%s\"", host);
+}
+
+cmend_status cmi_verdict_path(const struct cmi_path *path,
+	const struct cmi_verdict_request *request, struct cmi_verdict *out,
+	cmend_error *err)
+{
+	cmend_status status;
+
+	*out = (struct cmi_verdict){0};
+	if (path->n == 0 || path->n > CMI_PATH_MAX)
+		return cmi_fail(
+			err, CMEND_ARG, "path of %zu certificates", path->n);
+	ERR_clear_error();
+	status = verify_chain(path, request, out, err);
+	ERR_clear_error();
+	if (status == CMEND_OK && out->accepted)
+		check_host(path, request, out);
+	return status;
+}
