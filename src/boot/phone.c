@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "boot/phone.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "boot/http.h"
+#include "boot/keys.h"
+#include "boot/soap.h"
+#include "core/file.h"
+#include "core/text.h"
+
+#define XML_TYPE "text/xml; charset=utf-8"
+
+struct phone {
+	const struct cmi_phone_options *options;
+	struct cmi_phone_result *result;
+	struct cmi_stores stores;
+	struct cmi_acquire acquire;
+	struct cmi_conn *web;
+	struct cmi_buf ticket_body; /* the views of ticket live in it */
+	struct cmi_xml ticket_doc;
+	struct cmi_ticket ticket;
+	uint8_t entropy[32];
+	char device_id[40];
+};
+
+const char *cmi_phone_state_name(enum cmi_phone_state s)
+{
+	switch (s) {
+	case CMI_PHONE_LOCATE:
+		return "locate";
+	case CMI_PHONE_DOWNLOAD:
+		return "download";
+	case CMI_PHONE_CONNECT:
+		return "connect";
+	case CMI_PHONE_TICKET:
+		return "ticket";
+	case CMI_PHONE_CERTIFICATE:
+		return "certificate";
+	case CMI_PHONE_DONE:
+		return "done";
+	case CMI_PHONE_FAILED:
+		return "failed";
+	}
+	return "unknown";
+}
+
+void cmi_phone_result_dispose(struct cmi_phone_result *r)
+{
+	cmi_cert_unref(r->certificate);
+	r->certificate = NULL;
+}
+
+static void show(struct phone *p, const char *text)
+{
+	snprintf(p->result->display, sizeof(p->result->display), "%s", text);
+	cmi_emit(p->options->net.env, "display", NULL, text, 0);
+}
+
+static cmend_status uuid(struct phone *p, char out[40], cmend_error *err)
+{
+	uint8_t r[16];
+	char hex[33];
+
+	if (cmi_random(p->options->net.env, r, sizeof(r)) != CMEND_OK)
+		return cmi_fail(err, CMEND_IO, "no randomness");
+	r[6] = (uint8_t)((r[6] & 0x0f) | 0x40); /* RFC 4122 version 4 */
+	r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
+	cmi_hex_cstr(hex, r, sizeof(r));
+	snprintf(out, 40, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+		hex + 16, hex + 20);
+	return CMEND_OK;
+}
+
+static cmend_status step_locate(
+	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
+{
+	show(p, "Locating the server to download the certificate");
+	if (p->options->anchors)
+		CMI_TRY(cmi_stores_install(
+			&p->stores, p->options->anchors, err));
+	if (!cmi_trust_count(p->stores.anchors))
+		return cmi_fail(err, CMEND_NOT_FOUND,
+			"phone in \"%s\" trusts no root: install some with "
+			"--anchors FILE",
+			p->options->state_dir);
+	*next = p->acquire.plan.port80_first ? CMI_PHONE_DOWNLOAD
+					     : CMI_PHONE_CONNECT;
+	return CMEND_OK;
+}
+
+static cmend_status step_download(
+	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
+{
+	cmend_status status = cmi_acquire_download(&p->acquire, err);
+
+	if (status == CMEND_NOMEM)
+		return status;
+	if (status)
+		show(p, "Error downloading certificate chain from OCS "
+			"Registrar. Please try again");
+	/* Without it the server's own chain may still do. */
+	*next = CMI_PHONE_CONNECT;
+	return CMEND_OK;
+}
+
+static void note_judgement(struct phone *p)
+{
+	const struct cmi_complete_result *r = &p->acquire.last;
+
+	if (!p->acquire.judged)
+		return;
+	if (r->accepted) {
+		p->result->n_path = r->path.n;
+		p->result->issuer_from =
+			r->path.n > 1 ? r->path.origins[1] : CMI_FROM_ANCHOR;
+		return;
+	}
+	p->result->why = r->reason;
+	/* A handshake that failed although a download offered issuers that
+	 * nobody trusts has that as its reason. */
+	if (r->reason == CMI_F_MISSING_INTERMEDIATE && p->acquire.downloaded &&
+		!p->acquire.usable.n &&
+		(p->stores.quarantined || p->acquire.n_untrusted))
+		p->result->why = CMI_F_CHAIN_DOWNLOAD_UNTRUSTED;
+}
+
+static cmend_status connect_web(struct phone *p, cmend_error *err)
+{
+	struct cmi_conn_tls tls = {
+		.sni = p->options->server,
+		.tls12_only = p->options->tls12_only,
+		.judge = cmi_acquire_judge,
+		.ctx = &p->acquire,
+	};
+	cmend_status status;
+
+	cmi_conn_close(p->web);
+	p->web = NULL;
+	CMI_TRY(cmi_conn_open(
+		&p->options->net, p->options->server, 443, &p->web, err));
+	status = cmi_conn_start_tls(p->web, &tls, err);
+	note_judgement(p);
+	if (status) {
+		cmi_conn_close(p->web);
+		p->web = NULL;
+	}
+	return status;
+}
+
+static cmend_status step_connect(
+	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
+{
+	cmend_status status = connect_web(p, err);
+
+	if (status == CMEND_NET || status == CMEND_TIMEOUT)
+		show(p, "Unable to locate Lync Certificate Web service");
+	if (status == CMEND_REFUSED)
+		show(p, "Cannot connect to the server. Retrying. If the "
+			"problem continues, contact your support team.");
+	CMI_TRY(status);
+	cmi_emit(p->options->net.env, "trusted", p->options->server,
+		"name and anchor are good", (int64_t)p->acquire.last.path.n);
+	*next = CMI_PHONE_TICKET;
+	return CMEND_OK;
+}
+
+/* One SOAP call over the trusted connection; a fault is CMEND_REFUSED. */
+static cmend_status call(struct phone *p, const char *path, const char *action,
+	struct cmi_bytes body, struct cmi_buf *answer_body, struct cmi_xml *doc,
+	cmend_error *err)
+{
+	CMI_AUTO(cmi_http_answer_dispose) struct cmi_http_answer answer = {0};
+	struct cmi_http_ask ask = {
+		.method = "POST",
+		.host = p->options->server,
+		.path = path,
+		.type = XML_TYPE,
+		.soap_action = action,
+		.body = body,
+		.answer_max = CMI_SOAP_MAX,
+	};
+	char reason[200];
+	unsigned id;
+
+	if (!p->web || !cmi_conn_is_tls(p->web))
+		return cmi_fail(
+			err, CMEND_REFUSED, "no trusted connection to send on");
+	CMI_TRY(cmi_http_exchange(p->web, &ask, &answer, err));
+	if (answer.status != 200 && answer.status != 500)
+		return cmi_fail(err, CMEND_REFUSED, "%s answers with status %u",
+			p->options->server, answer.status);
+	cmi_buf_add_bytes(answer_body, cmi_buf_view(&answer.body));
+	CMI_TRY(cmi_buf_status(answer_body, err));
+	CMI_TRY(cmi_xml_read(doc, cmi_buf_view(answer_body), err));
+	if (cmi_soap_fault_read(doc, &id, reason, sizeof(reason)))
+		return cmi_fail(err, CMEND_REFUSED, "server refuses: %s (%u)",
+			reason, id);
+	if (answer.status != 200)
+		return cmi_fail(err, CMEND_REFUSED,
+			"%s answers with status 500 and no fault",
+			p->options->server);
+	if (answer.closes) {
+		cmi_conn_close(p->web);
+		p->web = NULL;
+	}
+	return CMEND_OK;
+}
+
+/* The connection may have been closed after an answer: then it is made anew,
+ * and judged anew. */
+static cmend_status need_web(struct phone *p, cmend_error *err)
+{
+	return p->web ? CMEND_OK : connect_web(p, err);
+}
+
+static cmend_status check_ticket(struct phone *p, cmend_error *err)
+{
+	int64_t now_s = p->options->at_s
+				? p->options->at_s
+				: cmi_now_us(p->options->net.env) / 1000000;
+
+	if (p->ticket.expires_s <= now_s)
+		return cmi_fail(err, CMEND_REFUSED,
+			"the server's ticket has already expired");
+	if (!cmi_text_starts(cmi_bytes_of(p->ticket.sip), "sip:"))
+		return cmi_fail(err, CMEND_PARSE,
+			"the server's ticket names no SIP address");
+	if (p->options->way == CMI_WAY_USB && *p->options->sip &&
+		!cmi_text_equal_nocase(cmi_bytes_of(p->ticket.sip),
+			cmi_bytes_of(p->options->sip)))
+		return cmi_fail(err, CMEND_REFUSED,
+			"the server's ticket is for somebody else");
+	cmi_safe_cstr(p->result->sip, sizeof(p->result->sip),
+		cmi_bytes_of(p->ticket.sip));
+	return CMEND_OK;
+}
+
+static cmend_status step_ticket(
+	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf body;
+	char to[CMI_NAME_MAX + 64], id[40];
+	struct cmi_ticket_ask ask = {
+		.name = p->options->name,
+		.secret = p->options->secret,
+		.sip = p->options->way == CMI_WAY_USB ? p->options->sip : "",
+		.applies_to = to,
+		.message_id = id,
+		.entropy = {p->entropy, sizeof(p->entropy)},
+	};
+	cmend_status status;
+
+	cmi_buf_init(&body, CMI_SOAP_MAX);
+	CMI_TRY(uuid(p, id, err));
+	CMI_TRY(need_web(p, err));
+	if (cmi_random(p->options->net.env, p->entropy, sizeof(p->entropy)) !=
+		CMEND_OK)
+		return cmi_fail(err, CMEND_IO, "no randomness");
+	snprintf(to, sizeof(to), "https://%s" CMI_PATH_CERTPROV,
+		p->options->server);
+	cmi_soap_ticket_request(&ask, &body);
+	p->result->secret_sent = true;
+	status = call(p,
+		p->options->way == CMI_WAY_PIN ? CMI_PATH_TICKET_PIN
+					       : CMI_PATH_TICKET_AUTH,
+		CMI_ACTION_TICKET, cmi_buf_view(&body), &p->ticket_body,
+		&p->ticket_doc, err);
+	cmi_wipe(body.p, body.n);
+	if (status == CMEND_REFUSED && p->options->way == CMI_WAY_PIN)
+		p->result->why = strstr(err->message, "locked")
+					 ? CMI_F_PIN_LOCKED
+					 : CMI_F_PIN_REFUSED;
+	CMI_TRY(status);
+	CMI_TRY(cmi_soap_ticket_read(&p->ticket_doc,
+		cmi_buf_view(&p->ticket_body), &p->ticket, err));
+	CMI_TRY(check_ticket(p, err));
+	cmi_emit(p->options->net.env, "ticket", p->result->sip,
+		"the server says who we are", 0);
+	*next = CMI_PHONE_CERTIFICATE;
+	return CMEND_OK;
+}
+
+static cmend_status keep_certificate(struct phone *p, struct evp_pkey_st *key,
+	struct cmi_cert *cert, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem, name = {0};
+	cmend_status status;
+
+	cmi_buf_init(&pem, CMI_CERT_MAX * 2);
+	status = cmi_bundle_write(&cert, 1, CMI_FORM_PEM, false, &pem, err);
+	if (!status)
+		status = cmi_key_write(key, &pem, err);
+	if (!status)
+		status = cmi_file_write(
+			cmi_stores_path(&p->stores, "client.pem", &name),
+			cmi_buf_view(&pem), 0600, err);
+	cmi_wipe(pem.p, pem.n);
+	return status;
+}
+
+static cmend_status ask_certificate(struct phone *p, struct cmi_bytes csr,
+	struct cmi_cert **out, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf body, answer;
+	CMI_AUTO(cmi_xml_dispose) struct cmi_xml doc;
+	char request_id[40], device[48];
+	struct cmi_cert_ask ask = {
+		.entity = p->ticket.sip + strlen("sip:"),
+		.device_id = device,
+		.request_id = request_id,
+		.csr = csr,
+		.security = p->ticket.assertion,
+	};
+
+	cmi_buf_init(&body, CMI_SOAP_MAX);
+	cmi_buf_init(&answer, CMI_SOAP_MAX);
+	cmi_xml_init(&doc);
+	CMI_TRY(uuid(p, request_id, err));
+	CMI_TRY(uuid(p, p->device_id, err));
+	snprintf(device, sizeof(device), "{%s}", p->device_id);
+	cmi_soap_cert_request(&ask, &body);
+	CMI_TRY(cmi_buf_status(&body, err));
+	CMI_TRY(need_web(p, err));
+	CMI_TRY(call(p, CMI_PATH_CERTPROV, CMI_ACTION_CERT, cmi_buf_view(&body),
+		&answer, &doc, err));
+	return cmi_soap_cert_read(&doc, out, err);
+}
+
+static cmend_status step_certificate(
+	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
+{
+	CMI_AUTO(cmi_key_freep) struct evp_pkey_st *key = NULL;
+	CMI_AUTO(cmi_cert_unrefp) struct cmi_cert *cert = NULL;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf csr;
+
+	cmi_buf_init(&csr, CMI_CERT_MAX);
+	CMI_TRY(cmi_key_make(CMI_KEY_EC_P256, &key, err));
+	CMI_TRY(cmi_csr_make(key, p->ticket.sip + strlen("sip:"), &csr, err));
+	CMI_TRY(ask_certificate(p, cmi_buf_view(&csr), &cert, err));
+	if (!cmi_key_matches(key, cert))
+		return cmi_fail(err, CMEND_REFUSED,
+			"the certificate issued is not for our key");
+	CMI_TRY(keep_certificate(p, key, cert, err));
+	p->result->certificate = CMI_TAKE(cert);
+	*next = CMI_PHONE_DONE;
+	return CMEND_OK;
+}
+
+static cmend_status run(struct phone *p, cmend_error *err)
+{
+	static cmend_status (*const steps[])(
+		struct phone *, enum cmi_phone_state *, cmend_error *) = {
+		[CMI_PHONE_LOCATE] = step_locate,
+		[CMI_PHONE_DOWNLOAD] = step_download,
+		[CMI_PHONE_CONNECT] = step_connect,
+		[CMI_PHONE_TICKET] = step_ticket,
+		[CMI_PHONE_CERTIFICATE] = step_certificate,
+	};
+	enum cmi_phone_state at = CMI_PHONE_LOCATE;
+
+	while (at != CMI_PHONE_DONE) {
+		p->result->reached = at;
+		cmi_emit(p->options->net.env, "state", cmi_phone_state_name(at),
+			NULL, (int64_t)at);
+		CMI_TRY(steps[at](p, &at, err));
+	}
+	p->result->reached = at;
+	p->result->signed_in = true;
+	show(p, "Signed in");
+	return CMEND_OK;
+}
+
+static cmend_status prepare(struct phone *p, cmend_error *err)
+{
+	const struct cmi_phone_options *o = p->options;
+
+	cmi_buf_init(&p->ticket_body, CMI_SOAP_MAX);
+	cmi_xml_init(&p->ticket_doc);
+	CMI_TRY(cmi_stores_open(o->state_dir, o->net.env, &p->stores, err));
+	p->acquire = (struct cmi_acquire){
+		.plan = cmi_acquire_plan_for(o->firmware, o->way),
+		.how = o->how,
+		.stores = &p->stores,
+		.net = &o->net,
+		.host = o->server,
+		.at_s = o->at_s,
+		.allow_private = o->allow_private,
+		.aia_target = o->net.connect_to ? o->net.connect_to : o->server,
+	};
+	return CMEND_OK;
+}
+
+static void dispose(struct phone *p)
+{
+	cmi_conn_close(p->web);
+	cmi_acquire_dispose(&p->acquire);
+	cmi_stores_dispose(&p->stores);
+	cmi_xml_dispose(&p->ticket_doc);
+	cmi_wipe(p->ticket_body.p, p->ticket_body.n);
+	cmi_buf_dispose(&p->ticket_body);
+	cmi_wipe(p->entropy, sizeof(p->entropy));
+}
+
+cmend_status cmi_phone_sign_in(const struct cmi_phone_options *options,
+	struct cmi_phone_result *result, cmend_error *err)
+{
+	struct phone p = {.options = options, .result = result};
+	int64_t begin = cmi_mono_ms(options->net.env);
+	cmend_error why = {0};
+	cmend_status status;
+
+	*result = (struct cmi_phone_result){0};
+	status = prepare(&p, &why);
+	if (!status)
+		status = run(&p, &why);
+	result->downloaded = p.acquire.downloaded;
+	result->quarantined = p.stores.quarantined;
+	result->took_ms = cmi_mono_ms(options->net.env) - begin;
+	if (status)
+		snprintf(result->says, sizeof(result->says), "%.255s",
+			why.message);
+	dispose(&p);
+	if (status == CMEND_NOMEM || status == CMEND_ARG ||
+		status == CMEND_INTERNAL || status == CMEND_IO)
+		return cmi_fail(err, status, "%s", why.message);
+	return CMEND_OK;
+}

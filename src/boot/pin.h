@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The PIN policy, as published for the platform: which PINs are taken, and
+ * how many failures lock for how long.  Pure rules; boot/ledger applies them.
+ */
+#ifndef CMI_BOOT_PIN_H
+#define CMI_BOOT_PIN_H
+
+#include "core/mem.h"
+
+struct cmi_pin_policy {
+	unsigned min_length;  /* 4..24; default 5 */
+	unsigned local_max;   /* failures allowed; 0: by PIN length */
+	bool common_patterns; /* allowed */
+};
+extern const struct cmi_pin_policy cmi_pin_policy_default;
+
+#define CMI_PIN_LENGTH_MAX 24
+/* Failures count together inside this window ... */
+#define CMI_PIN_WINDOW_S 1800
+/* ... and lock for this long, even with the right PIN. */
+#define CMI_PIN_LOCK_S 3600
+
+/* CMEND_REFUSED with a reason that never quotes the PIN. */
+cmend_status cmi_pin_check_new(const struct cmi_pin_policy *policy,
+	const char *pin, const char *number, const char *extension,
+	cmend_error *err) __attribute__((warn_unused_result));
+
+/* Failures that lock: local (for an hour) and global (until unlocked). */
+unsigned cmi_pin_local_max(const struct cmi_pin_policy *policy, size_t length);
+unsigned cmi_pin_global_max(size_t length);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The provisioning server: what a phone talks to before and while it signs
+ * in, on libevent, so that a slow or silent client stops nobody else.
+ *
+ * Port 80 serves certificates and nothing else; PIN, password and ticket are
+ * taken on 443 only.  Each worker is a thread with an event loop of its own.
+ */
+#ifndef CMI_BOOT_SERVER_H
+#define CMI_BOOT_SERVER_H
+
+#include "boot/ledger.h"
+
+struct cmi_server;
+struct evp_pkey_st;
+
+/* Listen on any free port; see cmi_server_ports. */
+#define CMI_PORT_ANY 65536u
+
+struct cmi_server_options {
+	const char *address; /* to listen on; NULL: every one (IPv4) */
+	unsigned http_port;  /* 0: none; CMI_PORT_ANY */
+	unsigned https_port;
+	const char *host; /* our FQDN */
+	/* TLS: leaf first, exactly what is sent. */
+	struct cmi_cert *const *chain;
+	size_t n_chain;
+	struct evp_pkey_st *key;
+	/* What port 80 gives away: intermediates, as a rule. */
+	struct cmi_cert *const *offer;
+	size_t n_offer;
+	bool download_off; /* the chain download answers with a fault */
+	/* Issues the clients' certificates; not the enterprise CA. */
+	struct cmi_cert *issuer;
+	struct evp_pkey_st *issuer_key;
+	int64_t certificate_s; /* life; 0: 180 days */
+	struct cmi_ledger *ledger;
+	bool tls12_only;  /* so that a capture shows the certificates */
+	unsigned workers; /* 0: 1 */
+	const struct cmi_env *env; /* its event callback: any thread */
+};
+
+/* Listens when it returns.  Options are copied, what they point to is
+ * borrowed until cmi_server_stop. */
+cmend_status cmi_server_start(const struct cmi_server_options *options,
+	struct cmi_server **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+struct cmi_server_ports {
+	uint16_t http, https;
+};
+struct cmi_server_ports cmi_server_ports(const struct cmi_server *s);
+/* Ends every connection and frees. */
+void cmi_server_stop(struct cmi_server *s);
+CMI_DEFINE_CLEANUP(cmi_server_stopp, struct cmi_server, cmi_server_stop)
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The web tickets that a server gave out: each bound to one user, one
+ * endpoint and a time, and good for one certificate.  In memory only: after a
+ * restart phones ask for new ones.  Any thread may call.
+ */
+#ifndef CMI_BOOT_TICKET_H
+#define CMI_BOOT_TICKET_H
+
+#include "core/env.h"
+#include "core/limits.h"
+
+/* Seconds a ticket lives: a phone uses it at once. */
+#define CMI_TICKET_LIFE_S 600
+/* Tickets remembered; above it the oldest goes. */
+#define CMI_TICKETS_MAX 65536u
+/* "SamlSecurityToken-" and a UUID, with NUL. */
+#define CMI_TICKET_ID 56
+
+struct cmi_tickets;
+
+struct cmi_ticket_given {
+	char id[CMI_TICKET_ID];
+	char sip[CMI_NAME_MAX + 8];
+	char applies_to[CMI_URL_MAX + 1];
+	char request_id[64]; /* of its one use; "" before */
+	int64_t created_s, expires_s;
+	uint8_t proof[32];
+	bool has_proof;
+};
+
+cmend_status cmi_tickets_new(
+	const struct cmi_env *env, struct cmi_tickets **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+void cmi_tickets_free(struct cmi_tickets *t);
+
+/* Fills id and times of *given, keeps a copy. */
+cmend_status cmi_tickets_give(
+	struct cmi_tickets *t, struct cmi_ticket_given *given, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* Use it for this endpoint and request: CMEND_REFUSED when it is unknown,
+ * expired, for another endpoint, or was used for another request. */
+cmend_status cmi_tickets_use(struct cmi_tickets *t, const char *id,
+	const char *endpoint, const char *request_id,
+	struct cmi_ticket_given *out, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+#endif
