@@ -460,22 +460,22 @@ static const struct cmi_finding_text texts[CMI_F_COUNT] = {
 		CMI_BLAME_SERVER},
 	[CMI_F_KEY_MISMATCH] =
 		{"the private key is not the one of the certificate",
-			"The server would be given a key and a certificate that "
+			"The server would be given a key and a certificate "
+			"that "
 			"do not belong together. Most servers refuse to start, "
 			"and none can finish a handshake with it.",
 			"RFC 5246 section 7.4.2",
 			"Install the key that the certificate was requested "
 			"with, or let the CA issue a certificate for this key.",
 			ERR, CMI_BLAME_SERVER},
-	[CMI_F_EXPIRES_SOON] =
-		{"a certificate on the path ends soon",
-			"After that day clients refuse, if no other path is "
-			"good then. It need not be the server's own "
-			"certificate: an issuer may end before it.",
-			"RFC 5280 section 4.1.2.5",
-			"Renew the certificate that ends; where an issuer ends "
-			"first, get the newer issuer from the CA and send that.",
-			WARN, CMI_BLAME_SERVER},
+	[CMI_F_EXPIRES_SOON] = {"a certificate on the path ends soon",
+		"After that day clients refuse, if no other path is "
+		"good then. It need not be the server's own "
+		"certificate: an issuer may end before it.",
+		"RFC 5280 section 4.1.2.5",
+		"Renew the certificate that ends; where an issuer ends "
+		"first, get the newer issuer from the CA and send that.",
+		WARN, CMI_BLAME_SERVER},
 };
 /* clang-format on */
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explain/behaviour.h"
+
+/* RFC 8446 section 6.1: these two do not report an error; RFC 5246 section
+ * 7.2.2 adds no_renegotiation. */
+#define ALERT_CLOSE_NOTIFY     0
+#define ALERT_USER_CANCELED    90
+#define ALERT_NO_RENEGOTIATION 100
+
+static bool is_error(
+	const struct cmi_tls_seen *t, const struct cmi_seen_alert *a)
+{
+	if (a->code == ALERT_CLOSE_NOTIFY || a->code == ALERT_USER_CANCELED ||
+		a->code == ALERT_NO_RENEGOTIATION)
+		return false;
+	/* In TLS 1.3 the level says nothing (RFC 8446 section 6). */
+	return a->level != 1 || t->version == 0x0304;
+}
+
+static const struct cmi_seen_alert *first_error(const struct cmi_tls_seen *t)
+{
+	for (size_t i = 0; i < t->n_alerts; i++)
+		if (is_error(t, &t->alerts[i]))
+			return &t->alerts[i];
+	return NULL;
+}
+
+static bool was_used(const struct cmi_tls_seen *t)
+{
+	if (t->outcome == CMI_RESUMED)
+		return true;
+	if (t->app_data[CMI_CLIENT] > 0)
+		return t->outcome == CMI_COMPLETED || t->outcome == CMI_DARK;
+	/* Mail and the like: the server speaks first. */
+	return t->app_data[CMI_SERVER] > 0 && t->outcome == CMI_COMPLETED;
+}
+
+/* Who closed first; false where nobody did. */
+static bool first_to_close(
+	const struct cmi_conversation *c, enum cmi_side *who, uint64_t *frame)
+{
+	bool client = c->closed[CMI_CLIENT] != CMI_CLOSE_NONE;
+	bool server = c->closed[CMI_SERVER] != CMI_CLOSE_NONE;
+
+	if (!client && !server)
+		return false;
+	*who = client && (!server || c->closed_frame[CMI_CLIENT] <=
+					     c->closed_frame[CMI_SERVER])
+		       ? CMI_CLIENT
+		       : CMI_SERVER;
+	*frame = c->closed_frame[*who];
+	return true;
+}
+
+static struct cmi_behaviour by_alert(
+	struct cmi_behaviour b, const struct cmi_seen_alert *a)
+{
+	b.alert = a;
+	b.frame = a->frame;
+	b.ending = a->from == CMI_CLIENT ? CMI_END_CLIENT_ALERT
+					 : CMI_END_SERVER_ALERT;
+	return b;
+}
+
+struct cmi_behaviour cmi_behaviour_of(const struct cmi_conversation *c)
+{
+	const struct cmi_tls_seen *t = c->tls;
+	const struct cmi_seen_alert *error = first_error(t);
+	struct cmi_behaviour b = {
+		.ending = CMI_END_NOT_SEEN,
+		.dark = t->version == 0x0304 && !t->decrypted &&
+			!t->has_certificate,
+	};
+	enum cmi_side who;
+
+	if (was_used(t)) {
+		b.ending = CMI_END_USED;
+		return b;
+	}
+	if (error)
+		return by_alert(b, error);
+	if (t->dark_alert_likely) {
+		b.frame = t->dark_alert_frame;
+		b.ending = t->dark_alert_from == CMI_CLIENT
+				   ? CMI_END_CLIENT_DARK
+				   : CMI_END_SERVER_DARK;
+		return b;
+	}
+	if (t->outcome == CMI_COMPLETED || (b.dark && t->dark_finished[0])) {
+		first_to_close(c, &who, &b.frame);
+		b.ending = CMI_END_UNUSED;
+		return b;
+	}
+	if (first_to_close(c, &who, &b.frame))
+		b.ending = who == CMI_CLIENT ? CMI_END_CLIENT_CLOSED
+					     : CMI_END_SERVER_CLOSED;
+	return b;
+}
