@@ -16,6 +16,9 @@
 
 struct cmi_diagnose;
 
+/* Kinds of client judged beside the plain one. */
+#define CMI_DIAGNOSE_CLIENTS_MAX 64
+
 /* One kind of client that handshakes are judged for besides the plain one. */
 struct cmi_diagnose_client {
 	const char *name;              /* of the profile */
