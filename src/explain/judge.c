@@ -197,9 +197,9 @@ static void decide_anchorless(const struct cmi_judge_request *q,
 			    : NULL;
 	if (j->repairable) {
 		f->id = CMI_F_MISSING_INTERMEDIATE;
-	} else if (top->self_signed) {
+	} else if (cmi_cert_self_signed(top)) {
 		f->id = CMI_F_UNTRUSTED_ROOT;
-	} else if (known_top && known_top->self_signed) {
+	} else if (known_top && cmi_cert_self_signed(known_top)) {
 		f->id = CMI_F_UNTRUSTED_ROOT;
 		top = known_top;
 	} else {
@@ -233,7 +233,7 @@ static void add_verdict(
 		f.subject = cmi_phrase(&j->arena, "%s",
 			cmi_phrase_clip(name, r->about->subject));
 	f.says = r->says[0] ? cmi_phrase(&j->arena, "%s", r->says) : NULL;
-	if (q->sent[0]->self_signed && is_anchorless(f.id)) {
+	if (cmi_cert_self_signed(q->sent[0]) && is_anchorless(f.id)) {
 		f.id = CMI_F_SELF_SIGNED_LEAF;
 		f.says = cmi_phrase(&j->arena,
 			"\"%s\" is signed by its own key, and this client was "

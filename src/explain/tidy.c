@@ -131,8 +131,9 @@ static void say_superfluous(struct view *v, size_t i)
 		add(v, CMI_F_UNNEEDED_CERTIFICATE, i,
 			cmi_phrase(a, "\"%s\" is sent twice; place %zu can go",
 				name, i + 1));
-	} else if (c->self_signed && (v->role[i] == ROLE_FAMILY ||
-					     cmi_trust_has(v->q->trust, c))) {
+	} else if (cmi_cert_self_signed(c) &&
+		   (v->role[i] == ROLE_FAMILY ||
+			   cmi_trust_has(v->q->trust, c))) {
 		if (i > 0)
 			add(v, CMI_F_ROOT_SENT, i,
 				cmi_phrase(a,
@@ -180,7 +181,7 @@ static void check_dates(struct view *v, size_t i)
 {
 	const struct cmi_cert *c = v->q->sent[i];
 	enum cmi_finding_id expired = i == 0 ? CMI_F_EXPIRED_LEAF
-				      : c && c->self_signed
+				      : c && cmi_cert_self_signed(c)
 					      ? CMI_F_EXPIRED_ROOT
 					      : CMI_F_EXPIRED_INTERMEDIATE;
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Captures read for a command: notes go to standard error, counts add up, and
+ * damage behind the first packet is no failure.
+ */
+#ifndef CMI_CLI_CAPTURES_H
+#define CMI_CLI_CAPTURES_H
+
+#include "capture/capture.h"
+#include "cli/cli.h"
+#include "explain/compare.h"
+#include "report/report.h"
+
+struct cmi_captures {
+	struct cmi_cli *cli;
+	const char *keylog; /* or NULL */
+	uint64_t packets, bytes, given_up, notes;
+};
+
+/* Feed one capture to the sink. */
+cmend_status cmi_captures_read(struct cmi_captures *r, const char *path,
+	struct cmi_conversation_sink sink, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* What cmd_compare and the demo's end do. */
+struct cmi_compare_request {
+	const char *good, *bad;
+	const struct cmi_trust *trust;
+	bool has_at;
+	int64_t at_s;
+	const char *keylog;
+	bool json;
+	FILE *out;         /* NULL: no text or JSON */
+	const char *html;  /* path of the page; NULL: none */
+	const char *title; /* of the page; NULL: made from what was found */
+};
+
+cmend_status cmi_compare_files(struct cmi_cli *cli,
+	const struct cmi_compare_request *request,
+	struct cmi_compare_result *result, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* Write a finished page to path, whole or not at all. */
+cmend_status cmi_page_write(struct cmi_page *page, const char *path,
+	cmend_error *err) __attribute__((warn_unused_result));
+
+#endif

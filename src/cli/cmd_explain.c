@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "cli/captures.h"
+#include "cli/setup.h"
+#include "explain/diagnose.h"
+
+struct options {
+	bool all;
+	const char *keylog;
+};
+
+struct work {
+	struct cmi_cli *cli;
+	const struct options *o;
+	struct cmi_setup setup;
+	struct cmi_diagnose *diagnose;
+	struct cmi_report report;
+	struct cmi_captures captures;
+	uint64_t warnings;
+	int64_t began_ms;
+};
+
+/* Between diagnosis and report: counts what --strict cares for. */
+static cmend_status count_and_report(
+	void *ctx, const struct cmi_item *item, cmend_error *err)
+{
+	struct work *w = ctx;
+	struct cmi_item_sink report = cmi_report_sink(&w->report);
+
+	if (item->kind == CMI_ITEM_HANDSHAKE)
+		for (size_t i = 0; i < item->handshake->n_findings; i++)
+			w->warnings += item->handshake->findings[i].severity ==
+				       CMI_SEVERITY_WARNING;
+	return report.take(report.ctx, item, err);
+}
+
+static cmend_status report_summary(struct work *w, cmend_error *err)
+{
+	struct cmi_diagnose_counts n = cmi_diagnose_counts(w->diagnose);
+	struct cmi_item_summary s = {
+		.packets = w->captures.packets,
+		.bytes = w->captures.bytes,
+		.given_up = w->captures.given_up,
+		.notes = w->captures.notes,
+		.handshakes = n.handshakes,
+		.failed = n.failed,
+		.dark = n.dark,
+		.cut = n.cut,
+		.seconds = (double)(cmi_mono_ms(NULL) - w->began_ms) / 1000,
+	};
+	struct cmi_item item = {.kind = CMI_ITEM_SUMMARY, .summary = &s};
+
+	return count_and_report(w, &item, err);
+}
+
+static cmend_status open_work(
+	struct work *w, size_t argc, char **argv, cmend_error *err)
+{
+	struct cmi_cli *cli = w->cli;
+	struct cmi_setup_options setup = {.default_online = false};
+	struct cmi_diagnose_options options = {
+		.has_at = cli->common.has_at,
+		.at_s = cli->common.at_s,
+		.all = w->o->all,
+		.sink = {.take = count_and_report, .ctx = w},
+	};
+	struct cmi_page_options page = {
+		.command = "explain",
+		.names = (const char *const *)argv,
+		.n_names = argc,
+		.made_at_s = cmi_now_us(NULL) / 1000000,
+	};
+
+	w->began_ms = cmi_mono_ms(NULL);
+	w->report.style = (struct cmi_report_style){
+		.color = cli->use_color,
+		.verbose = cli->common.verbose,
+		.quiet = cli->common.quiet,
+	};
+	w->captures = (struct cmi_captures){.cli = cli, .keylog = w->o->keylog};
+	CMI_TRY(cmi_setup_open(cli, &setup, &w->setup, err));
+	options.trust = w->setup.trust;
+	options.known = w->setup.sources;
+	options.n_known = w->setup.n_sources;
+	CMI_TRY(cmi_diagnose_new(&options, &w->diagnose, err));
+	if (cli->common.html)
+		CMI_TRY(cmi_page_new(&page, &w->report.page, err));
+	return CMEND_OK;
+}
+
+static cmend_status explain(
+	struct work *w, size_t argc, char **argv, cmend_error *err)
+{
+	CMI_TRY(open_work(w, argc, argv, err));
+	for (size_t i = 0; i < argc; i++)
+		CMI_TRY(cmi_captures_read(&w->captures, argv[i],
+			cmi_diagnose_sink(w->diagnose), err));
+	CMI_TRY(cmi_diagnose_flush(w->diagnose, err));
+	CMI_TRY(report_summary(w, err));
+	if (w->report.page)
+		CMI_TRY(cmi_page_write(
+			w->report.page, w->cli->common.html, err));
+	return CMEND_OK;
+}
+
+static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
+{
+	struct work w = {.cli = cli, .o = options};
+	cmend_error err = {0};
+	int code;
+
+	cmi_report_init(&w.report, cli->out, cli->common.json);
+	if (explain(&w, argc, argv, &err) != CMEND_OK)
+		code = cmi_cli_fail(cli, &err);
+	else if (cmi_diagnose_counts(w.diagnose).failed ||
+		 (cli->common.strict && w.warnings))
+		code = CMI_EXIT_FAILS;
+	else
+		code = CMI_EXIT_OK;
+	cmi_page_free(w.report.page);
+	cmi_report_dispose(&w.report);
+	cmi_diagnose_free(w.diagnose);
+	cmi_setup_dispose(&w.setup);
+	return code;
+}
+
+static const struct cmi_option option_table[] = {
+	{"all", 'a', CMI_OPT_FLAG, NULL,
+		"good handshakes and their neighbours too",
+		offsetof(struct options, all), 0, NULL},
+	{"keylog", 0, CMI_OPT_TEXT, "FILE",
+		"TLS secrets, as SSLKEYLOGFILE writes them",
+		offsetof(struct options, keylog), 0, NULL},
+	{0},
+};
+
+const struct cmi_command cmi_cmd_explain = {
+	.name = "explain",
+	.summary = "say why TLS handshakes in a capture failed",
+	.usage = "explain [options] CAPTURE...",
+	.examples = "  chainmend explain bad.pcapng\n"
+		    "  chainmend explain --roots company-root.pem --all "
+		    "bad.pcapng\n"
+		    "  tcpdump -w - port 443 | chainmend explain --json -\n",
+	.notes = "Captures are judged at each packet's own time; - reads "
+		 "standard input.\n"
+		 "Exit status: 0 nothing failed, 1 a handshake failed, 2 wrong "
+		 "usage,\n3 a capture could not be read.\n",
+	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE |
+		  CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT,
+	.options = option_table,
+	.options_size = sizeof(struct options),
+	.min_args = 1,
+	.max_args = SIZE_MAX,
+	.run = run,
+};

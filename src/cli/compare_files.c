@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/captures.h"
+#include "core/env.h"
+
+static cmend_status feed_both(struct cmi_cli *cli,
+	const struct cmi_compare_request *q, struct cmi_compare *compare,
+	struct cmi_captures *r, cmend_error *err)
+{
+	*r = (struct cmi_captures){.cli = cli, .keylog = q->keylog};
+	CMI_TRY(cmi_captures_read(
+		r, q->good, cmi_compare_sink(compare, CMI_GOOD), err));
+	return cmi_captures_read(
+		r, q->bad, cmi_compare_sink(compare, CMI_BAD), err);
+}
+
+static cmend_status compare_into(struct cmi_cli *cli,
+	const struct cmi_compare_request *q, struct cmi_report *report,
+	struct cmi_compare_result *result, cmend_error *err)
+{
+	struct cmi_diagnose_options options = {
+		.trust = q->trust,
+		.has_at = q->has_at,
+		.at_s = q->at_s,
+		.sink = cmi_report_sink(report),
+	};
+	struct cmi_compare *compare = NULL;
+	struct cmi_captures r;
+	cmend_status status;
+
+	CMI_TRY(cmi_compare_new(&options, &compare, err));
+	status = feed_both(cli, q, compare, &r, err);
+	if (status == CMEND_OK)
+		status = cmi_compare_finish(compare, err);
+	if (status == CMEND_OK)
+		*result = cmi_compare_result(compare);
+	cmi_compare_free(compare);
+	return status;
+}
+
+cmend_status cmi_compare_files(struct cmi_cli *cli,
+	const struct cmi_compare_request *request,
+	struct cmi_compare_result *result, cmend_error *err)
+{
+	const char *names[] = {request->good, request->bad};
+	struct cmi_page_options page = {
+		.command = "compare",
+		.title = request->title,
+		.names = names,
+		.n_names = CMI_LEN(names),
+		.made_at_s = cmi_now_us(NULL) / 1000000,
+	};
+	struct cmi_report report;
+	cmend_status status = CMEND_OK;
+
+	cmi_report_init(&report, request->out, request->json);
+	report.style.color = cli->use_color;
+	report.style.verbose = cli->common.verbose;
+	report.style.quiet = cli->common.quiet;
+	if (request->html)
+		status = cmi_page_new(&page, &report.page, err);
+	if (status == CMEND_OK)
+		status = compare_into(cli, request, &report, result, err);
+	if (status == CMEND_OK && request->html)
+		status = cmi_page_write(report.page, request->html, err);
+	cmi_page_free(report.page);
+	cmi_report_dispose(&report);
+	return status;
+}
