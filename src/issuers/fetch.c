@@ -236,6 +236,10 @@ static cmend_status vet_url(
 				? CMI_F_AIA_REFUSED
 				: CMI_F_AIA_NOT_HTTP,
 			"is not plain http", "", err);
+	/* libcurl forgives a third slash, and reads another host. */
+	if (url[7] == '/' || url[7] == 0)
+		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
+			"names no host", "", err);
 	u = curl_url();
 	if (!u)
 		return cmi_nomem(err);

@@ -425,6 +425,17 @@ cmend_status cmi_store_check(struct cmi_store *s, cmend_error *err)
 	return status;
 }
 
+cmend_status cmi_store_mend(struct cmi_store *s, cmend_error *err)
+{
+	cmend_status status = CMEND_OK;
+
+	pthread_mutex_lock(&s->lock);
+	if (!mend_file(s))
+		status = fail_unusable(s, err);
+	pthread_mutex_unlock(&s->lock);
+	return status;
+}
+
 bool cmi_store_refusal_get(
 	struct cmi_store *s, const char *url, struct cmi_store_refusal *out)
 {

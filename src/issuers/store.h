@@ -72,9 +72,11 @@ cmend_status cmi_store_list(struct cmi_store *s,
 cmend_status cmi_store_remove(struct cmi_store *s,
 	const uint8_t sha256[CMI_SHA256_LEN], cmend_error *err)
 	__attribute__((warn_unused_result));
-/* The library's own look over the whole file: CMEND_PARSE says what is wrong.
- */
+/* SQLite's own look over the whole file: CMEND_PARSE says what is wrong. */
 cmend_status cmi_store_check(struct cmi_store *s, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* Set the file aside as damaged, and carry over what is readable, now. */
+cmend_status cmi_store_mend(struct cmi_store *s, cmend_error *err)
 	__attribute__((warn_unused_result));
 
 /* URLs that gave nothing, remembered with a back-off that doubles.  Failures
