@@ -219,6 +219,28 @@ static int purpose_of(enum cmi_purpose p)
 	return 0;
 }
 
+static bool set_policies(
+	X509_VERIFY_PARAM *param, const struct cmi_policy_inputs *in)
+{
+	unsigned long flags = X509_V_FLAG_POLICY_CHECK;
+
+	if (in->explicit_policy)
+		flags |= X509_V_FLAG_EXPLICIT_POLICY;
+	if (in->inhibit_mapping)
+		flags |= X509_V_FLAG_INHIBIT_MAP;
+	if (in->inhibit_any)
+		flags |= X509_V_FLAG_INHIBIT_ANY;
+	for (size_t i = 0; i < in->n_oids; i++) {
+		ASN1_OBJECT *oid = OBJ_txt2obj(in->oids[i], 1);
+
+		if (!oid || X509_VERIFY_PARAM_add0_policy(param, oid) != 1) {
+			ASN1_OBJECT_free(oid);
+			return false;
+		}
+	}
+	return X509_VERIFY_PARAM_set_flags(param, flags) == 1;
+}
+
 static bool set_rules(
 	X509_STORE_CTX *ctx, const struct cmi_verdict_request *request)
 {
@@ -236,6 +258,8 @@ static bool set_rules(
 		request->security_level < 0 ? 1 : request->security_level);
 	X509_VERIFY_PARAM_set_time(param, (time_t)request->at_s);
 	X509_VERIFY_PARAM_set_depth(param, (int)CMI_PATH_MAX);
+	if (request->policies && !set_policies(param, request->policies))
+		return false;
 	return X509_VERIFY_PARAM_set_flags(param, flags) == 1 &&
 	       (!purpose || X509_VERIFY_PARAM_set_purpose(param, purpose) == 1);
 }

@@ -23,6 +23,13 @@ enum cmi_policy {
 
 struct X509_crl_st; /* libcrypto's X509_CRL */
 
+/* Inputs of RFC 5280 section 6.1.1 (c) to (g). */
+struct cmi_policy_inputs {
+	const char *const *oids; /* user-initial-policy-set, dotted */
+	size_t n_oids;           /* 0: any policy */
+	bool explicit_policy, inhibit_mapping, inhibit_any;
+};
+
 struct cmi_verdict_request {
 	int64_t at_s;
 	const char *host;  /* NULL: no name check */
@@ -33,6 +40,9 @@ struct cmi_verdict_request {
 	/* Not empty: revocation is checked for the whole path with these. */
 	struct X509_crl_st *const *crls;
 	size_t n_crls;
+	/* Certificate policies are processed with these; NULL: they are not,
+	 * as TLS clients do. */
+	const struct cmi_policy_inputs *policies;
 };
 
 struct cmi_verdict {

@@ -319,6 +319,7 @@ static cmend_status start(struct driver *d,
 		.judge = *how,
 		.sent_order = r->reorder_off,
 		.no_costly = !has_costly(r),
+		.budget.depth = r->depth,
 		.env = r->env,
 	};
 
@@ -343,6 +344,9 @@ static cmend_status run(struct driver *d, struct cmi_complete_result *result)
 		.purpose = r->purpose,
 		.security_level = r->security_level,
 		.policy = r->policy,
+		.crls = r->crls,
+		.n_crls = r->n_crls,
+		.policies = r->policies,
 	};
 	struct cmi_search_cost cost;
 

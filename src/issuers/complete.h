@@ -37,6 +37,11 @@ struct cmi_complete_request {
 	const struct cmi_env *env; /* NULL: the system's */
 	enum cmi_purpose purpose;  /* zero: a server's certificate */
 	enum cmi_policy policy;    /* zero: as every client */
+	unsigned depth; /* certificates in a path; zero: CMI_PATH_MAX */
+	/* Not empty: revocation is checked with these. */
+	struct X509_crl_st *const *crls;
+	size_t n_crls;
+	const struct cmi_policy_inputs *policies; /* NULL: as TLS clients */
 };
 
 struct cmi_complete_result {

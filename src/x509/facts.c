@@ -265,9 +265,9 @@ static cmend_status add_ip(
 	unsigned width = ip.n == 4 ? 1 : 2;
 	uint64_t part;
 
+	cmi_buf_init(&text, CMI_NAME_MAX);
 	if (ip.n != 4 && ip.n != 16)
 		return CMEND_OK;
-	cmi_buf_init(&text, CMI_NAME_MAX);
 	while (cmi_cursor_be(&at, width, &part)) {
 		if (text.n)
 			cmi_buf_text(&text, width == 1 ? "." : ":");
