@@ -55,9 +55,12 @@ struct cmi_source {
 		void *ctx, char *says, size_t n_says);
 	void *ctx;
 	bool costly; /* asked only when all cheap sources are used up */
-	/* Asked again for the same child it may have more: so it is asked once
-	 * more when the search would end without a path. */
-	bool again;
+	/* As issuers_of, called when the search would end without a path: what
+	 * it held back for the same child so far.  NULL: it never does. */
+	cmend_status (*more_of)(void *ctx, const struct cmi_cert *child,
+		cmend_status (*offer)(void *offer_ctx, struct cmi_cert *cert,
+			enum cmi_origin origin),
+		void *offer_ctx, cmend_error *err);
 	/* Requests that went over a network so far; NULL: each call of a
 	 * costly source counts as one. */
 	unsigned (*fetches)(void *ctx);

@@ -52,6 +52,15 @@ static void keep_trouble(
 	snprintf(a->says, sizeof(a->says), "%s", says);
 }
 
+static void keep_stranger(struct cmi_aia *a, const char *url)
+{
+	char says[200];
+
+	snprintf(says, sizeof(says),
+		"%.120s answers certificates, none of them the issuer", url);
+	keep_trouble(a, CMI_F_AIA_WRONG_CONTENT, says);
+}
+
 static void memo_free(struct memo *m)
 {
 	if (!m)
@@ -220,7 +229,6 @@ static cmend_status offer_url(struct cmi_aia *a, struct offering *o,
 	const char *url, cmend_error *err)
 {
 	struct memo *m = NULL;
-	char says[200];
 	size_t before = o->n_named;
 
 	CMI_TRY(get_memo(a, url, &m, err));
@@ -229,12 +237,8 @@ static cmend_status offer_url(struct cmi_aia *a, struct offering *o,
 		return CMEND_OK;
 	}
 	CMI_TRY(offer_memo(o, m));
-	if (o->n_named == before) {
-		snprintf(says, sizeof(says),
-			"%.120s answers certificates, none of them the issuer",
-			url);
-		keep_trouble(a, CMI_F_AIA_WRONG_CONTENT, says);
-	}
+	if (o->n_named == before)
+		keep_stranger(a, url);
 	return CMEND_OK;
 }
 
@@ -257,6 +261,32 @@ static struct asked *find_asked(
 	return a->asked = k;
 }
 
+/* URLs not asked so far, up to the first that gives a fitting issuer. */
+static cmend_status ask_urls(struct cmi_aia *a, struct offering *o,
+	struct asked *k, cmend_error *err)
+{
+	const struct cmi_cert *child = o->child;
+
+	while (!o->fits && k->n_urls < child->n_aia_urls &&
+		k->n_urls < CMI_AIA_URLS_MAX)
+		CMI_TRY(offer_url(a, o, child->aia_urls[k->n_urls++], err));
+	return CMEND_OK;
+}
+
+/* The troubles of URLs that were asked before, for whoever asks now. */
+static void recall_troubles(
+	struct cmi_aia *a, const struct offering *o, const struct asked *k)
+{
+	for (size_t i = 0; i < k->n_urls && o->n_named == 0; i++) {
+		const struct memo *m = find_memo(a, o->child->aia_urls[i]);
+
+		if (m && m->trouble)
+			keep_trouble(a, m->trouble, m->says);
+		else if (m)
+			keep_stranger(a, m->url);
+	}
+}
+
 static cmend_status issuers_of(void *ctx, const struct cmi_cert *child,
 	cmend_status (*offer)(
 		void *offer_ctx, struct cmi_cert *cert, enum cmi_origin origin),
@@ -265,20 +295,33 @@ static cmend_status issuers_of(void *ctx, const struct cmi_cert *child,
 	struct cmi_aia *a = ctx;
 	struct offering o = {child, offer, offer_ctx, 0, false};
 	struct asked *k = find_asked(a, child, err);
-	size_t n = child->n_aia_urls;
 
 	if (!k)
 		return CMEND_NOMEM;
 	a->trouble = CMI_F_NONE;
-	/* An answer for another certificate may have brought this issuer. */
-	for (struct memo *m = a->memos; m && k->n_urls == 0; m = m->next)
+	/* An answer for another certificate may have brought this issuer, and
+	 * another search of the same job may have asked for this one. */
+	for (struct memo *m = a->memos; m; m = m->next)
 		CMI_TRY(offer_memo(&o, m));
-	while (!o.fits && k->n_urls < n && k->n_urls < CMI_AIA_URLS_MAX)
-		CMI_TRY(offer_url(a, &o, child->aia_urls[k->n_urls++], err));
-	if (n == 0 && o.n_named == 0)
+	recall_troubles(a, &o, k);
+	CMI_TRY(ask_urls(a, &o, k, err));
+	if (child->n_aia_urls == 0 && o.n_named == 0)
 		keep_trouble(a, CMI_F_AIA_ABSENT,
 			"the certificate names no URL for its issuer");
 	return CMEND_OK;
+}
+
+static cmend_status more_of(void *ctx, const struct cmi_cert *child,
+	cmend_status (*offer)(
+		void *offer_ctx, struct cmi_cert *cert, enum cmi_origin origin),
+	void *offer_ctx, cmend_error *err)
+{
+	struct cmi_aia *a = ctx;
+	struct offering o = {child, offer, offer_ctx, 0, false};
+	struct asked *k = find_asked(a, child, err);
+
+	a->trouble = CMI_F_NONE;
+	return k ? ask_urls(a, &o, k, err) : CMEND_NOMEM;
 }
 
 static enum cmi_finding_id last_trouble(void *ctx, char *says, size_t n_says)
@@ -323,7 +366,7 @@ cmend_status cmi_aia_new(struct cmi_fetcher *f, struct cmi_store *store,
 			.last_trouble = last_trouble,
 			.ctx = a,
 			.costly = true,
-			.again = true,
+			.more_of = more_of,
 			.fetches = count_fetches},
 		.fetcher = f,
 		.store = store,

@@ -123,7 +123,8 @@ static cmend_status note_trouble(
 	return note(d, id, says[0] ? says : why->message, s->origin);
 }
 
-static cmend_status ask(struct driver *d, const struct cmi_source *source)
+static cmend_status ask(
+	struct driver *d, const struct cmi_source *source, bool again)
 {
 	unsigned before = source->fetches ? source->fetches(source->ctx) : 0;
 	cmend_error why = {0};
@@ -131,7 +132,7 @@ static cmend_status ask(struct driver *d, const struct cmi_source *source)
 
 	d->source = source;
 	d->failed = CMEND_OK;
-	status = source->issuers_of(
+	status = (again ? source->more_of : source->issuers_of)(
 		source->ctx, d->child->cert, take_offer, d, &why);
 	if (d->failed)
 		return d->failed;
@@ -156,8 +157,8 @@ static cmend_status ask_all(
 	for (size_t i = 0; i < r->n_sources; i++) {
 		const struct cmi_source *source = r->sources[i];
 
-		if (source->costly == costly && (!again || source->again))
-			CMI_TRY(ask(d, source));
+		if (source->costly == costly && (!again || source->more_of))
+			CMI_TRY(ask(d, source, again));
 	}
 	if (costly)
 		child->asked_costly = true;
