@@ -101,6 +101,7 @@ static cmend_status open_fetcher(struct cmi_cli *cli,
 	struct cmi_fetch_options fetch = {
 		.allow_private = cli->common.allow_private,
 		.target_host = o->target_host,
+		.store = s->store,
 	};
 
 	s->online = cli->common.online ||
@@ -124,6 +125,19 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	CMI_TRY(open_pool(o->pool, s, err));
 	CMI_TRY(open_store(cli, s, err));
 	return open_fetcher(cli, o, s, err);
+}
+
+static const char *url_of(void *ctx, const struct cmi_cert *c)
+{
+	return ctx ? cmi_fetcher_url_of(ctx, c) : NULL;
+}
+
+void cmi_setup_keep(
+	struct cmi_setup *s, const struct cmi_complete_result *result)
+{
+	if (s->store && result->accepted)
+		cmi_store_keep_path(
+			s->store, &result->path, url_of, s->fetcher);
 }
 
 void cmi_setup_dispose(struct cmi_setup *s)

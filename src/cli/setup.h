@@ -46,6 +46,10 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_setup_dispose(struct cmi_setup *s);
 
+/* Keep what an accepted path needed and had to fetch, for the next time. */
+void cmi_setup_keep(
+	struct cmi_setup *s, const struct cmi_complete_result *result);
+
 /* Only the anchors: --roots, else the system's. */
 cmend_status cmi_setup_trust(struct cmi_cli *cli, struct cmi_trust **out,
 	cmend_error *err) __attribute__((warn_unused_result));
