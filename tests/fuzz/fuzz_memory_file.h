@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The input of a fuzz target as a file that a reader can open by path. */
+#ifndef CMI_TESTS_FUZZ_MEMORY_FILE_H
+#define CMI_TESTS_FUZZ_MEMORY_FILE_H
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+static inline int fuzz_memory_file(
+	const uint8_t *data, size_t size, char path[64])
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+
+	FUZZ_CHECK(fd >= 0);
+	FUZZ_CHECK(write(fd, data, size) == (ssize_t)size);
+	snprintf(path, 64, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+#endif
