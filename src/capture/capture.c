@@ -94,7 +94,7 @@ static cmend_status read_frames(
 		CMI_TRY(cmi_capfile_next(file, &frame, &more, err));
 		if (!more)
 			break;
-		r->summary->packets++;
+		r->summary->packets = frame.number;
 		CMI_TRY(take_frame(r, &frame, err));
 	}
 	return cmi_flows_end(r->flows, r->t_us, err);

@@ -35,18 +35,17 @@ static void check_frame(const struct input *in, const struct cmi_frame *f,
 	FUZZ_CHECK(f->offset >= before->offset && f->offset < in->n);
 	FUZZ_CHECK(f->data.n <= in->n - f->offset);
 	/* The longest header before a packet's bytes has 28. */
-	FUZZ_CHECK(!f->data.n ||
-		   memmem(in->p + f->offset, in->n - f->offset < f->data.n + 28
-					   ? in->n - f->offset
-					   : f->data.n + 28,
-			   f->data.p, f->data.n));
+	FUZZ_CHECK(!f->data.n || memmem(in->p + f->offset,
+					 in->n - f->offset < f->data.n + 28
+						 ? in->n - f->offset
+						 : f->data.n + 28,
+					 f->data.p, f->data.n));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
-	const struct cmi_capfile_hooks hooks = {.note = check_note,
-		.ctx = &in};
+	const struct cmi_capfile_hooks hooks = {.note = check_note, .ctx = &in};
 	struct cmi_frame frame, before = {0};
 	struct cmi_capfile *f = NULL;
 	bool more = true;

@@ -40,8 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cut = decode(data, size - 1, size, link);
 	if (cut.kind == whole.kind && whole.kind == CMI_PACKET_TCP) {
 		FUZZ_CHECK(cut.payload.n <= whole.payload.n);
-		FUZZ_CHECK(cut.payload.n + cut.cut ==
-			   whole.payload.n + whole.cut);
+		FUZZ_CHECK(
+			cut.payload.n + cut.cut == whole.payload.n + whole.cut);
 	}
 	return 0;
 }

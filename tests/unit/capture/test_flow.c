@@ -83,8 +83,8 @@ static cmend_status closed(struct cmi_session *s, enum cmi_side side,
 	return CMEND_OK;
 }
 
-static cmend_status end(
-	struct cmi_session *s, bool capture_ends, int64_t t_us, cmend_error *err)
+static cmend_status end(struct cmi_session *s, bool capture_ends, int64_t t_us,
+	cmend_error *err)
 {
 	struct story *t = s->story;
 
@@ -162,10 +162,10 @@ static struct cmi_packet packet_of(const struct piece *s, uint16_t port)
 	};
 
 	for (const char *f = s->flags; *f; f++)
-		p.flags |= *f == 'S' ? CMI_TCP_SYN
-			: *f == 'A'  ? CMI_TCP_ACK
-			: *f == 'F'  ? CMI_TCP_FIN
-				     : CMI_TCP_RST;
+		p.flags |= *f == 'S'   ? CMI_TCP_SYN
+			   : *f == 'A' ? CMI_TCP_ACK
+			   : *f == 'F' ? CMI_TCP_FIN
+				       : CMI_TCP_RST;
 	return p;
 }
 
@@ -175,25 +175,30 @@ static void play_port(struct world *w, const struct piece *s, uint16_t port)
 		struct cmi_packet p = packet_of(s, port);
 
 		w->t_us += 1000;
-		assert_int_equal(cmi_flows_segment(
-			w->flows, &p, ++w->frame, w->t_us, NULL), CMEND_OK);
+		assert_int_equal(cmi_flows_segment(w->flows, &p, ++w->frame,
+					 w->t_us, NULL),
+			CMEND_OK);
 	}
 }
 
 static void world_end(struct world *w)
 {
-	assert_int_equal(
-		cmi_flows_end(w->flows, w->t_us, NULL), CMEND_OK);
+	assert_int_equal(cmi_flows_end(w->flows, w->t_us, NULL), CMEND_OK);
 	assert_int_equal(w->story.alive, 0);
 	assert_int_equal(w->hub.bytes_kept, 0);
 	cmi_flows_free(w->flows);
 }
 
 #define OPEN                                                                   \
-	{'c', "S", 0, 0, ""}, {'s', "SA", 0, 1, ""}, {'c', "A", 1, 1, ""}
+	{'c', "S", 0, 0, ""}, {'s', "SA", 0, 1, ""},                           \
+	{                                                                      \
+		'c', "A", 1, 1, ""                                             \
+	}
 #define CLOSE(c, s)                                                            \
 	{'c', "FA", c, s, ""}, {'s', "FA", s, (c) + 1, ""},                    \
-		{'c', "A", (c) + 1, (s) + 1, ""}
+	{                                                                      \
+		'c', "A", (c) + 1, (s) + 1, ""                                 \
+	}
 
 /* Each row: what is sent, and what the sessions heard. */
 static const struct {
@@ -206,8 +211,8 @@ static const struct {
 			CLOSE(6, 6)},
 		{"hello.|world."}},
 	{"wrapping sequence numbers",
-		{OPEN, {'c', "A", 1, 1, "0123456789"},
-			{'c', "A", 11, 1, "abc"}, CLOSE(14, 1)},
+		{OPEN, {'c', "A", 1, 1, "0123456789"}, {'c', "A", 11, 1, "abc"},
+			CLOSE(14, 1)},
 		{"0123456789abc.|."}},
 	{"out of order across the wrap",
 		{OPEN, {'c', "A", 9, 1, "89"}, {'c', "A", 5, 1, "4567"},
@@ -342,9 +347,8 @@ static void reassembly(void **state)
 
 static void overlaps_are_counted(void **state)
 {
-	static const struct piece pieces[] = {OPEN,
-		{'c', "A", 4, 1, "def"}, {'c', "A", 4, 1, "def"},
-		{'c', "A", 3, 1, "cXe"}, {0}};
+	static const struct piece pieces[] = {OPEN, {'c', "A", 4, 1, "def"},
+		{'c', "A", 4, 1, "def"}, {'c', "A", 3, 1, "cXe"}, {0}};
 	struct world w;
 
 	(void)state;
@@ -369,9 +373,8 @@ static void connections_without_payload(void **state)
 			true, false, false, CMI_CLOSE_NONE, CMI_CLOSE_NONE},
 		{"nothing said", {OPEN, CLOSE(1, 1)}, true, true, false,
 			CMI_CLOSE_FIN, CMI_CLOSE_FIN},
-		{"reset after the handshake",
-			{OPEN, {'c', "R", 1, 0, ""}}, true, true, false,
-			CMI_CLOSE_RST, CMI_CLOSE_NONE},
+		{"reset after the handshake", {OPEN, {'c', "R", 1, 0, ""}},
+			true, true, false, CMI_CLOSE_RST, CMI_CLOSE_NONE},
 		{"answered, and the SYN not seen", {{'s', "SA", 0, 1, ""}},
 			false, true, false, CMI_CLOSE_NONE, CMI_CLOSE_NONE},
 	};
@@ -397,9 +400,8 @@ static void connections_without_payload(void **state)
 
 static void a_bare_acknowledgement_is_no_connection(void **state)
 {
-	static const struct piece pieces[] = {
-		{'c', "A", 1, 1, ""}, {'s', "FA", 1, 1, ""},
-		{'c', "R", 1, 1, ""}, {0}};
+	static const struct piece pieces[] = {{'c', "A", 1, 1, ""},
+		{'s', "FA", 1, 1, ""}, {'c', "R", 1, 1, ""}, {0}};
 	struct world w;
 
 	(void)state;
@@ -411,8 +413,8 @@ static void a_bare_acknowledgement_is_no_connection(void **state)
 
 static void what_flow_tells_of_the_client(void **state)
 {
-	static const struct piece pieces[] = {OPEN,
-		{'s', "A", 1, 1, "220 hello"}, {0}};
+	static const struct piece pieces[] = {
+		OPEN, {'s', "A", 1, 1, "220 hello"}, {0}};
 	struct world w;
 
 	(void)state;
@@ -432,9 +434,9 @@ static void what_flow_tells_of_the_client(void **state)
 
 static void a_session_may_have_enough(void **state)
 {
-	static const struct piece pieces[] = {OPEN,
-		{'c', "A", 5, 1, "later"}, {'c', "A", 1, 1, "abcd"},
-		{'c', "A", 10, 1, "more"}, CLOSE(99, 1), {0}};
+	static const struct piece pieces[] = {OPEN, {'c', "A", 5, 1, "later"},
+		{'c', "A", 1, 1, "abcd"}, {'c', "A", 10, 1, "more"},
+		CLOSE(99, 1), {0}};
 	struct world w;
 
 	(void)state;
@@ -463,8 +465,7 @@ static void a_hole_that_stays_is_given_up_at_the_ceiling(void **state)
 	world_init(&w);
 	play_port(&w, open, 50000);
 	for (unsigned i = 0; i < CMI_SEGMENTS_MAX + 1; i++) {
-		struct piece one[] = {
-			{'c', "A", 11 + 2 * i, 1, "x"}, {0}};
+		struct piece one[] = {{'c', "A", 11 + 2 * i, 1, "x"}, {0}};
 
 		play_port(&w, one, 50000);
 	}
@@ -484,8 +485,9 @@ static void the_oldest_goes_when_there_are_too_many(void **state)
 		struct cmi_packet p = packet_of(open, (uint16_t)i);
 
 		p.from.addr[1] = (uint8_t)(i >> 16);
-		assert_int_equal(cmi_flows_segment(
-			w.flows, &p, i + 1, (int64_t)i, NULL), CMEND_OK);
+		assert_int_equal(
+			cmi_flows_segment(w.flows, &p, i + 1, (int64_t)i, NULL),
+			CMEND_OK);
 	}
 	/* One is ended for each that came above the ceiling. */
 	assert_int_equal(w.story.n_tcp, 100);
@@ -504,8 +506,9 @@ static void too_many_sessions_are_counted(void **state)
 		struct cmi_packet p = packet_of(data, (uint16_t)i);
 
 		p.from.addr[1] = (uint8_t)(i >> 16);
-		assert_int_equal(cmi_flows_segment(
-			w.flows, &p, i + 1, (int64_t)i, NULL), CMEND_OK);
+		assert_int_equal(
+			cmi_flows_segment(w.flows, &p, i + 1, (int64_t)i, NULL),
+			CMEND_OK);
 	}
 	assert_int_equal(w.hub.given_up, 50);
 	assert_int_equal(w.story.n, 50);
@@ -579,8 +582,8 @@ static void any_cutting_leaves_the_bytes_the_same(void **state)
 				if (at < STREAM)
 					at -= next_random(&x) % len % 3;
 			}
-			p[n] = packet_of(&(struct piece){side ? 's' : 'c',
-						 "FA", STREAM + 1, 1, ""},
+			p[n] = packet_of(&(struct piece){side ? 's' : 'c', "FA",
+						 STREAM + 1, 1, ""},
 				50000);
 			n++;
 		}

@@ -6,12 +6,13 @@
 
 #define PAYLOAD CMI_BYTES("payload")
 
-static struct cmi_packet decode(struct cmi_bytes data, size_t length, uint32_t link)
+static struct cmi_packet decode(
+	struct cmi_bytes data, size_t length, uint32_t link)
 {
 	/* A copy of just that size, so that a sanitizer sees any step over. */
 	uint8_t *copy = malloc(data.n ? data.n : 1);
-	struct cmi_frame f = {.data = {copy, data.n}, .length = length,
-		.link = link};
+	struct cmi_frame f = {
+		.data = {copy, data.n}, .length = length, .link = link};
 	struct cmi_packet p;
 
 	assert_non_null(copy);
@@ -20,7 +21,7 @@ static struct cmi_packet decode(struct cmi_bytes data, size_t length, uint32_t l
 	cmi_packet_decode(&f, &p);
 	if (p.payload.n) {
 		assert_true(p.payload.p >= copy &&
-			p.payload.p + p.payload.n <= copy + data.n);
+			    p.payload.p + p.payload.n <= copy + data.n);
 		p.payload.p = data.p + (p.payload.p - copy);
 	}
 	free(copy);
@@ -87,8 +88,8 @@ static void make_sll(struct cmi_buf *b)
 
 static void make_sll2(struct cmi_buf *b)
 {
-	cmi_buf_add(b,
-		"\x08\0\0\0\0\0\0\x01\0\x01\0\x06\x02\0\0\0\0\x01\0\0", 20);
+	cmi_buf_add(
+		b, "\x08\0\0\0\0\0\0\x01\0\x01\0\x06\x02\0\0\0\0\x01\0\0", 20);
 	tcp4(b);
 }
 
@@ -199,8 +200,8 @@ static void tcp_in_many_clothes(void **state)
 		assert_int_equal(p.flags, CMI_TCP_ACK);
 		/* Cut anywhere, it is never more than was captured. */
 		for (size_t n = 0; n < b.n; n++)
-			(void)decode((struct cmi_bytes){b.p, n}, b.n,
-				rows[i].link);
+			(void)decode(
+				(struct cmi_bytes){b.p, n}, b.n, rows[i].link);
 	}
 }
 
@@ -302,8 +303,8 @@ static void what_is_no_packet_of_ours(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < CMI_LEN(rows); i++) {
-		struct cmi_packet p = decode(
-			rows[i].bytes, rows[i].bytes.n, rows[i].link);
+		struct cmi_packet p =
+			decode(rows[i].bytes, rows[i].bytes.n, rows[i].link);
 
 		if (p.kind != rows[i].kind)
 			print_error("%s\n", rows[i].name);
@@ -320,14 +321,14 @@ static void endless_layers_end(void **state)
 	forge_ethernet(&b, 0x8100);
 	for (size_t i = 0; i < 10000; i++)
 		cmi_buf_be(&b, 4, 0x00018100);
-	assert_int_equal(decode(cmi_buf_view(&b), b.n, 1).kind,
-		CMI_PACKET_UNKNOWN);
+	assert_int_equal(
+		decode(cmi_buf_view(&b), b.n, 1).kind, CMI_PACKET_UNKNOWN);
 	cmi_buf_clear(&b);
 	forge_ipv6(&b, 0, 60000, 9, 1);
 	for (size_t i = 0; i < 5000; i++)
 		cmi_buf_be(&b, 8, 0x0000010400000000u);
-	assert_int_equal(decode(cmi_buf_view(&b), b.n, 101).kind,
-		CMI_PACKET_UNKNOWN);
+	assert_int_equal(
+		decode(cmi_buf_view(&b), b.n, 101).kind, CMI_PACKET_UNKNOWN);
 }
 
 int main(void)

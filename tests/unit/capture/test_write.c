@@ -7,8 +7,8 @@
 
 static void what_is_written_is_read(void **state)
 {
-	static const size_t sizes[] = {1, 2, 3, 4, 60, 1514, 65550,
-		CMI_PACKET_MAX};
+	static const size_t sizes[] = {
+		1, 2, 3, 4, 60, 1514, 65550, CMI_PACKET_MAX};
 	static uint8_t data[CMI_PACKET_MAX];
 	char path[] = "/tmp/cmi-write-XXXXXX";
 	struct cmi_pcapng_writer *w = NULL;
@@ -23,10 +23,10 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(
 		cmi_pcapng_create(path, 101, "test", &w, NULL), CMEND_OK);
 	for (size_t i = 0; i < CMI_LEN(sizes); i++)
-		assert_int_equal(cmi_pcapng_packet(w, 1700000000123456 + i,
-					 (struct cmi_bytes){data, sizes[i]},
-					 sizes[i] + i, i % 2 ? "says" : NULL,
-					 NULL),
+		assert_int_equal(
+			cmi_pcapng_packet(w, 1700000000123456 + i,
+				(struct cmi_bytes){data, sizes[i]},
+				sizes[i] + i, i % 2 ? "says" : NULL, NULL),
 			CMEND_OK);
 	assert_int_equal(cmi_pcapng_close(w, NULL), CMEND_OK);
 	assert_int_equal(cmi_capfile_open(path, NULL, &f, NULL), CMEND_OK);
@@ -74,8 +74,8 @@ static void what_cannot_be_written(void **state)
 	cmend_error err = {0};
 
 	(void)state;
-	assert_int_equal(cmi_pcapng_create("/nowhere/a.pcapng", 1, "test", &w,
-				 &err),
+	assert_int_equal(
+		cmi_pcapng_create("/nowhere/a.pcapng", 1, "test", &w, &err),
 		CMEND_IO);
 	assert_non_null(strstr(err.message, "/nowhere/a.pcapng"));
 	assert_int_equal(
@@ -83,9 +83,9 @@ static void what_cannot_be_written(void **state)
 	assert_non_null(strstr(err.message, "/dev/full"));
 	assert_int_equal(
 		cmi_pcapng_create("/dev/null", 1, "test", &w, NULL), CMEND_OK);
-	assert_int_equal(cmi_pcapng_packet(w, 0,
-				 (struct cmi_bytes){data, sizeof(data)},
-				 sizeof(data), NULL, &err),
+	assert_int_equal(
+		cmi_pcapng_packet(w, 0, (struct cmi_bytes){data, sizeof(data)},
+			sizeof(data), NULL, &err),
 		CMEND_LIMIT);
 	assert_int_equal(cmi_pcapng_close(w, NULL), CMEND_OK);
 	assert_int_equal(cmi_pcapng_close(NULL, NULL), CMEND_OK);
