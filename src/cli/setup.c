@@ -40,34 +40,24 @@ cmend_status cmi_setup_trust(
 	return CMEND_OK;
 }
 
-static cmend_status pool_issuers(void *ctx, const struct cmi_cert *child,
-	cmend_status (*offer)(
-		void *offer_ctx, struct cmi_cert *cert, enum cmi_origin origin),
-	void *offer_ctx, cmend_error *err)
-{
-	const struct cmi_file_pool *p = ctx;
-
-	(void)err;
-	for (size_t i = 0; i < p->bundle.list.n; i++)
-		if (cmi_cert_names_issuer(child, p->bundle.list.certs[i]))
-			CMI_TRY(offer(offer_ctx, p->bundle.list.certs[i],
-				CMI_FROM_FILE));
-	return CMEND_OK;
-}
-
 static cmend_status open_pool(
 	const struct cmi_cli_list *files, struct cmi_setup *s, cmend_error *err)
 {
-	s->pool.source = (struct cmi_source){
-		.origin = CMI_FROM_FILE,
-		.issuers_of = pool_issuers,
-		.ctx = &s->pool,
-	};
-	for (size_t i = 0; files && i < files->n; i++)
-		CMI_TRY(cmi_bundle_read_file(files->items[i],
-			CMI_BUNDLE_CERTS_MAX, &s->pool.bundle, err));
-	if (s->pool.bundle.list.n)
-		s->sources[s->n_sources++] = &s->pool.source;
+	if (!files || !files->n)
+		return CMEND_OK;
+	CMI_TRY(cmi_memory_new(CMI_FROM_FILE, &s->pool, err));
+	for (size_t i = 0; i < files->n; i++) {
+		struct cmi_bundle b = {0};
+		cmend_status status;
+
+		status = cmi_bundle_read_file(
+			files->items[i], CMI_BUNDLE_CERTS_MAX, &b, err);
+		if (status == CMEND_OK)
+			status = cmi_memory_add_list(s->pool, &b.list, err);
+		cmi_bundle_dispose(&b);
+		CMI_TRY(status);
+	}
+	s->sources[s->n_sources++] = cmi_memory_source(s->pool);
 	return CMEND_OK;
 }
 
@@ -80,7 +70,7 @@ static cmend_status open_store(
 
 	if (!cmi_setup_cache_path(cli, path, sizeof(path)))
 		return CMEND_OK;
-	status = cmi_store_open(path, false, NULL, &s->store, &why);
+	status = cmi_store_open(path, false, &s->env, &s->store, &why);
 	if (status == CMEND_OK) {
 		s->sources[s->n_sources++] = cmi_store_source(s->store);
 		return CMEND_OK;
@@ -94,23 +84,17 @@ static cmend_status open_store(
 	return CMEND_OK;
 }
 
-static cmend_status open_fetcher(struct cmi_cli *cli,
-	const struct cmi_setup_options *o, struct cmi_setup *s,
-	cmend_error *err)
+/* The cache's troubles are warnings: the work goes on without it. */
+static void on_event(void *ctx, const struct cmi_event *event)
 {
-	struct cmi_fetch_options fetch = {
-		.allow_private = cli->common.allow_private,
-		.target_host = o->target_host,
-		.store = s->store,
-	};
+	const struct cmi_cli *cli = ctx;
 
-	s->online = cli->common.online ||
-		    (o->default_online && !cli->common.offline);
-	if (!s->online)
-		return CMEND_OK;
-	CMI_TRY(cmi_fetcher_new(&fetch, &s->fetcher, err));
-	s->sources[s->n_sources++] = cmi_fetcher_aia_source(s->fetcher);
-	return CMEND_OK;
+	if (strcmp(event->kind, "cache") != 0 || cli->common.quiet)
+		return;
+	fprintf(cli->err, "chainmend: cache: %s%s%s\n",
+		event->reason ? event->reason : "trouble",
+		event->subject ? ": " : "",
+		event->subject ? event->subject : "");
 }
 
 cmend_status cmi_setup_open(struct cmi_cli *cli,
@@ -118,13 +102,38 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	cmend_error *err)
 {
 	*s = (struct cmi_setup){
+		.env = *cmi_env_system(),
 		.at_s = cli->common.has_at ? cli->common.at_s
 					   : cmi_now_us(NULL) / 1000000,
+		.online = cli->common.online ||
+			  (o->default_online && !cli->common.offline),
 	};
+	s->env.event = on_event;
+	s->env.ctx = cli;
 	CMI_TRY(cmi_setup_trust(cli, &s->trust, err));
 	CMI_TRY(open_pool(o->pool, s, err));
-	CMI_TRY(open_store(cli, s, err));
-	return open_fetcher(cli, o, s, err);
+	return open_store(cli, s, err);
+}
+
+cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
+	const char *target_address, cmend_error *err)
+{
+	struct cmi_fetch_options fetch = {
+		.allow_private = cli->common.allow_private,
+		.target_host = target_address,
+		.env = &s->env,
+		.store = s->store,
+	};
+
+	if (!s->online)
+		return CMEND_OK;
+	if (s->fetcher) {
+		cmi_fetcher_free(CMI_TAKE(s->fetcher));
+		s->n_sources--;
+	}
+	CMI_TRY(cmi_fetcher_new(&fetch, &s->fetcher, err));
+	s->sources[s->n_sources++] = cmi_fetcher_aia_source(s->fetcher);
+	return CMEND_OK;
 }
 
 static const char *url_of(void *ctx, const struct cmi_cert *c)
@@ -132,19 +141,17 @@ static const char *url_of(void *ctx, const struct cmi_cert *c)
 	return ctx ? cmi_fetcher_url_of(ctx, c) : NULL;
 }
 
-void cmi_setup_keep(
-	struct cmi_setup *s, const struct cmi_complete_result *result)
+void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path)
 {
-	if (s->store && result->accepted)
-		cmi_store_keep_path(
-			s->store, &result->path, url_of, s->fetcher);
+	if (s->store)
+		cmi_store_keep_path(s->store, path, url_of, s->fetcher);
 }
 
 void cmi_setup_dispose(struct cmi_setup *s)
 {
 	cmi_fetcher_free(s->fetcher);
 	cmi_store_close(s->store);
-	cmi_bundle_dispose(&s->pool.bundle);
+	cmi_memory_free(s->pool);
 	cmi_trust_free(s->trust);
 	*s = (struct cmi_setup){0};
 }

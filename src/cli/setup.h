@@ -11,22 +11,18 @@
 #include "cli/cli.h"
 #include "issuers/complete.h"
 #include "issuers/fetch.h"
+#include "issuers/memory.h"
 #include "issuers/store.h"
 #include "x509/trust.h"
 
 #define CMI_SETUP_SOURCES_MAX 4
 
-/* Certificates of bundles, as a supplier with origin CMI_FROM_FILE. */
-struct cmi_file_pool {
-	struct cmi_bundle bundle;
-	struct cmi_source source;
-};
-
 struct cmi_setup {
 	struct cmi_trust *trust;     /* --roots, else the system's */
 	struct cmi_store *store;     /* NULL where it cannot be used */
 	struct cmi_fetcher *fetcher; /* NULL: nothing is fetched */
-	struct cmi_file_pool pool;
+	struct cmi_memory *pool;     /* bundles given; NULL: none */
+	struct cmi_env env;          /* tells the cache's warnings */
 	const struct cmi_source *sources[CMI_SETUP_SOURCES_MAX];
 	size_t n_sources; /* cheap ones first */
 	int64_t at_s;     /* --at, else now */
@@ -34,21 +30,26 @@ struct cmi_setup {
 };
 
 struct cmi_setup_options {
-	bool default_online;     /* where neither --online nor --offline */
-	const char *target_host; /* fetches may go to its addresses */
+	bool default_online; /* where neither --online nor --offline */
 	const struct cmi_cli_list *pool; /* bundle files; or NULL */
 };
 
 /* A cache that cannot be opened is one warning on standard error, unless it
- * was named with --cache.  Dispose in any case. */
+ * was named with --cache.  Dispose in any case; *out must not move. */
 cmend_status cmi_setup_open(struct cmi_cli *cli,
 	const struct cmi_setup_options *options, struct cmi_setup *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_setup_dispose(struct cmi_setup *s);
 
 /* Keep what an accepted path needed and had to fetch, for the next time. */
-void cmi_setup_keep(
-	struct cmi_setup *s, const struct cmi_complete_result *result);
+void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path);
+
+/* Where fetching is allowed, a fetcher for one target: a fresh budget, and
+ * leave to fetch from the target's own address (NULL: no target).  Until the
+ * first call nothing is fetched. */
+cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
+	const char *target_address, cmend_error *err)
+	__attribute__((warn_unused_result));
 
 /* Only the anchors: --roots, else the system's. */
 cmend_status cmi_setup_trust(struct cmi_cli *cli, struct cmi_trust **out,

@@ -39,6 +39,7 @@ struct cmi_item_cert {
 struct cmi_item_profile {
 	const char *profile;
 	bool accepts;
+	bool unknown; /* not enough is known of it; accepts is false */
 	enum cmi_finding_id why; /* CMI_F_NONE where it accepts */
 	const char *says;        /* or NULL */
 	const char *help;        /* what would make it accept; or NULL */

@@ -125,8 +125,17 @@ static void put_profiles(
 	for (; n; p++, n--) {
 		cmi_json_object(j, NULL);
 		cmi_json_cstr(j, "profile", p->profile);
-		cmi_json_bool(j, "accepts", p->accepts);
+		if (p->unknown)
+			cmi_json_null(j, "accepts");
+		else
+			cmi_json_bool(j, "accepts", p->accepts);
 		cmi_json_cstr(j, "why", cmi_finding_name(p->why));
+		if (p->says)
+			cmi_json_cstr(j, "says", p->says);
+		if (p->help)
+			cmi_json_cstr(j, "help", p->help);
+		if (p->until_s)
+			cmi_json_time_us(j, "until", p->until_s * 1000000);
 		cmi_json_end_object(j);
 	}
 	cmi_json_end_array(j);
@@ -355,6 +364,13 @@ static void endpoint(struct cmi_buf *out, const struct cmi_item_endpoint *e)
 		cmi_json_cstr(&j, "starttls", e->starttls);
 	put_tls_words(&j, e->version, e->cipher, e->version != 0);
 	cmi_json_time_us(&j, "at", e->at_us);
+	if (e->trouble)
+		cmi_json_cstr(&j, "trouble", e->trouble);
+	if (e->until_s) {
+		cmi_json_time_us(&j, "until", e->until_s * 1000000);
+		cmi_json_cstr(&j, "until_profile", e->until_profile);
+		cmi_json_cstr(&j, "until_subject", e->until_subject);
+	}
 	put_certs(&j, "sent", e->sent, e->n_sent);
 	put_path(&j, e->path, e->path_has_anchor);
 	cmi_json_cstr(&j, "verdict", cmi_finding_name(e->verdict));

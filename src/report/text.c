@@ -144,20 +144,42 @@ static void sent_chain(
 		sent_cert(p, i, &certs[i]);
 }
 
+static void profile_word(const struct pen *p, const struct cmi_item_profile *f)
+{
+	if (f->unknown)
+		inked(p, YELLOW, "unknown  ");
+	else if (f->accepts)
+		inked(p, GREEN, "accepts  ");
+	else
+		inked(p, RED, "refuses  ");
+}
+
 static void profiles(
 	const struct pen *p, const struct cmi_item_profile *f, size_t n)
 {
+	int width = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if ((int)strlen(f[i].profile) > width)
+			width = (int)strlen(f[i].profile);
+	if (n)
+		inked(p, DIM, "  clients\n");
 	for (; n; f++, n--) {
-		cmi_buf_text(p->out, "  ");
-		inked(p, f->accepts ? GREEN : RED,
-			f->accepts ? "accepts  " : "refuses  ");
-		cmi_buf_text(p->out, f->profile);
+		cmi_buf_text(p->out, "    ");
+		profile_word(p, f);
+		cmi_buf_printf(p->out, "%-*s", width, f->profile);
 		if (!f->accepts && f->why)
 			cmi_buf_printf(
 				p->out, "  %s", cmi_finding_name(f->why));
-		if (f->says)
-			cmi_buf_printf(p->out, ": %s", f->says);
 		cmi_buf_u8(p->out, '\n');
+		if (f->says && !f->accepts && p->style->verbose) {
+			cmi_buf_printf(p->out, "%17s", "");
+			wrapped(p, 17, f->says);
+		}
+		if (f->help && !f->accepts) {
+			cmi_buf_printf(p->out, "%15s> ", "");
+			wrapped(p, 17, f->help);
+		}
 	}
 }
 
@@ -330,6 +352,23 @@ static void divergence(const struct pen *p, const struct cmi_item_divergence *d)
 	cmi_buf_u8(p->out, '\n');
 }
 
+/* The day to plan by. */
+static void endpoint_until(
+	const struct pen *p, const struct cmi_item_endpoint *e)
+{
+	char day[CMI_TIME_TEXT];
+
+	if (!e->until_s)
+		return;
+	cmi_buf_printf(
+		p->out, "  good until %.10s", cmi_time_s(day, e->until_s));
+	if (e->until_profile)
+		cmi_buf_printf(p->out, ", then %s refuses", e->until_profile);
+	if (e->until_subject)
+		cmi_buf_printf(p->out, ": \"%s\" ends", e->until_subject);
+	cmi_buf_u8(p->out, '\n');
+}
+
 static void endpoint(const struct pen *p, const struct cmi_item_endpoint *e)
 {
 	const char *version = cmi_tls_version_name(e->version);
@@ -351,8 +390,11 @@ static void endpoint(const struct pen *p, const struct cmi_item_endpoint *e)
 		return;
 	for (size_t i = 0; i < e->n_findings; i++)
 		finding(p, &e->findings[i]);
+	if (e->trouble && !e->n_findings)
+		cmi_buf_printf(p->out, "  %s\n", e->trouble);
 	sent_chain(p, e->sent, e->n_sent);
 	profiles(p, e->profiles, e->n_profiles);
+	endpoint_until(p, e);
 	cmi_buf_u8(p->out, '\n');
 }
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+#include <string.h>
+
+#include "cli/gather.h"
+#include "cli/setup.h"
+#include "report/report.h"
+#include "x509/key.h"
+
+struct check_options {
+	struct cmi_gather_options gather;
+	const char *key;
+	struct cmi_cli_list pool;
+};
+
+#define AT(field) offsetof(struct check_options, field)
+static const struct cmi_option options[] = {
+	CMI_GATHER_OPTIONS(struct check_options),
+	{"key", 0, CMI_OPT_TEXT, "FILE",
+		"the server's key: must belong to the certificate", AT(key), 0,
+		NULL},
+	{"pool", 0, CMI_OPT_LIST, "FILE",
+		"bundle of issuers that may be missing", AT(pool), 0, NULL},
+	{0},
+};
+#undef AT
+
+/* One run: what all targets share, and the worst that was seen. */
+struct check {
+	struct cmi_cli *cli;
+	const struct check_options *o;
+	struct cmi_setup setup;
+	struct cmi_report report;
+	struct cmi_item_sink sink;
+	int worst; /* enum cmi_exit */
+};
+
+/* What could not be done outweighs what fails. */
+static void note_exit(struct check *c, int status)
+{
+	if (status > c->worst)
+		c->worst = status;
+}
+
+/* What was fetched and led to an anchor is kept for the next run. */
+static cmend_status take_item(
+	void *ctx, const struct cmi_item *item, cmend_error *err)
+{
+	struct check *c = ctx;
+	const struct cmi_item_endpoint *e = item->endpoint;
+	struct cmi_item_sink report = cmi_report_sink(&c->report);
+
+	if (e->path && e->path_has_anchor)
+		cmi_setup_keep(&c->setup, e->path);
+	return report.take(report.ctx, item, err);
+}
+
+static cmend_status check_key(struct check *c, const struct cmi_cert *leaf,
+	struct cmi_finding *f, size_t *n, cmend_error *err)
+{
+	bool matches = false;
+
+	if (!c->o->key || !leaf)
+		return CMEND_OK;
+	CMI_TRY(cmi_key_file_matches(c->o->key, leaf, &matches, err));
+	if (matches)
+		return CMEND_OK;
+	f[(*n)++] = (struct cmi_finding){
+		.id = CMI_F_KEY_MISMATCH,
+		.severity = CMI_SEVERITY_ERROR,
+		.blame = CMI_BLAME_SERVER,
+		.subject = leaf->subject,
+		.says = "the key given is not the key of this certificate",
+	};
+	return CMEND_OK;
+}
+
+static cmend_status judge(
+	struct check *c, const struct cmi_gathered *g, cmend_error *err)
+{
+	struct cmi_examined seen = {0};
+	struct cmi_finding more[2];
+	struct cmi_examine_request q = {
+		.target = g->name,
+		.address = g->address[0] ? g->address : NULL,
+		.sent = g->sent.certs,
+		.n_sent = g->sent.n,
+		.host = g->host,
+		.trust = c->setup.trust,
+		.known = c->setup.sources,
+		.at_s = c->setup.at_s,
+		.more = more,
+	};
+
+	if (g->live) {
+		q.starttls = g->dialed.conversation.starttls;
+		q.version = g->dialed.tls.version;
+		q.cipher = g->dialed.tls.cipher;
+	}
+	CMI_TRY(cmi_setup_fetch_for(
+		c->cli, &c->setup, g->ip[0] ? g->ip : NULL, err));
+	q.n_known = c->setup.n_sources;
+	CMI_TRY(check_key(c, g->sent.owned[0], more, &q.n_more, err));
+	CMI_TRY(cmi_examine(&q, &c->sink, &seen, err));
+	if (seen.refused || (seen.warned && c->cli->common.strict))
+		note_exit(c, CMI_EXIT_FAILS);
+	return CMEND_OK;
+}
+
+/* The target could not be looked at: one line, and in JSON one object. */
+static cmend_status tell_trouble(struct check *c, const struct cmi_gathered *g,
+	const cmend_error *why, cmend_error *err)
+{
+	note_exit(c, cmi_cli_fail(c->cli, why));
+	if (!c->cli->common.json)
+		return CMEND_OK;
+	return cmi_examine_none(
+		g->name, why->message, NULL, c->setup.at_s, &c->sink, err);
+}
+
+static cmend_status check_one(
+	struct check *c, const char *word, cmend_error *err)
+{
+	struct cmi_gathered g;
+	cmend_error why;
+	cmend_status status = cmi_gather(word, &c->o->gather, &g, &why);
+
+	if (status == CMEND_ARG || status == CMEND_NOMEM)
+		*err = why;
+	else if (status != CMEND_OK)
+		status = tell_trouble(c, &g, &why, err);
+	else if (g.sent.n)
+		status = judge(c, &g, err);
+	else
+		status = cmi_examine_none(
+			g.name, NULL, &g.dialed, c->setup.at_s, &c->sink, err);
+	if (status == CMEND_OK && !g.sent.n)
+		note_exit(c, CMI_EXIT_FAILS);
+	cmi_gathered_dispose(&g);
+	return status;
+}
+
+static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
+{
+	struct check c = {.cli = cli, .o = opts};
+	const struct cmi_setup_options setup = {
+		.default_online = true,
+		.pool = &c.o->pool,
+	};
+	cmend_error err;
+	cmend_status status;
+
+	status = cmi_setup_open(cli, &setup, &c.setup, &err);
+	cmi_report_init(&c.report, cli->out, cli->common.json);
+	c.report.style = (struct cmi_report_style){
+		.color = cli->use_color,
+		.verbose = cli->common.verbose,
+		.quiet = cli->common.quiet,
+	};
+	c.sink = (struct cmi_item_sink){take_item, &c};
+	for (size_t i = 0; status == CMEND_OK && i < argc; i++)
+		status = check_one(&c, argv[i], &err);
+	if (status == CMEND_ARG)
+		c.worst = cmi_cli_usage(cli, "%s", err.message);
+	else if (status != CMEND_OK)
+		c.worst = cmi_cli_fail(cli, &err);
+	cmi_report_dispose(&c.report);
+	cmi_setup_dispose(&c.setup);
+	return c.worst;
+}
+
+const struct cmi_command cmi_cmd_check = {
+	.name = "check",
+	.summary = "says which clients accept a server's chain, and why not",
+	.usage = "check [options] TARGET...",
+	.examples = "  chainmend check example.org\n"
+		    "  chainmend check mail.example.org:25 --starttls smtp\n"
+		    "  chainmend check fullchain.pem --key privkey.pem\n",
+	.notes = "A TARGET is NAME, NAME:PORT, an address, an https URL, or a "
+		 "file with\ncertificates in the order in which a server would "
+		 "send them.\n\nexit status: 0 every judged client accepts, 1 "
+		 "one does not, 3 a target could\nnot be looked at.\n",
+	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE |
+		  CMI_C_JSON | CMI_C_STRICT,
+	.options = options,
+	.options_size = sizeof(struct check_options),
+	.min_args = 1,
+	.max_args = 1000000,
+	.run = run,
+};
