@@ -80,6 +80,7 @@ static cmend_status open_work(
 	};
 	w->captures = (struct cmi_captures){.cli = cli, .keylog = w->o->keylog};
 	CMI_TRY(cmi_setup_open(cli, &setup, &w->setup, err));
+	CMI_TRY(cmi_setup_fetch_for(cli, &w->setup, NULL, err));
 	options.trust = w->setup.trust;
 	options.known = w->setup.sources;
 	options.n_known = w->setup.n_sources;
