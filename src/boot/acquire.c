@@ -105,9 +105,8 @@ cmend_status cmi_acquire_sort(struct cmi_acquire *a,
 	for (size_t i = 0; i < came->n; i++)
 		CMI_TRY(sort_one(a, came->certs[i], came, err));
 	/* A full disk must not stop the sign-in: they are in memory too. */
-	if (a->usable.n &&
-		cmi_store_put_list(a->stores->issuers, &a->usable,
-			CMI_FROM_PORT80, NULL, NULL) != CMEND_OK)
+	if (a->usable.n && cmi_store_put_list(a->stores->issuers, &a->usable,
+				   CMI_FROM_PORT80, NULL, NULL) != CMEND_OK)
 		cmi_emit(a->net->env, "cache", NULL, "not kept on disk", 0);
 	return CMEND_OK;
 }
@@ -141,13 +140,13 @@ static cmend_status download(
 	struct cmi_acquire *a, struct cmi_cert_list *came, cmend_error *err)
 {
 	CMI_AUTO(cmi_http_answer_dispose) struct cmi_http_answer answer = {0};
-	CMI_AUTO(cmi_conn_closep) struct cmi_conn *c = NULL;
+	CMI_AUTO(cmi_channel_closep) struct cmi_channel *c = NULL;
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf body;
 	struct cmi_http_ask ask = {0};
 
 	cmi_buf_init(&body, CMI_SOAP_MAX);
 	ask_for(a, &body, &ask);
-	CMI_TRY(cmi_conn_open(a->net, a->host, 80, &c, err));
+	CMI_TRY(cmi_channel_open(a->net, a->host, 80, &c, err));
 	CMI_TRY(cmi_http_exchange(c, &ask, &answer, err));
 	if (answer.status != 200 && answer.status != 500)
 		return cmi_fail(err, CMEND_REFUSED,

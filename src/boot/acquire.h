@@ -14,7 +14,7 @@
 #ifndef CMI_BOOT_ACQUIRE_H
 #define CMI_BOOT_ACQUIRE_H
 
-#include "boot/conn.h"
+#include "boot/channel.h"
 #include "boot/stores.h"
 #include "issuers/complete.h"
 
@@ -72,7 +72,7 @@ cmend_status cmi_acquire_sort(struct cmi_acquire *a,
 	const struct cmi_cert_list *came, cmend_error *err)
 	__attribute__((warn_unused_result));
 
-/* The judge of every handshake, for struct cmi_conn_tls. */
+/* The judge of every handshake, for struct cmi_channel_tls. */
 enum cmi_finding_id cmi_acquire_judge(
 	void *acquire, const struct cmi_sent_chain *chain);
 

@@ -8,7 +8,7 @@
 #include "core/text.h"
 
 struct answer_reader {
-	struct cmi_conn *c;
+	struct cmi_channel *c;
 	struct cmi_buf in; /* read and not yet consumed */
 	struct cmi_buf line;
 	bool ended;
@@ -24,7 +24,7 @@ void cmi_http_answer_dispose(struct cmi_http_answer *a)
 }
 
 static cmend_status send_ask(
-	struct cmi_conn *c, const struct cmi_http_ask *ask, cmend_error *err)
+	struct cmi_channel *c, const struct cmi_http_ask *ask, cmend_error *err)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf out;
 	cmend_status status;
@@ -44,7 +44,7 @@ static cmend_status send_ask(
 	cmi_buf_add_bytes(&out, ask->body);
 	status = cmi_buf_status(&out, err);
 	if (!status)
-		status = cmi_conn_write(c, cmi_buf_view(&out), err);
+		status = cmi_channel_write(c, cmi_buf_view(&out), err);
 	/* The body may carry a PIN or a password. */
 	cmi_wipe(out.p, out.n);
 	return status;
@@ -58,7 +58,7 @@ static cmend_status read_more(struct answer_reader *r, cmend_error *err)
 	if (!to)
 		return cmi_fail(err, CMEND_LIMIT,
 			"HTTP answer with a head or chunk that is too large");
-	CMI_TRY(cmi_conn_read(r->c, to, 4096, &n, err));
+	CMI_TRY(cmi_channel_read(r->c, to, 4096, &n, err));
 	cmi_buf_used(&r->in, n);
 	r->ended = n == 0;
 	return CMEND_OK;
@@ -255,7 +255,7 @@ static cmend_status read_body(
 	return CMEND_OK;
 }
 
-cmend_status cmi_http_exchange(struct cmi_conn *c,
+cmend_status cmi_http_exchange(struct cmi_channel *c,
 	const struct cmi_http_ask *ask, struct cmi_http_answer *answer,
 	cmend_error *err)
 {

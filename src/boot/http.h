@@ -7,7 +7,7 @@
 #ifndef CMI_BOOT_HTTP_H
 #define CMI_BOOT_HTTP_H
 
-#include "boot/conn.h"
+#include "boot/channel.h"
 #include "core/buf.h"
 
 struct cmi_http_ask {
@@ -29,7 +29,7 @@ struct cmi_http_answer {
 };
 
 /* The answer is to be disposed of in any case. */
-cmend_status cmi_http_exchange(struct cmi_conn *c,
+cmend_status cmi_http_exchange(struct cmi_channel *c,
 	const struct cmi_http_ask *ask, struct cmi_http_answer *answer,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_http_answer_dispose(struct cmi_http_answer *a);

@@ -17,7 +17,7 @@ struct phone {
 	struct cmi_phone_result *result;
 	struct cmi_stores stores;
 	struct cmi_acquire acquire;
-	struct cmi_conn *web;
+	struct cmi_channel *web;
 	struct cmi_buf ticket_body; /* the views of ticket live in it */
 	struct cmi_xml ticket_doc;
 	struct cmi_ticket ticket;
@@ -128,7 +128,7 @@ static void note_judgement(struct phone *p)
 
 static cmend_status connect_web(struct phone *p, cmend_error *err)
 {
-	struct cmi_conn_tls tls = {
+	struct cmi_channel_tls tls = {
 		.sni = p->options->server,
 		.tls12_only = p->options->tls12_only,
 		.judge = cmi_acquire_judge,
@@ -136,14 +136,14 @@ static cmend_status connect_web(struct phone *p, cmend_error *err)
 	};
 	cmend_status status;
 
-	cmi_conn_close(p->web);
+	cmi_channel_close(p->web);
 	p->web = NULL;
-	CMI_TRY(cmi_conn_open(
+	CMI_TRY(cmi_channel_open(
 		&p->options->net, p->options->server, 443, &p->web, err));
-	status = cmi_conn_start_tls(p->web, &tls, err);
+	status = cmi_channel_start_tls(p->web, &tls, err);
 	note_judgement(p);
 	if (status) {
-		cmi_conn_close(p->web);
+		cmi_channel_close(p->web);
 		p->web = NULL;
 	}
 	return status;
@@ -184,7 +184,7 @@ static cmend_status call(struct phone *p, const char *path, const char *action,
 	char reason[200];
 	unsigned id;
 
-	if (!p->web || !cmi_conn_is_tls(p->web))
+	if (!p->web || !cmi_channel_is_tls(p->web))
 		return cmi_fail(
 			err, CMEND_REFUSED, "no trusted connection to send on");
 	CMI_TRY(cmi_http_exchange(p->web, &ask, &answer, err));
@@ -202,7 +202,7 @@ static cmend_status call(struct phone *p, const char *path, const char *action,
 			"%s answers with status 500 and no fault",
 			p->options->server);
 	if (answer.closes) {
-		cmi_conn_close(p->web);
+		cmi_channel_close(p->web);
 		p->web = NULL;
 	}
 	return CMEND_OK;
@@ -394,7 +394,7 @@ static cmend_status prepare(struct phone *p, cmend_error *err)
 
 static void dispose(struct phone *p)
 {
-	cmi_conn_close(p->web);
+	cmi_channel_close(p->web);
 	cmi_acquire_dispose(&p->acquire);
 	cmi_stores_dispose(&p->stores);
 	cmi_xml_dispose(&p->ticket_doc);

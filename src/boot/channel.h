@@ -6,8 +6,8 @@
  * callback of the caller's (boot/acquire), never by OpenSSL's own store; when
  * it says no, OpenSSL sends the fatal alert that belongs to the reason.
  */
-#ifndef CMI_BOOT_CONN_H
-#define CMI_BOOT_CONN_H
+#ifndef CMI_BOOT_CHANNEL_H
+#define CMI_BOOT_CHANNEL_H
 
 #include "core/env.h"
 #include "core/finding_id.h"
@@ -34,15 +34,15 @@ struct cmi_net {
 	const struct cmi_env *env;
 };
 
-struct cmi_conn;
+struct cmi_channel;
 
 /* host is a name or an address; port one of the three logical ports, which
  * net may map to others. */
-cmend_status cmi_conn_open(const struct cmi_net *net, const char *host,
-	uint16_t port, struct cmi_conn **out, cmend_error *err)
+cmend_status cmi_channel_open(const struct cmi_net *net, const char *host,
+	uint16_t port, struct cmi_channel **out, cmend_error *err)
 	__attribute__((warn_unused_result));
-void cmi_conn_close(struct cmi_conn *c);
-CMI_DEFINE_CLEANUP(cmi_conn_closep, struct cmi_conn, cmi_conn_close)
+void cmi_channel_close(struct cmi_channel *c);
+CMI_DEFINE_CLEANUP(cmi_channel_closep, struct cmi_channel, cmi_channel_close)
 
 /* What the server sent; the certificates are lent. */
 struct cmi_sent_chain {
@@ -51,7 +51,7 @@ struct cmi_sent_chain {
 	size_t n_sent;
 };
 
-struct cmi_conn_tls {
+struct cmi_channel_tls {
 	const char *sni;
 	bool tls12_only; /* so that a capture shows the certificates */
 	/* CMI_F_NONE accepts; anything else is the reason for the alert. */
@@ -60,15 +60,15 @@ struct cmi_conn_tls {
 	void *ctx;
 };
 /* CMEND_REFUSED: the judge said no, or the server sent a fatal alert. */
-cmend_status cmi_conn_start_tls(
-	struct cmi_conn *c, const struct cmi_conn_tls *tls, cmend_error *err)
+cmend_status cmi_channel_start_tls(struct cmi_channel *c,
+	const struct cmi_channel_tls *tls, cmend_error *err)
 	__attribute__((warn_unused_result));
-bool cmi_conn_is_tls(const struct cmi_conn *c);
+bool cmi_channel_is_tls(const struct cmi_channel *c);
 
-cmend_status cmi_conn_write(struct cmi_conn *c, struct cmi_bytes data,
+cmend_status cmi_channel_write(struct cmi_channel *c, struct cmi_bytes data,
 	cmend_error *err) __attribute__((warn_unused_result));
 /* At least one byte; *n is 0 at the end of the stream. */
-cmend_status cmi_conn_read(struct cmi_conn *c, uint8_t *to, size_t n_to,
+cmend_status cmi_channel_read(struct cmi_channel *c, uint8_t *to, size_t n_to,
 	size_t *n, cmend_error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot/conn.h"
+#include "boot/channel.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,14 +15,14 @@
 
 #include "core/text.h"
 
-struct cmi_conn {
+struct cmi_channel {
 	int fd;
 	const struct cmi_net *net;
 	unsigned tap_id;
 	int64_t deadline_ms;
 	SSL_CTX *ctx;
 	SSL *ssl;
-	const struct cmi_conn_tls *tls;
+	const struct cmi_channel_tls *tls;
 	enum cmi_finding_id refused;
 	char peer[CMI_NAME_MAX + 1];
 	uint16_t port;
@@ -39,7 +39,8 @@ static uint16_t real_port(const struct cmi_net *net, uint16_t port)
 	return port;
 }
 
-static cmend_status wait_for(struct cmi_conn *c, short what, cmend_error *err)
+static cmend_status wait_for(
+	struct cmi_channel *c, short what, cmend_error *err)
 {
 	struct pollfd p = {.fd = c->fd, .events = what};
 
@@ -60,7 +61,7 @@ static cmend_status wait_for(struct cmi_conn *c, short what, cmend_error *err)
 	}
 }
 
-static void tap(struct cmi_conn *c, bool by_phone, const void *p, size_t n)
+static void tap(struct cmi_channel *c, bool by_phone, const void *p, size_t n)
 {
 	struct cmi_tap *t = c->net->tap;
 
@@ -90,8 +91,8 @@ static bool address_of(const char *text, uint16_t port,
 	return false;
 }
 
-static cmend_status connect_one(struct cmi_conn *c, const struct sockaddr *to,
-	socklen_t n_to, cmend_error *err)
+static cmend_status connect_one(struct cmi_channel *c,
+	const struct sockaddr *to, socklen_t n_to, cmend_error *err)
 {
 	struct sockaddr_storage from;
 	socklen_t n_from, n_result = sizeof(int);
@@ -122,7 +123,7 @@ static cmend_status connect_one(struct cmi_conn *c, const struct sockaddr *to,
 }
 
 static cmend_status connect_any(
-	struct cmi_conn *c, const char *host, cmend_error *err)
+	struct cmi_channel *c, const char *host, cmend_error *err)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
 	uint16_t port = real_port(c->net, c->port);
@@ -155,10 +156,11 @@ static cmend_status connect_any(
 	return status;
 }
 
-cmend_status cmi_conn_open(const struct cmi_net *net, const char *host,
-	uint16_t port, struct cmi_conn **out, cmend_error *err)
+cmend_status cmi_channel_open(const struct cmi_net *net, const char *host,
+	uint16_t port, struct cmi_channel **out, cmend_error *err)
 {
-	CMI_AUTO(cmi_conn_closep) struct cmi_conn *c = cmi_alloc(sizeof(*c));
+	CMI_AUTO(cmi_channel_closep)
+	struct cmi_channel *c = cmi_alloc(sizeof(*c));
 	int64_t wait = net->wait_ms ? net->wait_ms : CMI_BOOT_WAIT_MS;
 
 	if (!c)
@@ -177,7 +179,7 @@ cmend_status cmi_conn_open(const struct cmi_net *net, const char *host,
 	return CMEND_OK;
 }
 
-void cmi_conn_close(struct cmi_conn *c)
+void cmi_channel_close(struct cmi_channel *c)
 {
 	if (!c)
 		return;
@@ -196,7 +198,7 @@ void cmi_conn_close(struct cmi_conn *c)
 	cmi_free(c);
 }
 
-bool cmi_conn_is_tls(const struct cmi_conn *c)
+bool cmi_channel_is_tls(const struct cmi_channel *c)
 {
 	return c->ssl && SSL_is_init_finished(c->ssl);
 }
@@ -264,7 +266,7 @@ static cmend_status list_of(
 static int verify(X509_STORE_CTX *store, void *arg)
 {
 	CMI_AUTO(cmi_cert_list_dispose) struct cmi_cert_list sent = {0};
-	struct cmi_conn *c = arg;
+	struct cmi_channel *c = arg;
 	struct cmi_sent_chain chain;
 
 	c->refused = CMI_F_MALFORMED_CERTIFICATE;
@@ -288,7 +290,7 @@ static int verify(X509_STORE_CTX *store, void *arg)
 static long tap_info(BIO *bio, int op, const char *p, size_t len, int argi,
 	long argl, int ret, size_t *processed)
 {
-	struct cmi_conn *c = (void *)BIO_get_callback_arg(bio);
+	struct cmi_channel *c = (void *)BIO_get_callback_arg(bio);
 
 	(void)len, (void)argi, (void)argl;
 	if (ret > 0 && processed) {
@@ -300,7 +302,7 @@ static long tap_info(BIO *bio, int op, const char *p, size_t len, int argi,
 	return ret;
 }
 
-static cmend_status make_ssl(struct cmi_conn *c, cmend_error *err)
+static cmend_status make_ssl(struct cmi_channel *c, cmend_error *err)
 {
 	BIO *bio;
 
@@ -332,7 +334,7 @@ static cmend_status make_ssl(struct cmi_conn *c, cmend_error *err)
 }
 
 static cmend_status fail_tls(
-	struct cmi_conn *c, const char *doing, cmend_error *err)
+	struct cmi_channel *c, const char *doing, cmend_error *err)
 {
 	unsigned long e = ERR_peek_error();
 	const char *reason = ERR_reason_error_string(e);
@@ -353,7 +355,7 @@ static cmend_status fail_tls(
 
 /* What OpenSSL wants before it goes on. */
 static cmend_status wait_ssl(
-	struct cmi_conn *c, int result, const char *doing, cmend_error *err)
+	struct cmi_channel *c, int result, const char *doing, cmend_error *err)
 {
 	switch (SSL_get_error(c->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
@@ -365,8 +367,8 @@ static cmend_status wait_ssl(
 	}
 }
 
-cmend_status cmi_conn_start_tls(
-	struct cmi_conn *c, const struct cmi_conn_tls *tls, cmend_error *err)
+cmend_status cmi_channel_start_tls(struct cmi_channel *c,
+	const struct cmi_channel_tls *tls, cmend_error *err)
 {
 	cmend_status status;
 	int result;
@@ -388,8 +390,8 @@ cmend_status cmi_conn_start_tls(
 	return CMEND_OK;
 }
 
-cmend_status cmi_conn_write(
-	struct cmi_conn *c, struct cmi_bytes data, cmend_error *err)
+cmend_status cmi_channel_write(
+	struct cmi_channel *c, struct cmi_bytes data, cmend_error *err)
 {
 	while (data.n) {
 		size_t put = 0;
@@ -421,7 +423,7 @@ cmend_status cmi_conn_write(
 	return CMEND_OK;
 }
 
-static cmend_status read_tls(struct cmi_conn *c, uint8_t *to, size_t n_to,
+static cmend_status read_tls(struct cmi_channel *c, uint8_t *to, size_t n_to,
 	size_t *n, cmend_error *err)
 {
 	for (;;) {
@@ -437,7 +439,7 @@ static cmend_status read_tls(struct cmi_conn *c, uint8_t *to, size_t n_to,
 	}
 }
 
-cmend_status cmi_conn_read(struct cmi_conn *c, uint8_t *to, size_t n_to,
+cmend_status cmi_channel_read(struct cmi_channel *c, uint8_t *to, size_t n_to,
 	size_t *n, cmend_error *err)
 {
 	if (c->ssl)
