@@ -72,6 +72,19 @@ int cmi_cli_usage(struct cmi_cli *cli, const char *fmt, ...)
 	return CMI_EXIT_USAGE;
 }
 
+const struct cmi_option *cmi_cli_option(const struct cmi_command *c, size_t i)
+{
+	for (const struct cmi_option *o = c->options; o && o->name; o++)
+		if (i-- == 0)
+			return o;
+	for (size_t k = 0; k < CMI_LEN(common_options); k++)
+		if ((!common_options[k].bit ||
+			    (common_options[k].bit & c->common)) &&
+			i-- == 0)
+			return &common_options[k].option;
+	return NULL;
+}
+
 static void show_option(FILE *out, const struct cmi_option *o)
 {
 	char left[64];
@@ -89,16 +102,13 @@ static void show_option(FILE *out, const struct cmi_option *o)
 
 void cmi_cli_help(struct cmi_cli *cli, const struct cmi_command *command)
 {
+	const struct cmi_option *o;
 	FILE *out = cli->out;
 
 	fprintf(out, "examples:\n%s\nusage: chainmend %s\n\n%s\n\noptions:\n",
 		command->examples, command->usage, command->summary);
-	for (const struct cmi_option *o = command->options; o && o->name; o++)
+	for (size_t i = 0; (o = cmi_cli_option(command, i)); i++)
 		show_option(out, o);
-	for (size_t i = 0; i < CMI_LEN(common_options); i++)
-		if (!common_options[i].bit ||
-			(common_options[i].bit & command->common))
-			show_option(out, &common_options[i].option);
 	fprintf(out, "  %-28s %s\n", "    --help", "this text");
 	if (command->notes)
 		fprintf(out, "\n%s", command->notes);

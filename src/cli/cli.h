@@ -108,6 +108,9 @@ int cmi_cli_parse(struct cmi_cli *cli, void *options, int argc, char **argv,
 	size_t *n_words);
 void cmi_cli_help(struct cmi_cli *cli, const struct cmi_command *command);
 
+/* The i-th option that a command takes, its own first; NULL at the end. */
+const struct cmi_option *cmi_cli_option(const struct cmi_command *c, size_t i);
+
 /* "chainmend: message" to standard error; returns CMI_EXIT_CANNOT. */
 int cmi_cli_fail(struct cmi_cli *cli, const cmend_error *err);
 /* The same for a wrong command line; returns CMI_EXIT_USAGE. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/help.h"
 
 #define COMMAND(name) extern const struct cmi_command cmi_cmd_##name;
 #include "cli/commands.def"
@@ -17,29 +18,14 @@ const struct cmi_command *const cmi_commands[] = {
 	NULL,
 };
 
-static void show_overview(FILE *out)
+/* Output that nobody got is no success. */
+static int finish(int status)
 {
-	fputs("usage: chainmend COMMAND [options] ...\n"
-	      "\n"
-	      "Finds, explains and mends TLS handshakes that fail because the\n"
-	      "client lacks an intermediate certificate.\n"
-	      "\n"
-	      "commands:\n",
-		out);
-	for (const struct cmi_command *const *c = cmi_commands; *c; c++)
-		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
-	fputs("\n"
-	      "chainmend COMMAND --help   shows examples and every option\n"
-	      "chainmend --version        prints the version\n",
-		out);
-}
-
-static const struct cmi_command *find_command(const char *name)
-{
-	for (const struct cmi_command *const *c = cmi_commands; *c; c++)
-		if (strcmp((*c)->name, name) == 0)
-			return *c;
-	return NULL;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CMI_EXIT_OK) {
+		fputs("chainmend: cannot write to standard output\n", stderr);
+		return CMI_EXIT_CANNOT;
+	}
+	return status;
 }
 
 static int run_command(struct cmi_cli *cli, int argc, char **argv)
@@ -57,13 +43,8 @@ static int run_command(struct cmi_cli *cli, int argc, char **argv)
 	}
 	status = cmi_cli_parse(cli, options, argc, argv, &n_words);
 	if (status >= 0)
-		return status;
-	status = cli->command->run(cli, options, n_words, argv);
-	if (fflush(stdout) != 0 && status == CMI_EXIT_OK) {
-		fputs("chainmend: cannot write to standard output\n", stderr);
-		status = CMI_EXIT_CANNOT;
-	}
-	return status;
+		return finish(status);
+	return finish(cli->command->run(cli, options, n_words, argv));
 }
 
 int main(int argc, char **argv)
@@ -73,24 +54,17 @@ int main(int argc, char **argv)
 	/* A closed pipe is an error on write, not a death without a word. */
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
-		show_overview(stderr);
+		cmi_help_overview(stderr);
 		return CMI_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("chainmend %s\n", cmend_version());
-		return CMI_EXIT_OK;
+		return finish(CMI_EXIT_OK);
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-		show_overview(stdout);
-		return CMI_EXIT_OK;
-	}
-	cli.command = find_command(argv[1]);
-	if (!cli.command) {
-		fprintf(stderr,
-			"chainmend: no such command: \"%s\"; see chainmend "
-			"--help\n",
-			argv[1]);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+		return finish(cmi_help_main(&cli, argc - 2, argv + 2));
+	cli.command = cmi_help_find(&cli, argv[1]);
+	if (!cli.command)
 		return CMI_EXIT_USAGE;
-	}
 	return run_command(&cli, argc - 2, argv + 2);
 }
