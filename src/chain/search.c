@@ -439,6 +439,9 @@ static cmend_status start_walk(struct cmi_search *s, cmend_error *err)
 	cut_stack(s, 0);
 	CMI_TRY(cmi_graph_measure(&s->graph, usable, s, false, err));
 	s->astray = 0;
+	/* Fewer steps count once they are known. */
+	for (size_t i = 0; i < s->graph.n_reached; i++)
+		s->graph.reached[i]->up_sorted = false;
 	if (s->graph.leaf->dist != CMI_FAR)
 		push(s, s->graph.leaf, NULL);
 	return CMEND_OK;
@@ -771,7 +774,12 @@ cmend_status cmi_search_refuse(struct cmi_search *s,
 	if (v.depth >= s->n_stack)
 		return cmi_fail(err, CMEND_ARG, "verdict about certificate %u",
 			v.depth);
-	if (s->n_verdicts++ == 0) {
+	s->n_verdicts++;
+	/* A signature that does not fit says that the two do not belong
+	 * together: no path has come this far. */
+	if (!s->has_refused &&
+		(v.whatever_path || v.why != CMI_F_BAD_SIGNATURE)) {
+		s->has_refused = true;
 		s->first_refused = v;
 		s->first_path = s->path;
 	}

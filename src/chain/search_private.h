@@ -59,6 +59,7 @@ struct cmi_search {
 
 	struct cmi_refusal *refusals;
 	size_t n_refusals, cap_refusals;
+	bool has_refused;
 	struct cmi_verdict first_refused;
 	struct cmi_path first_path;
 	struct cmi_search_outcome outcome;

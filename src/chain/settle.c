@@ -150,11 +150,11 @@ void cmi_search_settle(
 	struct cmi_search *s, const struct cmi_search_answer *answer)
 {
 	s->outcome = (struct cmi_search_outcome){0};
-	if (s->n_verdicts)
+	if (s->has_refused)
 		settle_refused(s);
 	else
 		settle_without_anchor(s);
-	if (answer->kind != CMI_SEARCH_GAVE_UP || s->n_verdicts)
+	if (answer->kind != CMI_SEARCH_GAVE_UP || s->has_refused)
 		return;
 	/* Not having finished says nothing about trust. */
 	s->outcome.reason = CMI_F_SEARCH_LIMIT;

@@ -165,8 +165,9 @@ bool cmi_cert_matches_host(
 	size_t n = strlen(host);
 	int answer;
 
-	/* libcrypto takes an empty name and ".example" for patterns. */
-	if (n == 0 || n > CMI_NAME_MAX || host[0] == '.')
+	/* libcrypto takes an empty name and ".example" for patterns, and
+	 * "*.example" equals a wildcard; none of them is a host. */
+	if (n == 0 || n > CMI_NAME_MAX || host[0] == '.' || strchr(host, '*'))
 		return false;
 	if (!wildcards)
 		flags |= X509_CHECK_FLAG_NO_WILDCARDS;

@@ -34,9 +34,17 @@ struct forge_order {
 	const char *aia;         /* caIssuers URL; NULL: none */
 	int64_t from_s, until_s; /* 0: FORGE_NOW -/+ 90 days */
 	bool no_key_ids;
+	/* Values of OpenSSL's configuration instead of the usual ones; "" for
+	 * none at all. */
+	const char *basic, *usage, *eku, *san, *constraints, *ski;
+	const char *odd_oid;         /* one more critical extension */
+	const struct forged *signer; /* signs in the issuer's place */
+	const EVP_MD *digest;        /* NULL: SHA-256 */
+	unsigned rsa_bits;           /* 0: P-256 */
+	bool version_1;              /* and no extensions */
 };
 
-static struct forged forge_made[64];
+static struct forged forge_made[512];
 static size_t forge_n_made;
 
 static void forge_extension(X509 *x, X509 *issuer, int nid, const char *value)
@@ -52,17 +60,44 @@ static void forge_extension(X509 *x, X509 *issuer, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
+static void forge_usual(
+	X509 *x, X509 *issuer, int nid, const char *given, const char *usual)
+{
+	const char *value = given ? given : usual;
+
+	if (*value)
+		forge_extension(x, issuer, nid, value);
+}
+
+static void forge_odd(X509 *x, const char *oid)
+{
+	ASN1_OBJECT *o = OBJ_txt2obj(oid, 1);
+	ASN1_OCTET_STRING *v = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *e;
+
+	ASN1_OCTET_STRING_set(v, (const unsigned char *)"\x05\x00", 2);
+	e = X509_EXTENSION_create_by_OBJ(NULL, o, 1, v);
+	assert_int_equal(X509_add_ext(x, e, -1), 1);
+	X509_EXTENSION_free(e);
+	ASN1_OCTET_STRING_free(v);
+	ASN1_OBJECT_free(o);
+}
+
 static void forge_extensions(X509 *x, X509 *issuer, const struct forge_order *o)
 {
 	char value[256];
 
-	forge_extension(x, issuer, NID_basic_constraints,
+	forge_usual(x, issuer, NID_basic_constraints, o->basic,
 		o->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-	forge_extension(x, issuer, NID_key_usage,
+	forge_usual(x, issuer, NID_key_usage, o->usage,
 		o->ca ? "critical,keyCertSign,cRLSign"
 		      : "critical,digitalSignature");
-	if (!o->ca)
-		forge_extension(x, issuer, NID_ext_key_usage, "serverAuth");
+	forge_usual(x, issuer, NID_ext_key_usage, o->eku,
+		o->ca ? "" : "serverAuth");
+	forge_usual(x, issuer, NID_subject_alt_name, o->san, "");
+	forge_usual(x, issuer, NID_name_constraints, o->constraints, "");
+	if (o->odd_oid)
+		forge_odd(x, o->odd_oid);
 	if (o->dns) {
 		snprintf(value, sizeof(value), "DNS:%s", o->dns);
 		forge_extension(x, issuer, NID_subject_alt_name, value);
@@ -73,7 +108,7 @@ static void forge_extensions(X509 *x, X509 *issuer, const struct forge_order *o)
 	}
 	if (o->no_key_ids)
 		return;
-	forge_extension(x, issuer, NID_subject_key_identifier, "hash");
+	forge_usual(x, issuer, NID_subject_key_identifier, o->ski, "hash");
 	if (issuer != x)
 		forge_extension(
 			x, issuer, NID_authority_key_identifier, "keyid");
@@ -88,11 +123,13 @@ static struct forged *forge(const struct forge_order *o)
 	int n;
 
 	assert_true(forge_n_made < CMI_LEN(forge_made));
-	f->key = o->same_key ? o->same_key->key : EVP_EC_gen("P-256");
+	f->key = o->same_key   ? o->same_key->key
+		 : o->rsa_bits ? EVP_RSA_gen(o->rsa_bits)
+			       : EVP_EC_gen("P-256");
 	if (o->same_key)
 		EVP_PKEY_up_ref(f->key);
 	f->x = x;
-	X509_set_version(x, X509_VERSION_3);
+	X509_set_version(x, o->version_1 ? X509_VERSION_1 : X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(x), (long)(1000 + forge_n_made));
 	name = X509_get_subject_name(x);
 	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
@@ -104,9 +141,13 @@ static struct forged *forge(const struct forge_order *o)
 	ASN1_TIME_set(X509_getm_notAfter(x),
 		o->until_s ? o->until_s : FORGE_NOW + 90 * FORGE_DAY);
 	X509_set_pubkey(x, f->key);
-	forge_extensions(x, o->issuer ? o->issuer->x : x, o);
-	assert_true(X509_sign(x, o->issuer ? o->issuer->key : f->key,
-			    EVP_sha256()) > 0);
+	if (!o->version_1)
+		forge_extensions(x, o->issuer ? o->issuer->x : x, o);
+	assert_true(X509_sign(x,
+			    o->signer   ? o->signer->key
+			    : o->issuer ? o->issuer->key
+					: f->key,
+			    o->digest ? o->digest : EVP_sha256()) > 0);
 	n = i2d_X509(x, &der);
 	assert_true(n > 0);
 	assert_int_equal(cmi_cert_from_der((struct cmi_bytes){der, (size_t)n},

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "forge.h"
+
+#include "chain/verdict.h"
+
+static struct forged *root, *ca, *leaf;
+
+static int make_chain(void **state)
+{
+	(void)state;
+	root = forge(&(struct forge_order){.name = "Root", .ca = true});
+	ca = forge(&(struct forge_order){
+		.name = "CA", .issuer = root, .ca = true});
+	leaf = forge(&(struct forge_order){
+		.name = "leaf", .issuer = ca, .dns = "web.example"});
+	return 0;
+}
+
+static int free_all(void **state)
+{
+	(void)state;
+	forge_free_all();
+	return 0;
+}
+
+static struct cmi_verdict judge_with(
+	const struct forged *const *chain, struct cmi_verdict_request request)
+{
+	struct cmi_path path = {0};
+	struct cmi_verdict v;
+
+	if (!request.at_s)
+		request.at_s = FORGE_NOW;
+	while (chain[path.n]) {
+		path.certs[path.n] = chain[path.n]->c;
+		path.n++;
+	}
+	assert_int_equal(cmi_verdict_path(&path, &request, &v, NULL), CMEND_OK);
+	return v;
+}
+
+#define CHAIN(...) ((const struct forged *const[]){__VA_ARGS__, NULL})
+#define JUDGE(chain, ...)                                                      \
+	judge_with((chain), (struct cmi_verdict_request){                      \
+				    .security_level = -1, __VA_ARGS__})
+
+static void expect(struct cmi_verdict v, enum cmi_finding_id why,
+	unsigned depth, const char *row)
+{
+	if (v.accepted != (why == CMI_F_NONE) || v.why != why ||
+		v.depth != depth || (why && !v.says[0]))
+		fail_msg("%s: %s at %u: %s", row,
+			v.accepted ? "accepted" : cmi_finding_name(v.why),
+			v.depth, v.says);
+}
+
+static void a_good_path_is_accepted(void **state)
+{
+	(void)state;
+	expect(JUDGE(CHAIN(leaf, ca, root)), CMI_F_NONE, 0, "whole");
+	expect(JUDGE(CHAIN(leaf, ca, root), .host = "web.example"), CMI_F_NONE,
+		0, "with its name");
+	expect(JUDGE(CHAIN(leaf, ca)), CMI_F_NONE, 0, "anchor in the middle");
+	expect(JUDGE(CHAIN(leaf)), CMI_F_NONE, 0, "the leaf is the anchor");
+	expect(JUDGE(CHAIN(root)), CMI_F_WRONG_USAGE, 0, "a root as server");
+}
+
+static void names(void **state)
+{
+	struct forged *wild = forge(&(struct forge_order){
+		.name = "x", .issuer = ca, .dns = "*.wild.example"});
+
+	(void)state;
+	expect(JUDGE(CHAIN(leaf, ca, root), .host = "other.example"),
+		CMI_F_NAME_MISMATCH, 0, "other name");
+	expect(JUDGE(CHAIN(leaf, ca, root), .host = "leaf"),
+		CMI_F_NAME_MISMATCH, 0, "the CN is no name");
+	expect(JUDGE(CHAIN(wild, ca, root), .host = "a.wild.example"),
+		CMI_F_NONE, 0, "wildcard");
+	expect(JUDGE(CHAIN(wild, ca, root), .host = "a.wild.example",
+		       .no_wildcards = true),
+		CMI_F_WILDCARD_UNSUPPORTED, 0, "no wildcards");
+	expect(JUDGE(CHAIN(wild, ca, root), .host = "b.example",
+		       .no_wildcards = true),
+		CMI_F_NAME_MISMATCH, 0, "nor would one help");
+}
+
+static void times(void **state)
+{
+	int64_t end = FORGE_NOW + 90 * FORGE_DAY;
+	struct forged *short_ca = forge(&(struct forge_order){.name = "CA",
+		.issuer = root,
+		.same_key = ca,
+		.ca = true,
+		.until_s = FORGE_NOW + 5});
+	struct forged *late = forge(&(struct forge_order){
+		.name = "late", .issuer = ca, .from_s = FORGE_NOW + 5});
+	struct forged *long_leaf = forge(&(struct forge_order){
+		.name = "long", .issuer = ca, .until_s = end + FORGE_DAY});
+	struct forged *long_ca = forge(&(struct forge_order){.name = "CA",
+		.issuer = root,
+		.same_key = ca,
+		.ca = true,
+		.until_s = end + FORGE_DAY});
+
+	(void)state;
+	expect(JUDGE(CHAIN(leaf, ca, root), .at_s = end), CMI_F_NONE, 0,
+		"the last second");
+	expect(JUDGE(CHAIN(leaf, ca, root), .at_s = end + 1),
+		CMI_F_EXPIRED_ROOT, 2, "all over");
+	expect(JUDGE(CHAIN(long_leaf, long_ca, root), .at_s = end + 1),
+		CMI_F_EXPIRED_ROOT, 2, "root over");
+	expect(JUDGE(CHAIN(leaf, long_ca), .at_s = end + 1), CMI_F_EXPIRED_LEAF,
+		0, "leaf over");
+	expect(JUDGE(CHAIN(leaf, short_ca, root), .at_s = FORGE_NOW + 5),
+		CMI_F_NONE, 0, "intermediate in its last second");
+	expect(JUDGE(CHAIN(leaf, short_ca, root), .at_s = FORGE_NOW + 6),
+		CMI_F_EXPIRED_INTERMEDIATE, 1, "intermediate over");
+	expect(JUDGE(CHAIN(late, ca, root)), CMI_F_NOT_YET_VALID, 0, "early");
+	expect(JUDGE(CHAIN(late, ca, root), .at_s = FORGE_NOW + 5), CMI_F_NONE,
+		0, "the first second");
+}
+
+static void authority(void **state)
+{
+	struct forged *no_ca =
+		forge(&(struct forge_order){.name = "NoCA", .issuer = root});
+	struct forged *below =
+		forge(&(struct forge_order){.name = "x", .issuer = no_ca});
+	struct forged *no_sign = forge(&(struct forge_order){.name = "NoSign",
+		.issuer = root,
+		.ca = true,
+		.usage = "critical,cRLSign"});
+	struct forged *below_2 =
+		forge(&(struct forge_order){.name = "x", .issuer = no_sign});
+	struct forged *zero = forge(&(struct forge_order){.name = "Zero",
+		.issuer = root,
+		.ca = true,
+		.basic = "critical,CA:TRUE,pathlen:0"});
+	struct forged *deep = forge(&(struct forge_order){
+		.name = "Deep", .issuer = zero, .ca = true});
+	struct forged *below_3 =
+		forge(&(struct forge_order){.name = "x", .issuer = deep});
+	struct forged *mail = forge(&(struct forge_order){.name = "Mail",
+		.issuer = root,
+		.ca = true,
+		.eku = "emailProtection"});
+	struct forged *below_4 =
+		forge(&(struct forge_order){.name = "x", .issuer = mail});
+	struct forged *client = forge(&(struct forge_order){
+		.name = "client", .issuer = ca, .eku = "clientAuth"});
+
+	(void)state;
+	expect(JUDGE(CHAIN(below, no_ca, root)), CMI_F_NOT_A_CA, 1, "no CA");
+	expect(JUDGE(CHAIN(below_2, no_sign, root)), CMI_F_NOT_A_CA, 1,
+		"no keyCertSign");
+	expect(JUDGE(CHAIN(below_3, deep, zero, root)), CMI_F_PATH_LENGTH, 2,
+		"path length");
+	expect(JUDGE(CHAIN(below_4, mail, root)), CMI_F_WRONG_USAGE, 1,
+		"CA for mail");
+	expect(JUDGE(CHAIN(client, ca, root)), CMI_F_WRONG_USAGE, 0,
+		"leaf for clients");
+	expect(JUDGE(CHAIN(client, ca, root), .purpose = CMI_FOR_CLIENT),
+		CMI_F_NONE, 0, "a client");
+	expect(JUDGE(CHAIN(below_4, mail, root), .purpose = CMI_FOR_ANY),
+		CMI_F_NONE, 0, "any use");
+}
+
+static void keys_and_signatures(void **state)
+{
+	struct forged *sha1 = forge(&(struct forge_order){
+		.name = "sha1", .issuer = ca, .digest = EVP_sha1()});
+	struct forged *small = forge(&(struct forge_order){
+		.name = "small", .issuer = ca, .rsa_bits = 1024});
+	struct forged *forged_by_other = forge(&(struct forge_order){
+		.name = "bad", .issuer = ca, .signer = root});
+	struct forged *rsa = forge(&(struct forge_order){
+		.name = "RSA", .issuer = root, .ca = true, .rsa_bits = 2048});
+	struct forged *wrong_kind = forge(&(struct forge_order){
+		.name = "x", .issuer = rsa, .signer = ca});
+
+	(void)state;
+	expect(JUDGE(CHAIN(sha1, ca, root)), CMI_F_WEAK_SIGNATURE, 0, "SHA-1");
+	expect(judge_with(CHAIN(sha1, ca, root),
+		       (struct cmi_verdict_request){.security_level = 0}),
+		CMI_F_NONE, 0, "SHA-1 at level 0");
+	expect(judge_with(CHAIN(small, ca, root),
+		       (struct cmi_verdict_request){.security_level = 2}),
+		CMI_F_WEAK_KEY, 0, "RSA-1024 at level 2");
+	expect(JUDGE(CHAIN(small, ca, root)), CMI_F_NONE, 0, "at level 1");
+	expect(JUDGE(CHAIN(forged_by_other, ca, root)), CMI_F_BAD_SIGNATURE, 0,
+		"another key");
+	expect(JUDGE(CHAIN(wrong_kind, rsa, root)), CMI_F_BAD_SIGNATURE, 0,
+		"another kind of key");
+}
+
+static void constraints(void **state)
+{
+	struct forged *only = forge(&(struct forge_order){.name = "Only",
+		.issuer = root,
+		.ca = true,
+		.constraints = "critical,permitted;DNS:ok.example"});
+	struct forged *not = forge(&(struct forge_order){.name = "Not",
+		.issuer = root,
+		.ca = true,
+		.constraints = "critical,excluded;DNS:bad.example"});
+	struct forged *good = forge(&(struct forge_order){
+		.name = "cn.elsewhere", .issuer = only, .dns = "a.ok.example"});
+	struct forged *outside = forge(&(struct forge_order){
+		.name = "x", .issuer = only, .dns = "web.example"});
+	struct forged *excluded = forge(&(struct forge_order){
+		.name = "x", .issuer = not, .dns = "a.bad.example"});
+	struct forged *odd = forge(&(struct forge_order){
+		.name = "x", .issuer = ca, .odd_oid = "1.2.3.4.5"});
+
+	(void)state;
+	expect(JUDGE(CHAIN(good, only, root)), CMI_F_NONE, 0,
+		"permitted, and the CN does not count");
+	expect(JUDGE(CHAIN(outside, only, root)), CMI_F_NAME_CONSTRAINT, 0,
+		"not permitted");
+	expect(JUDGE(CHAIN(excluded, not, root)), CMI_F_NAME_CONSTRAINT, 0,
+		"excluded");
+	expect(JUDGE(CHAIN(odd, ca, root)), CMI_F_POLICY, 0,
+		"unknown critical extension");
+}
+
+static void policies(void **state)
+{
+	static const char *const oids[] = {"1.2.3.4"};
+	const struct cmi_policy_inputs in = {
+		.oids = oids, .n_oids = 1, .explicit_policy = true};
+
+	(void)state;
+	expect(JUDGE(CHAIN(leaf, ca, root), .policies = &in), CMI_F_POLICY, 0,
+		"no policy at all");
+}
+
+/* Whatever stands in the path besides, libcrypto sees only the pairs. */
+static void only_the_path_given_is_taken(void **state)
+{
+	struct forged *other =
+		forge(&(struct forge_order){.name = "CA", .ca = true});
+
+	(void)state;
+	expect(JUDGE(CHAIN(leaf, other)), CMI_F_BAD_SIGNATURE, 0,
+		"an anchor by the right name");
+	assert_false(JUDGE(CHAIN(leaf, root)).accepted);
+	assert_false(JUDGE(CHAIN(leaf, ca, other)).accepted);
+	assert_false(JUDGE(CHAIN(leaf, root, ca)).accepted);
+}
+
+static void a_path_of_nothing_is_the_callers_fault(void **state)
+{
+	struct cmi_path path = {0};
+	struct cmi_verdict_request request = {.at_s = FORGE_NOW};
+	struct cmi_verdict v;
+
+	(void)state;
+	assert_int_equal(
+		cmi_verdict_path(&path, &request, &v, NULL), CMEND_ARG);
+	assert_false(v.accepted);
+}
+
+#define ROW(f) cmocka_unit_test(f)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ROW(a_good_path_is_accepted),
+		ROW(names),
+		ROW(times),
+		ROW(authority),
+		ROW(keys_and_signatures),
+		ROW(constraints),
+		ROW(policies),
+		ROW(only_the_path_given_is_taken),
+		ROW(a_path_of_nothing_is_the_callers_fault),
+	};
+
+	return cmocka_run_group_tests(tests, make_chain, free_all);
+}
