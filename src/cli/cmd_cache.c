@@ -339,11 +339,14 @@ static int run_check(struct job *j)
 		if (cmi_store_mend(j->store, &err) ||
 			cmi_store_list(j->store, count_entry, &n, NULL, &err))
 			return fail(j, &err);
+	}
+	/* Damage that opening has found is mended by then. */
+	damaged |= j->troubled;
+	if (damaged)
 		fprintf(j->cli->err,
 			"chainmend: set aside as \"%s.damaged\"; what was "
 			"readable was carried over\n",
 			j->path);
-	}
 	fprintf(j->cli->out, "%s: %zu issuers, sound%s\n", j->path, n,
 		damaged ? " now" : "");
 	return damaged ? CMI_EXIT_FAILS : CMI_EXIT_OK;
