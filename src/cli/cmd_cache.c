@@ -83,7 +83,7 @@ static void show_json(FILE *out, const struct cmi_store_entry *e)
 	cmi_json_init(&json, &line);
 	cmi_json_object(&json, NULL);
 	cmi_json_int(&json, "v", 1);
-	cmi_json_cstr(&json, "kind", "issuer");
+	cmi_json_cstr(&json, "kind", "cache");
 	cmi_json_cstr(&json, "sha256", e->cert->sha256_hex);
 	cmi_json_cstr(&json, "subject", e->cert->subject);
 	cmi_json_cstr(&json, "issuer", e->cert->issuer);

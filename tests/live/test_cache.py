@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""chainmend cache: only proven issuers get in, several processes share it,
+and damage is mended."""
+import concurrent.futures
+import ssl
+
+import pytest
+
+
+def count(run):
+    return len(run.of_kind("cache"))
+
+
+@pytest.fixture
+def cache(chainmend, tmp_path):
+    """cache(verb, ...) runs with a file of its own."""
+    place = tmp_path / "kept" / "issuers.db"
+
+    def run(verb, *args):
+        return chainmend("cache", verb, "--cache", place, *args)
+
+    run.place = place
+    return run
+
+
+def test_an_empty_cache_lists_nothing(cache):
+    run = cache("list", "--json")
+    assert run.status == 0 and run.out == "" and run.err == ""
+    assert not cache.place.exists()
+
+
+def test_a_proven_issuer_is_kept(cache, pki):
+    run = cache("add", "--roots", pki.anchor.pem, pki.intermediate.pem)
+    assert run.status == 0, run
+    [line] = cache("list", "--json").of_kind("cache")
+    assert line["sha256"] == pki.intermediate.sha256
+    assert line["from"] == "file" and line["url"] is None
+
+
+@pytest.mark.parametrize("what, roots, says", [
+    ("intermediate", "stranger", "not found"),
+    ("anchor", "anchor", "roots are never kept"),
+    ("leaf", "anchor", "no CA certificate"),
+    ("stranger", "anchor", "roots are never kept"),
+])
+def test_what_cannot_be_proven_is_not_kept(cache, pki, what, roots, says):
+    run = cache("add", "--roots", getattr(pki, roots).pem,
+                getattr(pki, what).pem)
+    assert run.status == 1, run
+    assert says in run.err
+    assert count(cache("list", "--json")) == 0
+
+
+def test_export_gives_what_import_took(cache, pki, tmp_path):
+    bundle = pki.file("mixed.pem", pki.anchor, pki.intermediate, pki.leaf)
+    run = cache("import", "--roots", pki.anchor.pem, bundle)
+    assert run.status == 0 and "1 of 3 kept" in run.out, run
+    out = tmp_path / "out.pem"
+    assert cache("export", "-o", out).status == 0
+    assert ssl.PEM_cert_to_DER_cert(
+        out.read_text().split("\n", 1)[1]) == pki.intermediate.der
+
+
+def test_expired_issuers_go(cache, pki):
+    cache("add", "--roots", pki.anchor.pem, pki.intermediate.pem)
+    assert "0 removed" in cache("prune").out
+    assert "1 would go" in cache("prune", "--dry-run", "--at",
+                                 "2099-01-01").out
+    assert "1 removed" in cache("prune", "--at", "2099-01-01").out
+    assert count(cache("list", "--json")) == 0
+
+
+def test_many_processes_at_once_lose_nothing(cache, pki):
+    issuers = [pki.anchor.issue_ca(f"Shared {i}") for i in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda c: cache("add", "--roots",
+                                             pki.anchor.pem, c.pem), issuers))
+    assert [r.status for r in runs] == [0] * 8, runs
+    assert count(cache("list", "--json")) == 8
+    assert cache("check").status == 0
+
+
+@pytest.mark.parametrize("start", [0, 4096])
+def test_damage_is_mended_and_said(cache, pki, start):
+    cache("add", "--roots", pki.anchor.pem, pki.intermediate.pem)
+    with open(cache.place, "r+b") as f:
+        f.seek(start)
+        f.write(b"\xa5" * 4096)
+    run = cache("check")
+    assert run.status == 1 and "set aside" in run.err, run
+    assert cache.place.with_name("issuers.db.damaged").exists()
+    assert cache("check").status == 0
+    assert cache("add", "--roots", pki.anchor.pem,
+                 pki.intermediate.pem).status == 0
+
+
+@pytest.mark.parametrize("content", [b"my notes", b"\0" * 100])
+def test_files_of_others_are_left_alone(chainmend, tmp_path, pki, content):
+    other = tmp_path / "notes.txt"
+    other.write_bytes(content)
+    run = chainmend("cache", "add", "--cache", other, "--roots",
+                    pki.anchor.pem, pki.intermediate.pem)
+    assert run.status == 3 and "no cache" in run.err, run
+    assert other.read_bytes() == content
+
+
+def test_wrong_words_are_told(cache, tmp_path):
+    assert cache("frobnicate").status == 2
+    assert cache("add").status == 2
+    assert cache("add", tmp_path / "absent.pem").status == 3
+    assert cache("list", "--unused", "x").status == 2
