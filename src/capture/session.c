@@ -45,6 +45,7 @@ void cmi_session_enter(
 		s->dir[i].need = 0;
 		s->dir[i].scanned = 0;
 		s->dir[i].lost = false;
+		s->dir[i].dead = false;
 	}
 	if (was && was != mode)
 		was->free(s);
@@ -127,7 +128,7 @@ static cmend_status eat_all(struct cmi_session *s, enum cmi_side side,
 {
 	struct cmi_session_dir *d = &s->dir[side];
 
-	while (data->n && s->mode) {
+	while (data->n && s->mode && !s->given_up && !d->dead) {
 		const struct cmi_session_mode *before = s->mode;
 		size_t used = 0;
 
@@ -159,8 +160,8 @@ static cmend_status eat_kept(struct cmi_session *s, enum cmi_side side,
 		n = KEPT_MAX - d->kept.n;
 	if (n == 0) {
 		/* An item of this size is none: the mode gets no further. */
-		cmi_buf_clear(&d->kept);
-		d->lost = true;
+		cmi_buf_dispose(&d->kept);
+		d->dead = true;
 		return CMEND_OK;
 	}
 	cmi_buf_add(&d->kept, data->p, n);
@@ -182,7 +183,7 @@ static cmend_status eat(struct cmi_session *s, enum cmi_side side,
 {
 	struct cmi_session_dir *d = &s->dir[side];
 
-	while (data.n && s->mode) {
+	while (data.n && s->mode && !s->given_up && !d->dead) {
 		if (d->skip) {
 			pass_over(d, &data);
 		} else if (d->kept.n) {
@@ -191,21 +192,22 @@ static cmend_status eat(struct cmi_session *s, enum cmi_side side,
 			CMI_TRY(eat_all(s, side, &data, err));
 			if (!s->mode)
 				break;
-			cmi_buf_add_bytes(&d->kept,
-				(struct cmi_bytes){data.p,
-					data.n < KEPT_MAX ? data.n : KEPT_MAX});
-			CMI_TRY(cmi_buf_status(&d->kept, err));
-			break;
+			d->dead = data.n > KEPT_MAX;
+			if (d->dead)
+				break;
+			cmi_buf_add_bytes(&d->kept, data);
+			return cmi_buf_status(&d->kept, err);
 		}
 	}
 	return CMEND_OK;
 }
 
-/* The ceiling over all sessions: say what is known and let go. */
+/* The ceiling over all sessions.  Who calls lets the oldest go when it is met;
+ * well above it a session says what it knows and lets go by itself. */
 static cmend_status check_ceiling(struct cmi_session *s, cmend_error *err)
 {
 	settle(s);
-	if (s->hub->bytes_kept > CMI_FLOW_BYTES_MAX && s->charged > 4096)
+	if (s->hub->bytes_kept > CMI_FLOW_BYTES_MAX + CMI_FLOW_BYTES_MAX / 4)
 		s->given_up = true;
 	if (!s->given_up || !s->mode)
 		return CMEND_OK;

@@ -20,6 +20,7 @@ struct cmi_session_dir {
 	uint64_t skip;       /* bytes to pass over unread */
 	size_t scanned;      /* mode's own: how far kept was looked through */
 	bool lost;           /* framing lost; look for it at segment starts */
+	bool dead;           /* what comes from here cannot be understood */
 	enum cmi_close closed;
 	uint64_t closed_frame;
 };

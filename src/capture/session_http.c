@@ -236,7 +236,7 @@ static cmend_status take_head(struct cmi_session *s, enum cmi_side side,
 	cmend_error why;
 
 	if (cmi_http_head(text, &head, &why)) {
-		s->dir[side].lost = true;
+		s->dir[side].dead = true;
 		return CMEND_OK;
 	}
 	if (!h->knows_client) {
@@ -245,7 +245,7 @@ static cmend_status take_head(struct cmi_session *s, enum cmi_side side,
 		cmi_session_client_is(s, h->client);
 	}
 	if (head.response == (side == h->client)) {
-		s->dir[side].lost = true;
+		s->dir[side].dead = true;
 		return CMEND_OK;
 	}
 	CMI_TRY(head.response ? take_response(s, &head, err)
@@ -314,18 +314,16 @@ static cmend_status eat_body(struct cmi_session *s, enum cmi_side side,
 	return CMEND_OK;
 }
 
-/* Lost in the middle: a segment that begins as a message does goes on. */
+/* Bytes were missing: a segment that begins as a message does goes on. */
 static bool found_again(
 	struct cmi_session *s, enum cmi_side side, struct cmi_bytes data)
 {
-	struct cmi_session_http *h = s->http;
+	struct cmi_session_dir *d = &s->dir[side];
 
-	if (!s->dir[side].lost)
-		return true;
-	if (side == h->client ? cmi_http_looks_like_request(data)
-			      : cmi_http_looks_like_response(data))
-		s->dir[side].lost = false;
-	return !s->dir[side].lost;
+	if (d->lost && (cmi_http_match_request(data) == CMI_MATCH_WHOLE ||
+			       cmi_http_looks_like_response(data)))
+		d->lost = false;
+	return !d->lost;
 }
 
 static cmend_status eat_head(struct cmi_session *s, enum cmi_side side,
@@ -336,9 +334,11 @@ static cmend_status eat_head(struct cmi_session *s, enum cmi_side side,
 
 	if (d->scanned > data.n)
 		d->scanned = 0;
+	if (data.n > CMI_HTTP_HEAD_MAX)
+		data.n = CMI_HTTP_HEAD_MAX;
 	if (!cmi_http_head_end(data, &d->scanned, &end)) {
 		/* What is no head after so much never becomes one. */
-		d->lost = data.n >= CMI_HTTP_HEAD_MAX;
+		d->dead = data.n == CMI_HTTP_HEAD_MAX;
 		return CMEND_OK;
 	}
 	d->scanned = 0;
@@ -357,10 +357,8 @@ static cmend_status http_eat(struct cmi_session *s, enum cmi_side side,
 		return eat_body(s, side, data, used, err);
 	if (found_again(s, side, data))
 		CMI_TRY(eat_head(s, side, data, used, err));
-	if (s->mode == &cmi_session_mode_http && s->dir[side].lost) {
-		s->dir[side].scanned = 0;
+	else
 		*used = data.n;
-	}
 	return CMEND_OK;
 }
 

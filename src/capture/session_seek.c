@@ -7,6 +7,8 @@
  */
 #include "capture/session.h"
 
+#include <string.h>
+
 #include "wire/http1.h"
 #include "wire/starttls.h"
 #include "wire/tls.h"
@@ -14,8 +16,6 @@
 /* Bytes of both directions looked through for a hello: dialogues before
  * STARTTLS are a few kilobytes. */
 #define SEEK_MAX ((uint64_t)64 << 10)
-/* A request line's method and what follows, at most. */
-#define METHOD_NEEDS 27
 
 struct cmi_session_seek {
 	struct cmi_buf said[2]; /* first bytes of each direction */
@@ -92,20 +92,15 @@ static enum cmi_match match_ssl2(struct cmi_bytes data, size_t *need)
 
 static enum cmi_match match_http(struct cmi_bytes data, size_t *need)
 {
-	uint8_t ch;
+	static const char answer[] = "HTTP/1.";
+	size_t n = sizeof(answer) - 1;
 
 	*need = 0;
-	for (struct cmi_cursor c = cmi_cursor_of(data);
-		cmi_cursor_u8(&c, &ch);) {
-		if (ch == ' ' || ch == '/')
-			break;
-		if (!(ch >= 'A' && ch <= 'Z') && ch != '-' && ch != '_')
-			return CMI_MATCH_NONE;
-	}
-	if (cmi_http_looks_like_request(data) ||
-		cmi_http_looks_like_response(data))
+	if (cmi_http_looks_like_response(data))
 		return CMI_MATCH_WHOLE;
-	return data.n < METHOD_NEEDS ? CMI_MATCH_PART : CMI_MATCH_NONE;
+	if (data.n < n && memcmp(data.p, answer, data.n) == 0)
+		return CMI_MATCH_PART;
+	return cmi_http_match_request(data);
 }
 
 static cmend_status enter_tls(struct cmi_session *s, cmend_error *err)
@@ -155,20 +150,28 @@ static cmend_status seek_eat(struct cmi_session *s, enum cmi_side side,
 {
 	struct cmi_session_seek *seek = s->seek;
 	enum cmi_match match;
+	uint64_t passed, budget;
 	bool part = false;
-	size_t at = data.n;
+	size_t at;
 
 	if (seek->passed[side] == 0 || seek->weak) {
 		CMI_TRY(seek_start(s, side, data, &part, err));
 		if (part || s->mode != &cmi_session_mode_seek)
 			return CMEND_OK;
 	}
+	passed = seek->passed[CMI_CLIENT] + seek->passed[CMI_SERVER];
+	budget = SEEK_MAX - passed;
+	if (data.n > budget + CMI_TLS_MATCH_NEEDS - 1)
+		data.n = (size_t)budget + CMI_TLS_MATCH_NEEDS - 1;
+	at = data.n;
 	match = cmi_tls_find_start(data, &at);
-	if (match == CMI_MATCH_NONE)
-		at = data.n;
-	else if (match == CMI_MATCH_WHOLE && at == 0)
+	if (at >= budget) {
+		cmi_session_enter(s, NULL);
+		return CMEND_OK;
+	}
+	if (match == CMI_MATCH_WHOLE && at == 0)
 		return enter_tls(s, err);
-	else
+	if (match != CMI_MATCH_NONE)
 		s->dir[side].need = CMI_TLS_MATCH_NEEDS;
 	if (seek->said[side].n < CMI_STARTTLS_HEAD) {
 		size_t room = CMI_STARTTLS_HEAD - seek->said[side].n;
@@ -178,8 +181,6 @@ static cmend_status seek_eat(struct cmi_session *s, enum cmi_side side,
 	}
 	seek->passed[side] += at;
 	*used = at;
-	if (seek->passed[CMI_CLIENT] + seek->passed[CMI_SERVER] > SEEK_MAX)
-		cmi_session_enter(s, NULL);
 	return CMEND_OK;
 }
 
@@ -190,7 +191,7 @@ static cmend_status seek_gap(
 	(void)err;
 	cmi_buf_clear(&s->dir[side].kept);
 	s->dir[side].skip = 0;
-	s->seek->passed[side]++;
+	s->seek->passed[side] += s->seek->passed[side] == 0;
 	s->seek->weak = true;
 	return CMEND_OK;
 }

@@ -19,6 +19,7 @@ cmend_status cmi_session_tls_open(struct cmi_session *s, cmend_error *err)
 	if (!tls)
 		return cmi_nomem(err);
 	cmi_arena_init(&tls->state.arena, ARENA_MAX);
+	tls->state.arena.block = 1024; /* a ClientHello's worth */
 	for (int i = 0; i < 2; i++)
 		cmi_buf_init(&tls->state.dir[i].message,
 			CMI_HANDSHAKE_MAX + CMI_TLS_MESSAGE_HEAD);
@@ -42,7 +43,7 @@ static size_t tls_holds(const struct cmi_session *s)
 {
 	const struct cmi_tls_state *t = &s->tls->state;
 
-	return sizeof(*s->tls) + t->arena.total + t->dir[0].message.cap +
+	return sizeof(*s->tls) + t->arena.held + t->dir[0].message.cap +
 	       t->dir[1].message.cap;
 }
 

@@ -24,7 +24,7 @@ void cmi_arena_dispose(struct cmi_arena *a)
 		cmi_free(a->blocks);
 		a->blocks = next;
 	}
-	*a = (struct cmi_arena){.max = a->max};
+	*a = (struct cmi_arena){.block = a->block, .max = a->max};
 }
 
 void *cmi_arena_alloc(struct cmi_arena *a, size_t n)
@@ -37,7 +37,8 @@ void *cmi_arena_alloc(struct cmi_arena *a, size_t n)
 		return NULL;
 	n = (n + align - 1) / align * align;
 	if (!a->blocks || n > a->cap - a->used) {
-		cap = n > BLOCK_SIZE ? n : BLOCK_SIZE;
+		cap = a->block ? a->block : BLOCK_SIZE;
+		cap = n > cap ? n : cap;
 		if (a->total + n > a->max)
 			return NULL;
 		b = cmi_alloc(sizeof(*b) + cap);
@@ -45,6 +46,7 @@ void *cmi_arena_alloc(struct cmi_arena *a, size_t n)
 			return NULL;
 		b->next = a->blocks;
 		a->blocks = b;
+		a->held += sizeof(*b) + cap;
 		a->cap = cap;
 		a->used = 0;
 	}

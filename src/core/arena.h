@@ -15,6 +15,8 @@ struct cmi_arena {
 	size_t used; /* in the newest block */
 	size_t cap;  /* of the newest block */
 	size_t total;
+	size_t held;  /* by all blocks, whether used or not */
+	size_t block; /* smallest block taken; 0: 16 KiB */
 	size_t max;
 };
 

@@ -16,25 +16,6 @@ static bool is_token_char(uint8_t ch)
 
 #define METHOD_MAX 24 /* BASELINE-CONTROL and what Microsoft made */
 
-bool cmi_http_looks_like_request(struct cmi_bytes data)
-{
-	struct cmi_cursor c = cmi_cursor_of(data);
-	uint8_t ch;
-
-	for (size_t i = 0; i <= METHOD_MAX; i++) {
-		if (!cmi_cursor_u8(&c, &ch))
-			return false;
-		if (ch == ' ' && i >= 3) {
-			/* A target is a path, a URL, "*" or host:port. */
-			return cmi_cursor_u8(&c, &ch) && ch > ' ' && ch < 127;
-		}
-		if (!(ch >= 'A' && ch <= 'Z') &&
-			!(i && (ch == '-' || ch == '_')))
-			return false;
-	}
-	return false;
-}
-
 bool cmi_http_looks_like_response(struct cmi_bytes data)
 {
 	return cmi_text_starts(data, "HTTP/1.");
@@ -175,6 +156,29 @@ static bool read_request_line(struct cmi_bytes line, struct cmi_http_head *h)
 	return h->target.n > 0;
 }
 
+/* The longest first line that is waited for. */
+#define LINE_MAX (CMI_URL_MAX * 4)
+
+enum cmi_match cmi_http_match_request(struct cmi_bytes data)
+{
+	struct cmi_cursor c = cmi_cursor_of(data);
+	struct cmi_http_head head = {0};
+	struct cmi_bytes line;
+	uint8_t ch;
+
+	for (size_t i = 0; cmi_cursor_u8(&c, &ch) && ch != ' '; i++)
+		if (i == METHOD_MAX || !is_token_char(ch) ||
+			(i == 0 && !(ch >= 'A' && ch <= 'Z')))
+			return CMI_MATCH_NONE;
+	if (data.n > LINE_MAX)
+		data.n = LINE_MAX;
+	c = cmi_cursor_of(data);
+	if (!cmi_cursor_line(&c, &line))
+		return data.n < LINE_MAX ? CMI_MATCH_PART : CMI_MATCH_NONE;
+	return read_request_line(line, &head) ? CMI_MATCH_WHOLE
+					      : CMI_MATCH_NONE;
+}
+
 cmend_status cmi_http_head(
 	struct cmi_bytes text, struct cmi_http_head *out, cmend_error *err)
 {
@@ -285,15 +289,20 @@ static bool read_chunk_size(struct cmi_bytes line, uint64_t *out)
 	return true;
 }
 
-/* One step of the chunk grammar on a whole line; false: not there yet. */
+/* No size line or trailer is longer. */
+#define CHUNK_LINE_MAX ((size_t)4096)
+
+/* One step of the chunk grammar on a whole line; 0: not there yet. */
 static size_t take_chunk_line(struct cmi_http_body *b, struct cmi_bytes data)
 {
-	struct cmi_cursor c = cmi_cursor_of(data);
+	struct cmi_cursor c;
 	struct cmi_bytes line;
 
+	if (data.n > CHUNK_LINE_MAX)
+		data.n = CHUNK_LINE_MAX;
+	c = cmi_cursor_of(data);
 	if (!cmi_cursor_line(&c, &line)) {
-		/* No size line or trailer is this long. */
-		b->bad |= data.n > CMI_HTTP_HEAD_MAX;
+		b->bad |= data.n == CHUNK_LINE_MAX;
 		return 0;
 	}
 	switch (b->chunk) {

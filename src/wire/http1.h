@@ -10,7 +10,7 @@
 #define CMI_WIRE_HTTP1_H
 
 #include "core/buf.h"
-#include "core/cursor.h"
+#include "wire/match.h"
 
 struct cmi_http_head {
 	bool response;
@@ -24,9 +24,10 @@ struct cmi_http_head {
 	bool upgrade;    /* Connection: upgrade */
 };
 
-/* Could a request (or response) line begin so?  Says yes only after a whole
- * method and a space, or "HTTP/1.". */
-bool cmi_http_looks_like_request(struct cmi_bytes data);
+/* Does a request (response) begin so?  A method and a space may begin another
+ * protocol's line as well (SMTP, SIP), so all of the first line is asked for:
+ * CMI_MATCH_PART till it is there. */
+enum cmi_match cmi_http_match_request(struct cmi_bytes data);
 bool cmi_http_looks_like_response(struct cmi_bytes data);
 
 /* Where the head ends (behind its empty line): true when it is there.  *from

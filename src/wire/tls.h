@@ -11,7 +11,7 @@
 #ifndef CMI_WIRE_TLS_H
 #define CMI_WIRE_TLS_H
 
-#include "core/cursor.h"
+#include "wire/match.h"
 
 enum cmi_tls_content {
 	CMI_TLS_CHANGE_CIPHER_SPEC = 20,
@@ -69,7 +69,6 @@ bool cmi_tls_looks_like_client_hello(struct cmi_bytes data);
 /* Where in the middle of other bytes a TLS conversation begins: at a record
  * with a hello, or with an alert in the clear, whose every field is as it must
  * be.  CMI_MATCH_PART: *at is a place that needs more bytes to tell. */
-enum cmi_match { CMI_MATCH_NONE, CMI_MATCH_PART, CMI_MATCH_WHOLE };
 #define CMI_TLS_MATCH_NEEDS 11
 enum cmi_match cmi_tls_find_start(struct cmi_bytes data, size_t *at);
 
