@@ -19,7 +19,8 @@ enum cmi_compare_side { CMI_GOOD = 0, CMI_BAD = 1 };
 cmend_status cmi_compare_new(const struct cmi_diagnose_options *options,
 	struct cmi_compare **out, cmend_error *err)
 	__attribute__((warn_unused_result));
-/* Feed each side wholly; the order of the sides does not matter. */
+/* Feed each side wholly, the good one first: what it got hold of helps to
+ * say what the bad one lacked. */
 struct cmi_conversation_sink cmi_compare_sink(
 	struct cmi_compare *c, enum cmi_compare_side side);
 cmend_status cmi_compare_finish(struct cmi_compare *c, cmend_error *err)

@@ -128,6 +128,11 @@ struct cmi_diagnose_counts cmi_diagnose_counts(const struct cmi_diagnose *d)
 	return counts;
 }
 
+const struct cmi_source *cmi_diagnose_seen(const struct cmi_diagnose *d)
+{
+	return &d->intern.source;
+}
+
 static bool in_net(const struct cmi_endpoint *e, const struct cmi_endpoint *net,
 	unsigned prefix_len)
 {
@@ -497,6 +502,8 @@ static cmend_status take_http(struct cmi_diagnose *d,
 		h.url = cmi_phrase_safe(&texts, c->http->url);
 		h.type = cmi_phrase_safe(&texts, c->http->type);
 		h.carries = carried.what;
+		h.asked_for_issuer = carried.asked_for_issuer;
+		h.chain_address = carried.chain_address;
 		h.certs = carried.certs.certs;
 		h.n_certs = carried.certs.n;
 		status = d->o.sink.take(d->o.sink.ctx, &item, err);

@@ -59,6 +59,9 @@ cmend_status cmi_diagnose_flush(struct cmi_diagnose *d, cmend_error *err)
 	__attribute__((warn_unused_result));
 void cmi_diagnose_free(struct cmi_diagnose *d);
 
+/* The CA certificates seen so far, as a supplier that lives as long as d. */
+const struct cmi_source *cmi_diagnose_seen(const struct cmi_diagnose *d);
+
 /* Handshakes so far. */
 struct cmi_diagnose_counts {
 	uint64_t handshakes, failed, dark, cut;

@@ -82,6 +82,8 @@ struct cmi_item_http {
 	const struct cmi_conversation *c; /* kind CMI_CONV_HTTP */
 	const char *method, *url, *type;  /* or NULL */
 	enum cmi_carries carries;
+	bool asked_for_issuer; /* by its address or type */
+	bool chain_address;    /* a device's chain download, by address */
 	struct cmi_cert *const *certs;
 	size_t n_certs;
 };
@@ -102,13 +104,14 @@ const char *cmi_step_side_name(enum cmi_step_side s);
 
 struct cmi_item_step {
 	enum cmi_step_side side;
-	const char *event;      /* stable word: "dhcp", "name", "connect",
-				 * "request", "answer", "client-hello" ... */
-	const char *text;       /* what happened, in a few words */
-	const char *note;       /* why it matters; or NULL */
-	const char *from, *to;  /* roles: "client", "web.example:80" ... */
+	const char *event;   /* stable word: "dhcp", "name", "connect",
+			      * "request", "answer", "client-hello" ... */
+	const char *text[2]; /* what happened, good and bad; NULL: nothing */
+	const char *note;    /* why it matters; or NULL */
+	/* Who did it to whom: 0 the client, 1 the server, 2 the place that
+	 * issuers or chains come from, 3 the network's own services. */
+	uint8_t from, to;
 	uint64_t frame[2];      /* good, bad; 0: none */
-	int64_t offset_us[2];   /* since each ladder's first step */
 	bool diverges;          /* here the two part */
 	bool consequence;       /* follows from the parting */
 	enum cmi_severity tone; /* how the step should look */
@@ -121,9 +124,13 @@ struct cmi_remedy {
 };
 
 struct cmi_item_divergence {
-	uint64_t good_frame, bad_frame; /* 0: nothing there */
-	enum cmi_finding_id verdict;    /* of the bad one */
-	enum cmi_finding_id cause;      /* behind the verdict; or NONE */
+	bool parted; /* else the two did the same, or nothing failed */
+	bool bad_failed;
+	const char *good_name, *bad_name; /* captures, as given; or NULL */
+	uint64_t good_frame, bad_frame;   /* 0: nothing there */
+	enum cmi_finding_id verdict;      /* of the bad one */
+	enum cmi_finding_id cause;        /* behind the verdict; or NONE */
+	bool inferred;                    /* the verdict is */
 	const char *says;
 	const char *const *consequences;
 	size_t n_consequences;

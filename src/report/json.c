@@ -309,14 +309,17 @@ static void put_frame_or_null(
 
 static void step(struct cmi_buf *out, const struct cmi_item_step *s)
 {
+	static const char *const roles[] = {
+		"client", "server", "issuers", "network"};
 	struct cmi_json j;
 
 	begin(&j, out, CMI_ITEM_STEP, NULL);
 	cmi_json_cstr(&j, "side", cmi_step_side_name(s->side));
 	cmi_json_cstr(&j, "event", s->event);
-	cmi_json_cstr(&j, "from", s->from);
-	cmi_json_cstr(&j, "to", s->to);
-	cmi_json_cstr(&j, "says", s->text);
+	cmi_json_cstr(&j, "from", roles[s->from]);
+	cmi_json_cstr(&j, "to", roles[s->to]);
+	cmi_json_cstr(&j, "good", s->text[0]);
+	cmi_json_cstr(&j, "bad", s->text[1]);
 	if (s->note)
 		cmi_json_cstr(&j, "note", s->note);
 	put_frame_or_null(&j, "good_frame", s->frame[0]);
@@ -335,6 +338,8 @@ static void divergence(struct cmi_buf *out, const struct cmi_item_divergence *d)
 	put_frame_or_null(&j, "bad_frame", d->bad_frame);
 	cmi_json_cstr(&j, "verdict", cmi_finding_name(d->verdict));
 	cmi_json_cstr(&j, "cause", cmi_finding_name(d->cause));
+	cmi_json_bool(&j, "parted", d->parted);
+	cmi_json_bool(&j, "inferred", d->inferred);
 	cmi_json_cstr(&j, "says", d->says);
 	cmi_json_array(&j, "consequences");
 	for (size_t i = 0; i < d->n_consequences; i++)

@@ -300,22 +300,38 @@ static void number_or_dash(const struct pen *p, uint64_t frame)
 		cmi_buf_text(p->out, "     -  ");
 }
 
+static void step_text(
+	const struct pen *p, enum ink color, const char *who, const char *text)
+{
+	ink(p, color);
+	cmi_buf_printf(p->out, "%-11s", who);
+	ink(p, PLAIN);
+	wrapped(p, 29, text);
+}
+
 static void step(const struct pen *p, const struct cmi_item_step *s)
 {
+	bool same =
+		s->text[0] && s->text[1] && strcmp(s->text[0], s->text[1]) == 0;
+
 	number_or_dash(p, s->frame[0]);
 	number_or_dash(p, s->frame[1]);
 	if (s->diverges)
 		inked(p, RED, "> ");
 	else
 		cmi_buf_text(p->out, s->consequence ? "| " : "  ");
-	ink(p, s->side == CMI_STEP_GOOD   ? GREEN
-		: s->side == CMI_STEP_BAD ? RED
-					  : PLAIN);
-	cmi_buf_text(p->out, s->side == CMI_STEP_GOOD  ? "good only  "
-			     : s->side == CMI_STEP_BAD ? "bad only   "
-						       : "both       ");
-	ink(p, PLAIN);
-	wrapped(p, 29, s->text);
+	if (same) {
+		step_text(p, PLAIN, "both", s->text[0]);
+	} else {
+		if (s->text[0])
+			step_text(p, GREEN, s->text[1] ? "good" : "good only",
+				s->text[0]);
+		if (s->text[0] && s->text[1])
+			cmi_buf_printf(p->out, "%18s", "");
+		if (s->text[1])
+			step_text(p, RED, s->text[0] ? "bad" : "bad only",
+				s->text[1]);
+	}
 	if (s->note) {
 		cmi_buf_printf(p->out, "%29s", "");
 		wrapped(p, 29, s->note);
