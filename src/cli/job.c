@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/job.h"
+
+#include <string.h>
+
+#include "capture/capture.h"
+#include "explain/diagnose.h"
+#include "probe/examine.h"
+#include "report/report.h"
+
+static cmend_status write_item(
+	void *ctx, const struct cmi_item *item, cmend_error *err)
+{
+	struct cmi_buf *out = ctx;
+
+	cmi_report_json(out, item);
+	return cmi_buf_status(out, err);
+}
+
+/* What one job may ask: everything kept, and a fetcher of its own, since its
+ * budgets are one job's. */
+struct suppliers {
+	const struct cmi_source *list[CMI_SETUP_SOURCES_MAX + 1];
+	size_t n;
+	struct cmi_fetcher *fetcher;
+};
+
+static cmend_status open_suppliers(const struct cmi_job_runner *r,
+	const char *target_host, struct suppliers *out, cmend_error *err)
+{
+	struct cmi_fetch_options fetch = {
+		.allow_private = r->cli->common.allow_private,
+		.target_host = target_host,
+		.store = r->setup.store,
+	};
+
+	*out = (struct suppliers){.n = r->n_kept};
+	for (size_t i = 0; i < r->n_kept; i++)
+		out->list[i] = r->kept[i];
+	if (!r->setup.online)
+		return CMEND_OK;
+	CMI_TRY(cmi_fetcher_new(&fetch, &out->fetcher, err));
+	out->list[out->n++] = cmi_fetcher_aia_source(out->fetcher);
+	return CMEND_OK;
+}
+
+static cmend_status run_explain(struct cmi_job_runner *r, const char *path,
+	struct cmi_buf *result, cmend_error *err)
+{
+	struct cmi_diagnose_options options = {
+		.trust = r->setup.trust,
+		.known = r->kept,
+		.n_known = r->n_kept,
+		.has_at = r->cli->common.has_at,
+		.at_s = r->cli->common.at_s,
+		.all = r->all,
+		.sink = {.take = write_item, .ctx = result},
+	};
+	struct cmi_capture_options capture = {0};
+	struct cmi_capture_summary summary;
+	struct cmi_diagnose *d = NULL;
+	cmend_status status;
+
+	CMI_TRY(cmi_diagnose_new(&options, &d, err));
+	capture.sink = cmi_diagnose_sink(d);
+	status = cmi_capture_read(path, &capture, &summary, err);
+	if (status == CMEND_OK)
+		status = cmi_diagnose_flush(d, err);
+	cmi_diagnose_free(d);
+	return status;
+}
+
+static cmend_status examine(struct cmi_job_runner *r,
+	const struct cmi_target *target, const struct cmi_dialed *dialed,
+	const struct suppliers *suppliers, const struct cmi_item_sink *sink,
+	cmend_error *err)
+{
+	struct cmi_examine_request request = {
+		.target = target->text,
+		.version = dialed->tls.version,
+		.cipher = dialed->tls.cipher,
+		.host = target->host,
+		.trust = r->setup.trust,
+		.known = suppliers->list,
+		.n_known = suppliers->n,
+		.at_s = r->setup.at_s,
+	};
+	struct cmi_examined examined;
+	struct cmi_sent sent = {0};
+	cmend_status status;
+
+	if (!r->cli->common.has_at)
+		request.at_s = cmi_now_us(NULL) / 1000000;
+	if (!dialed->tls.n_certs)
+		return cmi_examine_none(
+			target->text, NULL, dialed, request.at_s, sink, err);
+	status = cmi_sent_take(dialed, &sent, err);
+	request.sent = sent.certs;
+	request.n_sent = sent.n;
+	if (status == CMEND_OK)
+		status = cmi_examine(&request, sink, &examined, err);
+	cmi_sent_dispose(&sent);
+	return status;
+}
+
+static cmend_status run_check(struct cmi_job_runner *r, const char *text,
+	struct cmi_buf *result, cmend_error *err)
+{
+	struct cmi_item_sink sink = {.take = write_item, .ctx = result};
+	struct cmi_dial_options dial = {.timeout_ms = r->timeout_ms};
+	struct suppliers suppliers = {0};
+	struct cmi_dialed dialed = {0};
+	struct cmi_target target;
+	cmend_status status;
+
+	CMI_TRY(cmi_target_parse(text, 443, &target, err));
+	dial.target = &target;
+	status = cmi_dial(&dial, &dialed, err);
+	if (status == CMEND_OK)
+		status = open_suppliers(r, target.host, &suppliers, err);
+	if (status == CMEND_OK)
+		status = examine(r, &target, &dialed, &suppliers, &sink, err);
+	cmi_fetcher_free(suppliers.fetcher);
+	cmi_dialed_dispose(&dialed);
+	return status;
+}
+
+void cmi_job_runner_prepare(struct cmi_job_runner *r)
+{
+	r->n_kept = 0;
+	for (size_t i = 0; i < r->setup.n_sources; i++)
+		if (!r->setup.sources[i]->costly)
+			r->kept[r->n_kept++] = r->setup.sources[i];
+}
+
+cmend_status cmi_job_run(void *ctx, const struct cmi_job *job,
+	struct cmi_buf *result, cmend_error *err)
+{
+	char kind[40];
+
+	if (strcmp(job->kind, "check") == 0)
+		return run_check(ctx, job->subject, result, err);
+	if (strcmp(job->kind, "explain") == 0)
+		return run_explain(ctx, job->subject, result, err);
+	return cmi_fail(err, CMEND_UNSUPPORTED,
+		"this worker knows no job of kind \"%s\"",
+		cmi_safe_cstr(kind, sizeof(kind), cmi_bytes_of(job->kind)));
+}

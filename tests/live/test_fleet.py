@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""submit, worker and results over a real redis-server."""
+import collections
+import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import time
+
+import pytest
+
+import servers
+
+
+class Redis:
+    """A redis-server on a unix socket, its append-only file on."""
+
+    def __init__(self, directory, *more):
+        self.directory, self.more = directory, more
+        directory.mkdir()
+        self.socket = directory / "r.sock"
+        self.url = f"unix://{self.socket}"
+        self.start()
+
+    def cli(self, *words):
+        done = subprocess.run(["redis-cli", "-s", self.socket, *words],
+                              capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", self.socket,
+             "--appendonly", "yes", "--save", "", "--logfile", "log",
+             *self.more], cwd=self.directory)
+        servers.wait_until(lambda: self.cli("ping") == "PONG", "redis")
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def redis(tmp_path):
+    if not servers.program("redis-server"):
+        pytest.skip("no redis-server on this machine")
+    server = Redis(tmp_path / "redis")
+    yield server
+    server.stop(signal.SIGKILL)
+
+
+def tiny_capture():
+    """One SYN and the RST that answers it, Ethernet, pcap."""
+    def packet(seconds, source, target, sport, dport, flags):
+        tcp = struct.pack(">HHIIBBHHH", sport, dport, 1, 1, 5 << 4, flags,
+                          1024, 0, 0)
+        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6,
+                         0, bytes(source), bytes(target))
+        frame = b"\2" * 6 + b"\4" * 6 + b"\x08\x00" + ip + tcp
+        return struct.pack("<IIII", seconds, 0, len(frame),
+                           len(frame)) + frame
+
+    a, b = (10, 0, 0, 9), (10, 0, 0, 1)
+    return (struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) +
+            packet(1000, a, b, 50000, 443, 0x02) +
+            packet(1001, b, a, 443, 50000, 0x14))
+
+
+def test_targets_and_captures_come_back_judged(chainmend, redis, pki, nginx,
+                                               tmp_path):
+    broken = nginx(pki.leaf.pem, pki.leaf.key)
+    good = nginx(pki.file("leaf-chain.pem", pki.leaf, pki.intermediate), pki.leaf.key)
+    (tmp_path / "targets").write_text(
+        f"# two servers\n{broken.address}\n\n{good.address}  # mended\n"
+        f"127.0.0.1:1\n")
+    capture = tmp_path / "captures"
+    capture.mkdir()
+    (capture / "one.pcap").write_bytes(tiny_capture())
+    (capture / "notes.txt").write_text("no capture\n")
+    sent = chainmend("submit", "--redis", redis.url, "-f",
+                     tmp_path / "targets", "--captures", capture)
+    assert sent.status == 0 and "4 jobs submitted" in sent.err, sent
+    worked = chainmend("worker", "--redis", redis.url, "--drain", "--all",
+                       "--offline", "--roots", pki.anchor.pem)
+    assert worked.status == 0, worked
+    assert "3 jobs done, 1 failed" in worked.err, worked
+    found = chainmend("results", "--redis", redis.url, "--jobs")
+    assert found.status == 3, found  # one job could not be done
+    verdicts = {line["target"]: line["verdict"]
+                for line in found.of_kind("endpoint")}
+    assert verdicts == {broken.address: "missing-intermediate",
+                        good.address: None}
+    assert len(found.of_kind("tcp")) == 1
+    states = collections.Counter(j["state"] for j in found.of_kind("job"))
+    assert states == {"done": 3, "failed": 1}
+    failed = [j for j in found.of_kind("job") if j["state"] == "failed"][0]
+    assert failed["subject"] == "127.0.0.1:1"
+    assert "refused" in failed["why"]
+    again = chainmend("results", "--redis", redis.url)
+    assert again.status == 0 and again.out == "", again
+
+
+def test_nothing_is_lost_or_doubled_whoever_dies(chainmend, redis, tmp_path):
+    """20,000 jobs, four workers killed at random, redis killed once."""
+    jobs = 20000
+    captures = tmp_path / "captures"
+    captures.mkdir()
+    first = captures / "0.pcap"
+    first.write_bytes(tiny_capture())
+    for i in range(1, jobs):
+        os.link(first, captures / f"{i}.pcap")
+    sent = chainmend("submit", "--redis", redis.url, "--captures", captures)
+    assert f"{jobs} jobs submitted" in sent.err, sent
+
+    def worker():
+        return chainmend.popen("worker", "--redis", redis.url, "--drain",
+                               "--offline", "--reclaim", "1", "--timeout",
+                               "0", "--quiet", stderr=subprocess.PIPE)
+
+    def waiting():
+        n = redis.cli("xlen", "chainmend:{default}:jobs")
+        return int(n) if n.isdigit() else jobs
+
+    chance = random.Random(7)
+    workers = [worker() for _ in range(4)]
+    try:
+        for round_ in range(8):
+            goal = jobs - (round_ + 1) * jobs // 10
+            servers.wait_until(lambda: waiting() <= goal, "progress", 60)
+            i = chance.randrange(4)
+            workers[i].kill()
+            workers[i].communicate()
+            workers[i] = worker()
+            if round_ == 4:
+                redis.stop(signal.SIGKILL)
+                redis.start()
+        for w in workers:
+            _, err = w.communicate(timeout=60)
+            assert w.returncode == 0, err.decode()
+    finally:
+        for w in workers:
+            w.kill()
+            w.communicate()
+    found = chainmend("results", "--redis", redis.url, "--jobs")
+    seen = collections.Counter()
+    for line in found.out.splitlines():
+        value = json.loads(line)
+        if value["kind"] == "job":
+            assert value["state"] == "done", line
+            seen[value["subject"]] += 1
+    assert len(seen) == jobs
+    assert set(seen.values()) == {1}
+
+
+def test_sigterm_gives_back_what_was_not_begun(chainmend, redis, tmp_path):
+    capture = tmp_path / "one.pcap"
+    os.mkfifo(capture)  # a job that waits until somebody writes
+    # The path is on the queue as it is; the worker opens it and waits.
+    args = []
+    for _ in range(3):
+        args += ["--captures", capture]
+    sent = chainmend("submit", "--redis", redis.url, *args)
+    assert sent.status == 0, sent
+    slow = chainmend.popen("worker", "--redis", redis.url, "--offline",
+                           stderr=subprocess.PIPE)
+    # Opening for writing succeeds once the worker reads.
+    with open(capture, "wb") as f:
+        slow.send_signal(signal.SIGTERM)
+        f.write(tiny_capture())
+    _, err = slow.communicate(timeout=20)
+    assert slow.returncode == 0, err.decode()
+    assert b"1 jobs done" in err
+    start = time.monotonic()
+    os.unlink(capture)
+    capture.write_bytes(tiny_capture())
+    done = chainmend("worker", "--redis", redis.url, "--drain", "--offline")
+    assert "2 jobs done" in done.err, done
+    assert "2 taken over" in done.err, done
+    assert time.monotonic() - start < 30  # not after --reclaim's minute
+
+
+def test_password_is_needed_and_never_shown(chainmend, tmp_path):
+    if not servers.program("redis-server"):
+        pytest.skip("no redis-server on this machine")
+    port = servers.free_port()
+    server = servers.Process(
+        ["redis-server", "--port", port, "--bind", "127.0.0.1",
+         "--requirepass", "hunter2", "--save", ""], port, tmp_path / "log",
+        cwd=tmp_path)
+    try:
+        bad = chainmend("results", "--redis",
+                        f"redis://:hunter3@127.0.0.1:{port}")
+        assert bad.status == 3 and "hunter" not in bad.err, bad
+        good = chainmend("results", env={
+            "CHAINMEND_REDIS": f"redis://:hunter2@127.0.0.1:{port}"})
+        assert good.status == 0, good
+    finally:
+        server.stop()
+
+
+def test_redis_over_tls_is_verified(chainmend, pki, tmp_path):
+    if not servers.program("redis-server"):
+        pytest.skip("no redis-server on this machine")
+    port = servers.free_port()
+    server = servers.Process(
+        ["redis-server", "--port", 0, "--tls-port", port, "--bind",
+         "127.0.0.1", "--tls-cert-file", pki.file("leaf-chain.pem", pki.leaf, pki.intermediate), "--tls-key-file",
+         pki.leaf.key, "--tls-ca-cert-file", pki.anchor.pem,
+         "--tls-auth-clients", "no", "--save", ""], port, tmp_path / "log",
+        cwd=tmp_path)
+    try:
+        url = f"rediss://127.0.0.1:{port}"
+        good = chainmend("results", "--redis", url, "--redis-ca",
+                         pki.anchor.pem)
+        assert good.status == 0, good
+        bad = chainmend("results", "--redis", url, "--redis-ca",
+                        pki.expired.pem)
+        assert bad.status == 3 and "certificate refused" in bad.err, bad
+        named = chainmend("results", "--redis",
+                          f"rediss://localhost.localdomain:{port}",
+                          "--redis-ca", pki.anchor.pem)
+        assert named.status == 3, named
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("url", ["", "http://x", "redis://", "redis://h:0"])
+def test_wrong_urls_are_one_clear_line(chainmend, url):
+    run = chainmend("worker", "--redis", url or "''", "--drain")
+    assert run.status == 2 and run.err.count("\n") == 1, run
