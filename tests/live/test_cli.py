@@ -43,7 +43,8 @@ def test_words_that_mean_the_same_everywhere(commands):
         assert len(letters) == len(set(letters)), command["name"]
         assert {"quiet", "verbose", "color"} <= set(names)
         for option in command["options"]:
-            assert option["help"] and not option["help"].endswith(".")
+            assert option["help"].rstrip()
+            assert not option["help"].removesuffix(" ...").endswith(".")
 
 
 def test_each_command_refuses_an_unknown_option(chainmend, commands):
