@@ -193,7 +193,9 @@ def http(s):
 
 FAULTS = [
     ("resets", reset, "reset"),
-    ("closes", lambda s: s.close(), "closed the connection"),
+    # Unread bytes would turn the close into a reset.
+    ("closes", lambda s: (s.recv(65536), s.close()),
+     "closed the connection"),
     ("silent", lambda s: None, "silent"),
     ("http", http, "speaks HTTP"),
     ("ssh", lambda s: s.sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n"), "speaks SSH"),
