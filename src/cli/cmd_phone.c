@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "boot/phone.h"
+#include "boot/tether.h"
+#include "cli/cli.h"
+#include "cli/secret.h"
+#include "core/file.h"
+#include "core/json.h"
+
+struct options {
+	const char *server, *connect, *source;
+	const char *state, *anchors;
+	const char *firmware, *download;
+	const char *number, *pin_file, *pin_fd;
+	const char *device;
+	uint64_t http_port, https_port, wait_s;
+	bool tls12;
+};
+
+#define AT(field) offsetof(struct options, field)
+static const struct cmi_option option_table[] = {
+	{"server", 0, CMI_OPT_TEXT, "HOST", "the web server's name", AT(server),
+		0, NULL},
+	{"state", 0, CMI_OPT_TEXT, "DIR",
+		"the phone's memory: anchors, issuers, quarantine", AT(state),
+		0, NULL},
+	{"anchors", 0, CMI_OPT_TEXT, "FILE",
+		"roots to install first, as an administrator does", AT(anchors),
+		0, NULL},
+	{"firmware", 0, CMI_OPT_CHOICE, "WHICH",
+		"fixed: any way may download a missing issuer; broken: only "
+		"a PIN does",
+		AT(firmware), 0, "fixed|broken"},
+	{"number", 0, CMI_OPT_TEXT, "NUMBER", "phone number or extension",
+		AT(number), 0, NULL},
+	{"pin-file", 0, CMI_OPT_TEXT, "FILE", "the PIN is its first line",
+		AT(pin_file), 0, NULL},
+	{"pin-fd", 0, CMI_OPT_TEXT, "N", "the PIN is read from descriptor N",
+		AT(pin_fd), 0, NULL},
+	{"device", 0, CMI_OPT_TEXT, "TTY", "where the PC's cable comes in",
+		AT(device), 0, NULL},
+	{"download", 0, CMI_OPT_CHOICE, "HOW",
+		"the chain over port 80: soap (profile), p7b or scep",
+		AT(download), 0, "soap|p7b|scep"},
+	{"connect", 0, CMI_OPT_TEXT, "ADDR",
+		"connect there in place of looking the name up", AT(connect), 0,
+		NULL},
+	{"source", 0, CMI_OPT_TEXT, "ADDR", "come from this address",
+		AT(source), 0, NULL},
+	{"http-port", 0, CMI_OPT_UINT, "PORT", "in place of 80", AT(http_port),
+		65535, NULL},
+	{"https-port", 0, CMI_OPT_UINT, "PORT", "in place of 443",
+		AT(https_port), 65535, NULL},
+	{"wait", 0, CMI_OPT_UINT, "SECONDS",
+		"for each connection (5), and for the cable (60)", AT(wait_s),
+		3600, NULL},
+	{"tls12", 0, CMI_OPT_FLAG, NULL,
+		"TLS 1.2 and no later, as such phones speak: a capture then "
+		"shows the certificates",
+		AT(tls12), 0, NULL},
+	{0},
+};
+#undef AT
+
+static void listen_in(void *ctx, const struct cmi_event *e)
+{
+	struct cmi_cli *cli = ctx;
+
+	fprintf(cli->err, "%-12s %s%s%s\n", e->kind,
+		e->subject ? e->subject : "",
+		e->subject && e->reason ? ": " : "",
+		e->reason ? e->reason : "");
+}
+
+static void tell_json(struct cmi_cli *cli, const struct cmi_phone_options *o,
+	const struct cmi_phone_result *r)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf line;
+	struct cmi_json j;
+
+	cmi_buf_init(&line, 65536);
+	cmi_json_init(&j, &line);
+	cmi_json_object(&j, NULL);
+	cmi_json_int(&j, "v", 1);
+	cmi_json_cstr(&j, "kind", "signin");
+	cmi_json_cstr(&j, "server", o->server);
+	cmi_json_cstr(&j, "way", cmi_way_name(o->way));
+	cmi_json_cstr(&j, "firmware", cmi_firmware_name(o->firmware));
+	cmi_json_bool(&j, "signed_in", r->signed_in);
+	cmi_json_cstr(&j, "sip", *r->sip ? r->sip : NULL);
+	cmi_json_cstr(&j, "why", cmi_finding_name(r->why));
+	cmi_json_cstr(&j, "says", *r->says ? r->says : NULL);
+	cmi_json_cstr(&j, "display", r->display);
+	cmi_json_cstr(&j, "reached", cmi_phone_state_name(r->reached));
+	cmi_json_cstr(&j, "issuer_from",
+		r->signed_in ? cmi_origin_name(r->issuer_from) : NULL);
+	cmi_json_bool(&j, "downloaded", r->downloaded);
+	cmi_json_int(&j, "quarantined", r->quarantined);
+	cmi_json_bool(&j, "secret_sent", r->secret_sent);
+	cmi_json_cstr(&j, "certificate",
+		r->certificate ? r->certificate->sha256_hex : NULL);
+	cmi_json_real(&j, "seconds", (double)r->took_ms / 1000, 3);
+	cmi_json_end_object(&j);
+	fprintf(cli->out, "%s\n", cmi_buf_cstr(&line));
+}
+
+static void tell(struct cmi_cli *cli, const struct cmi_phone_result *r)
+{
+	const char *why = cmi_finding_name(r->why);
+
+	fprintf(cli->out, "display: %s\n", r->display);
+	if (r->signed_in) {
+		fprintf(cli->out,
+			"signed in as %s in %.2f s; the server's issuer came "
+			"from: %s\ncertificate %s\n",
+			r->sip, (double)r->took_ms / 1000,
+			cmi_origin_name(r->issuer_from),
+			r->certificate->sha256_hex);
+		return;
+	}
+	fprintf(cli->out, "not signed in, stopped at \"%s\": %s\n",
+		cmi_phone_state_name(r->reached), r->says);
+	if (why)
+		fprintf(cli->out, "reason: %s\n", why);
+	if (r->quarantined)
+		fprintf(cli->out,
+			"%u downloaded root%s in quarantine, not trusted\n",
+			r->quarantined, r->quarantined == 1 ? "" : "s");
+	fprintf(cli->out, "PIN or password was %ssent\n",
+		r->secret_sent ? "" : "not ");
+}
+
+/* DIR of --state, or chainmend/phone in the user's state directory. */
+static bool state_dir(const struct options *o, char *out, size_t n_out)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	int n = -1;
+
+	if (o->state)
+		n = snprintf(out, n_out, "%s", o->state);
+	else if (state && *state == '/')
+		n = snprintf(out, n_out, "%s/chainmend/phone", state);
+	else if (home && *home == '/')
+		n = snprintf(
+			out, n_out, "%s/.local/state/chainmend/phone", home);
+	return n > 0 && (size_t)n < n_out;
+}
+
+static cmend_status wait_for_cable(struct cmi_cli *cli, const struct options *o,
+	struct cmi_tether_login *login, cmend_error *err)
+{
+	int64_t wait_ms = (o->wait_s ? (int64_t)o->wait_s : 60) * 1000;
+	cmend_status status;
+	char code[7];
+	int fd = -1;
+
+	CMI_TRY(cmi_tether_make_code(NULL, code, err));
+	CMI_TRY(cmi_tether_open(o->device, &fd, err));
+	fprintf(cli->err, "pairing code: %s\n", code);
+	fflush(cli->err);
+	status = cmi_tether_receive(
+		fd, code, login, cmi_mono_ms(NULL) + wait_ms, NULL, err);
+	close(fd);
+	return status;
+}
+
+static cmend_status sign_in(struct cmi_cli *cli, const struct options *o,
+	struct cmi_phone_options *phone, struct cmi_phone_result *result,
+	cmend_error *err)
+{
+	struct cmi_secret_from from = {o->pin_file, o->pin_fd, "PIN"};
+	struct cmi_tether_login login = {0};
+	char pin[CMI_CLI_SECRET_MAX] = {0};
+	cmend_status status;
+
+	if (phone->way == CMI_WAY_PIN) {
+		status = cmi_secret_read(&from, pin, err);
+		phone->name = o->number;
+		phone->secret = pin;
+		phone->sip = "";
+	} else {
+		status = wait_for_cable(cli, o, &login, err);
+		phone->name = login.user;
+		phone->secret = login.password;
+		phone->sip = login.sip;
+	}
+	if (!status)
+		status = cmi_phone_sign_in(phone, result, err);
+	cmi_wipe(pin, sizeof(pin));
+	cmi_tether_login_dispose(&login);
+	return status;
+}
+
+static int check_words(struct cmi_cli *cli, const struct options *o,
+	const char *word, enum cmi_way *way)
+{
+	if (strcmp(word, "pin") != 0 && strcmp(word, "usb") != 0)
+		return cmi_cli_usage(cli,
+			"a phone signs in by pin or usb, not \"%s\"", word);
+	*way = strcmp(word, "pin") == 0 ? CMI_WAY_PIN : CMI_WAY_USB;
+	if (!o->server)
+		return cmi_cli_usage(cli, "--server HOST is needed");
+	if (*way == CMI_WAY_PIN && !o->number)
+		return cmi_cli_usage(cli, "--number NUMBER is needed");
+	if (*way == CMI_WAY_USB && !o->device)
+		return cmi_cli_usage(cli, "--device TTY is needed");
+	return -1;
+}
+
+static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
+{
+	const struct options *o = opts;
+	struct cmi_env env = *cmi_env_system();
+	struct cmi_phone_result result = {0};
+	cmend_error err = {0};
+	char dir[4096];
+	struct cmi_phone_options phone = {
+		.firmware = o->firmware && strcmp(o->firmware, "broken") == 0
+				    ? CMI_FIRMWARE_BROKEN
+				    : CMI_FIRMWARE_FIXED,
+		.how = !o->download || strcmp(o->download, "soap") == 0
+			       ? CMI_DOWNLOAD_SOAP
+		       : strcmp(o->download, "p7b") == 0 ? CMI_DOWNLOAD_P7B
+							 : CMI_DOWNLOAD_SCEP,
+		.server = o->server,
+		.state_dir = dir,
+		.anchors = o->anchors,
+		.net = {.connect_to = o->connect,
+			.source = o->source,
+			.http_port = (uint16_t)o->http_port,
+			.https_port = (uint16_t)o->https_port,
+			.wait_ms = (int64_t)o->wait_s * 1000,
+			.env = &env},
+		.at_s = cli->common.has_at ? cli->common.at_s : 0,
+		.tls12_only = o->tls12,
+		.allow_private = cli->common.allow_private,
+	};
+	int status = check_words(cli, o, argv[0], &phone.way);
+
+	(void)argc;
+	if (status >= 0)
+		return status;
+	if (!state_dir(o, dir, sizeof(dir)))
+		return cmi_cli_usage(cli, "--state DIR is needed");
+	if (cli->common.verbose) {
+		env.event = listen_in;
+		env.ctx = cli;
+	}
+	if (sign_in(cli, o, &phone, &result, &err) != CMEND_OK)
+		return cmi_cli_fail(cli, &err);
+	if (cli->common.json)
+		tell_json(cli, &phone, &result);
+	else if (!cli->common.quiet)
+		tell(cli, &result);
+	status = result.signed_in ? CMI_EXIT_OK : CMI_EXIT_FAILS;
+	cmi_phone_result_dispose(&result);
+	return status;
+}
+
+const struct cmi_command cmi_cmd_phone = {
+	.name = "phone",
+	.summary = "sign in as a desk phone, by PIN or over the USB tether",
+	.usage = "phone [options] pin|usb",
+	.examples = "  chainmend phone pin --server web.corp.example --number "
+		    "+15550100 --anchors root.pem\n"
+		    "  chainmend phone usb --server web.corp.example --device "
+		    "/dev/ttyACM0 --firmware broken\n",
+	.notes = "Exits 0 only when signed in. A PIN comes from --pin-file, "
+		 "--pin-fd or a prompt, and goes\nonly into a connection whose "
+		 "certificate leads to an anchor and bears the server's name.\n"
+		 "What is downloaded over port 80 is path material; a root "
+		 "from there is put into quarantine.\n",
+	.common = CMI_C_AT | CMI_C_JSON | CMI_C_NET,
+	.options = option_table,
+	.options_size = sizeof(struct options),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "boot/keys.h"
+#include "boot/server.h"
+#include "cli/cli.h"
+#include "cli/serve_user.h"
+#include "core/file.h"
+#include "x509/bundle.h"
+
+#define AT(field) offsetof(struct cmi_serve_options, field)
+static const struct cmi_option option_table[] = {
+	{"host", 0, CMI_OPT_TEXT, "NAME", "our own name, as phones know it",
+		AT(host), 0, NULL},
+	{"cert", 0, CMI_OPT_TEXT, "FILE",
+		"our certificate first, then what is sent with it", AT(cert), 0,
+		NULL},
+	{"key", 0, CMI_OPT_TEXT, "FILE", "its private key, PEM", AT(key), 0,
+		NULL},
+	{"offer", 0, CMI_OPT_TEXT, "FILE",
+		"what port 80 gives away (the intermediates in --cert)",
+		AT(offer), 0, NULL},
+	{"state", 0, CMI_OPT_TEXT, "DIR",
+		"users, certificates issued, our issuing key", AT(state), 0,
+		NULL},
+	{"address", 0, CMI_OPT_TEXT, "ADDR", "listen there only", AT(address),
+		0, NULL},
+	{"http-port", 0, CMI_OPT_UINT, "PORT", "in place of 80", AT(http_port),
+		65535, NULL},
+	{"https-port", 0, CMI_OPT_UINT, "PORT", "in place of 443",
+		AT(https_port), 65535, NULL},
+	{"workers", 0, CMI_OPT_UINT, "N", "threads (one a processor)",
+		AT(workers), 16, NULL},
+	{"hours", 0, CMI_OPT_UINT, "N",
+		"life of the certificates issued, 8 to 8760 (4320)", AT(hours),
+		8760, NULL},
+	{"tls12", 0, CMI_OPT_FLAG, NULL,
+		"TLS 1.2 and no later: a capture then shows the certificates",
+		AT(tls12), 0, NULL},
+	{"sip", 0, CMI_OPT_TEXT, "ADDRESS",
+		"user: such as sip:ada@corp.example", AT(sip), 0, NULL},
+	{"number", 0, CMI_OPT_TEXT, "NUMBER", "user: phone number", AT(number),
+		0, NULL},
+	{"extension", 0, CMI_OPT_TEXT, "DIGITS", "user: extension",
+		AT(extension), 0, NULL},
+	{"login", 0, CMI_OPT_TEXT, "NAME", "user: name for USB sign-in",
+		AT(login), 0, NULL},
+	{"secret-file", 0, CMI_OPT_TEXT, "FILE",
+		"user: PIN or password is its first line", AT(secret_file), 0,
+		NULL},
+	{"secret-fd", 0, CMI_OPT_TEXT, "N",
+		"user: PIN or password from descriptor N", AT(secret_fd), 0,
+		NULL},
+	{0},
+};
+#undef AT
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void log_event(void *ctx, const struct cmi_event *e)
+{
+	struct cmi_cli *cli = ctx;
+	char when[CMI_TIME_TEXT];
+
+	pthread_mutex_lock(&log_lock);
+	fprintf(cli->err, "%s %s%s%s%s%s %lld\n",
+		cmi_time_us(when, cmi_now_us(NULL)), e->kind,
+		e->subject ? " " : "", e->subject ? e->subject : "",
+		e->reason ? " " : "", e->reason ? e->reason : "",
+		(long long)e->number);
+	pthread_mutex_unlock(&log_lock);
+}
+
+struct house {
+	struct cmi_bundle chain, offer;
+	struct cmi_cert_list given; /* what port 80 gives */
+	struct evp_pkey_st *key, *issuer_key;
+	struct cmi_cert *issuer;
+	struct cmi_ledger *ledger;
+};
+
+static void house_dispose(struct house *h)
+{
+	cmi_bundle_dispose(&h->chain);
+	cmi_bundle_dispose(&h->offer);
+	cmi_cert_list_dispose(&h->given);
+	cmi_key_free(h->key);
+	cmi_key_free(h->issuer_key);
+	cmi_cert_unref(h->issuer);
+	cmi_ledger_close(h->ledger);
+}
+
+static cmend_status read_key(
+	const char *path, struct evp_pkey_st **out, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem;
+	cmend_status status;
+
+	cmi_buf_init(&pem, CMI_CERT_MAX);
+	CMI_TRY(cmi_file_read(path, &pem, err));
+	status = cmi_key_read(cmi_buf_view(&pem), out, err);
+	cmi_wipe(pem.p, pem.n);
+	return status ? cmi_fail_within(err, status, "\"%s\"", path) : CMEND_OK;
+}
+
+/* Intermediates only: a root that came over port 80 is worth nothing to a
+ * phone that does as it should. */
+static cmend_status choose_offer(
+	const struct cmi_serve_options *o, struct house *h, cmend_error *err)
+{
+	struct cmi_bundle *from = o->offer ? &h->offer : &h->chain;
+
+	if (o->offer)
+		CMI_TRY(cmi_bundle_read_file(
+			o->offer, CMI_DOWNLOAD_CERTS_MAX, &h->offer, err));
+	for (size_t i = 0; i < from->list.n; i++)
+		if (o->offer || from->list.certs[i]->ca)
+			CMI_TRY(cmi_cert_list_add(
+				&h->given, from->list.certs[i], err));
+	return CMEND_OK;
+}
+
+static cmend_status make_issuer(
+	struct house *h, const char *path, cmend_error *err)
+{
+	int64_t now_s = cmi_now_us(NULL) / 1000000;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem;
+	struct cmi_issue issue = {
+		.common_name = "Communications Server",
+		.ca = true,
+		.path_len = 0,
+		.not_before_s = now_s - 300,
+		.not_after_s = now_s + INT64_C(10) * 365 * 86400,
+	};
+	cmend_status status;
+
+	cmi_buf_init(&pem, CMI_CERT_MAX);
+	CMI_TRY(cmi_key_make(CMI_KEY_EC_P256, &h->issuer_key, err));
+	issue.key = h->issuer_key;
+	CMI_TRY(cmi_issue_cert(&issue, &h->issuer, err));
+	status =
+		cmi_bundle_write(&h->issuer, 1, CMI_FORM_PEM, false, &pem, err);
+	if (!status)
+		status = cmi_key_write(h->issuer_key, &pem, err);
+	if (!status)
+		status = cmi_file_write(path, cmi_buf_view(&pem), 0600, err);
+	cmi_wipe(pem.p, pem.n);
+	return status;
+}
+
+static cmend_status load_issuer(
+	const struct cmi_serve_options *o, struct house *h, cmend_error *err)
+{
+	struct cmi_bundle bundle = {0};
+	cmend_status status;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/issuer.pem", o->state);
+	if (access(path, F_OK) != 0)
+		return make_issuer(h, path, err);
+	CMI_TRY(read_key(path, &h->issuer_key, err));
+	status = cmi_bundle_read_file(path, 1, &bundle, err);
+	if (!status)
+		h->issuer = cmi_cert_ref(bundle.list.certs[0]);
+	cmi_bundle_dispose(&bundle);
+	return status;
+}
+
+static cmend_status furnish(
+	const struct cmi_serve_options *o, struct house *h, cmend_error *err)
+{
+	CMI_TRY(cmi_bundle_read_file(
+		o->cert, CMI_SENT_CERTS_MAX, &h->chain, err));
+	CMI_TRY(read_key(o->key, &h->key, err));
+	CMI_TRY(choose_offer(o, h, err));
+	CMI_TRY(cmi_serve_ledger(o, &h->ledger, err));
+	return load_issuer(o, h, err);
+}
+
+/* Idle connections are cheap; the default limit of files is not enough for
+ * many of them. */
+static void raise_file_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static cmend_status serve(struct cmi_cli *cli,
+	const struct cmi_serve_options *o, struct house *h, cmend_error *err)
+{
+	struct cmi_env env = *cmi_env_system();
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	CMI_AUTO(cmi_server_stopp) struct cmi_server *server = NULL;
+	struct cmi_server_options options = {
+		.address = o->address,
+		.http_port = o->http_port ? (unsigned)o->http_port : 80,
+		.https_port = o->https_port ? (unsigned)o->https_port : 443,
+		.host = o->host,
+		.chain = h->chain.list.certs,
+		.n_chain = h->chain.list.n,
+		.key = h->key,
+		.offer = h->given.certs,
+		.n_offer = h->given.n,
+		.issuer = h->issuer,
+		.issuer_key = h->issuer_key,
+		.certificate_s = (int64_t)o->hours * 3600,
+		.ledger = h->ledger,
+		.tls12_only = o->tls12,
+		.workers = o->workers ? (unsigned)o->workers
+				      : (unsigned)(cpus > 0 ? cpus : 1),
+		.env = &env,
+	};
+	sigset_t stop;
+	int signal_number;
+
+	if (!cli->common.quiet) {
+		env.event = log_event;
+		env.ctx = cli;
+	}
+	raise_file_limit();
+	/* Before the threads start, so that they inherit it. */
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &stop, NULL);
+	CMI_TRY(cmi_server_start(&options, &server, err));
+	fprintf(cli->out, "serving %s: http %u, https %u\n", o->host,
+		cmi_server_ports(server).http, cmi_server_ports(server).https);
+	fflush(cli->out);
+	sigwait(&stop, &signal_number);
+	return CMEND_OK;
+}
+
+static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
+{
+	const struct cmi_serve_options *o = opts;
+	struct house h = {0};
+	cmend_error err = {0};
+	cmend_status status;
+
+	if (!o->state)
+		return cmi_cli_usage(cli, "--state DIR is needed");
+	if (argc)
+		return cmi_serve_user(cli, o, argc, argv);
+	if (!o->host || !o->cert || !o->key)
+		return cmi_cli_usage(
+			cli, "--host, --cert and --key are needed");
+	if (o->hours && o->hours < 8)
+		return cmi_cli_usage(cli, "--hours is 8 at least");
+	status = furnish(o, &h, &err);
+	if (!status)
+		status = serve(cli, o, &h, &err);
+	house_dispose(&h);
+	return status ? cmi_cli_fail(cli, &err) : CMI_EXIT_OK;
+}
+
+const struct cmi_command cmi_cmd_serve = {
+	.name = "serve",
+	.summary = "the provisioning server that phones sign in to",
+	.usage = "serve [options] [user add|set-pin|set-password|lock|unlock|"
+		 "list|remove]",
+	.examples =
+		"  chainmend serve --state /var/lib/chainmend --host "
+		"web.corp.example --cert chain.pem --key key.pem\n"
+		"  chainmend serve --state /var/lib/chainmend user add --sip "
+		"sip:ada@corp.example --number +15550100\n"
+		"  chainmend serve --state /var/lib/chainmend user set-pin "
+		"--sip sip:ada@corp.example\n",
+	.notes = "Port 80 gives away certificates and takes no PIN, password "
+		 "or ticket. PINs and passwords are\nkept with scrypt and "
+		 "cannot be read back.\n",
+	.options = option_table,
+	.options_size = sizeof(struct cmi_serve_options),
+	.max_args = 2,
+	.run = run,
+};
