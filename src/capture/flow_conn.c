@@ -291,7 +291,7 @@ static cmend_status tell_tail(
 	if (h->has_fin)
 		n = cmi_seq_diff(h->fin_seq, h->next);
 	else if (h->has_acked) /* less one: it may be for a FIN not seen */
-		n = cmi_seq_diff(h->acked, h->next) - 1;
+		n = cmi_seq_diff(h->acked, h->next + 1);
 	if (n > 0 && n < TAIL_MAX) {
 		h->next += (uint32_t)n;
 		CMI_TRY(tell_gap(
