@@ -4,32 +4,16 @@
 #include <stdio.h>
 
 #include "capture/file.h"
-#include "capture/flow.h"
-#include "capture/keylog.h"
-#include "capture/packet.h"
-#include "capture/stream.h"
+#include "capture/pipeline.h"
 
 /* "TLSK", the one kind of secrets block of use here. */
 #define SECRETS_TLS_KEY_LOG 0x544c534bu
 
-CMI_DEFINE_CLEANUP(keylog_freep, struct cmi_keylog, cmi_keylog_free)
-
 struct reading {
 	const struct cmi_capture_options *options;
 	const char *path;
-	struct cmi_session_hub hub;
-	struct cmi_flows *flows;
+	struct cmi_pipeline *pipeline;
 	struct cmi_capture_summary *summary;
-	int64_t t_us;
-};
-
-static const struct cmi_flow_ops session_ops = {
-	.create = cmi_session_new,
-	.destroy = cmi_session_free,
-	.feed = cmi_session_feed,
-	.gap = cmi_session_gap,
-	.closed = cmi_session_closed,
-	.end = cmi_session_end,
 };
 
 static void pass_note(
@@ -55,33 +39,9 @@ static cmend_status take_secrets(
 
 	if (type != SECRETS_TLS_KEY_LOG)
 		return CMEND_OK;
-	status = cmi_keylog_add(r->hub.keylog, secrets, err);
+	status = cmi_keylog_add(cmi_pipeline_keylog(r->pipeline), secrets, err);
 	/* What is too much or unreadable only leaves handshakes dark. */
 	return status == CMEND_NOMEM ? status : CMEND_OK;
-}
-
-static cmend_status take_frame(
-	struct reading *r, const struct cmi_frame *frame, cmend_error *err)
-{
-	struct cmi_packet p;
-
-	r->t_us = frame->t_us;
-	cmi_packet_decode(frame, &p);
-	switch (p.kind) {
-	case CMI_PACKET_TCP:
-		return cmi_flows_segment(
-			r->flows, &p, frame->number, frame->t_us, err);
-	case CMI_PACKET_UDP:
-		return cmi_session_datagram(&r->hub, &p.from, &p.to, p.payload,
-			frame->number, frame->t_us, err);
-	case CMI_PACKET_UNKNOWN:
-		r->summary->undecoded++;
-		return CMEND_OK;
-	case CMI_PACKET_OTHER:
-	case CMI_PACKET_FRAGMENT:
-		return CMEND_OK;
-	}
-	return CMEND_OK;
 }
 
 static cmend_status read_frames(
@@ -93,11 +53,9 @@ static cmend_status read_frames(
 	for (;;) {
 		CMI_TRY(cmi_capfile_next(file, &frame, &more, err));
 		if (!more)
-			break;
-		r->summary->packets = frame.number;
-		CMI_TRY(take_frame(r, &frame, err));
+			return CMEND_OK;
+		CMI_TRY(cmi_pipeline_frame(r->pipeline, &frame, err));
 	}
-	return cmi_flows_end(r->flows, r->t_us, err);
 }
 
 static void note_conflicts(struct reading *r, const struct cmi_flow_stats *s)
@@ -122,44 +80,30 @@ static cmend_status read_all(struct reading *r, cmend_error *err)
 		.ctx = r,
 	};
 	CMI_AUTO(cmi_capfile_closep) struct cmi_capfile *file = NULL;
-	CMI_AUTO(cmi_flows_freep) struct cmi_flows *flows = NULL;
-	const struct cmi_flow_stats *stats;
-	cmend_status status;
+	cmend_status status, ended;
 
-	if (r->options->keylog_path)
-		CMI_TRY(cmi_keylog_read(
-			r->hub.keylog, r->options->keylog_path, err));
 	CMI_TRY(cmi_capfile_open(r->path, &hooks, &file, err));
-	CMI_TRY(cmi_flows_new(
-		&r->hub, &session_ops, r->options->env, &flows, err));
-	r->flows = flows;
 	status = read_frames(r, file, err);
-	stats = cmi_flows_stats(flows);
-	note_conflicts(r, stats);
+	ended = cmi_pipeline_end(r->pipeline, r->summary, status ? NULL : err);
+	note_conflicts(r, cmi_pipeline_flows(r->pipeline));
 	r->summary->bytes = cmi_capfile_bytes(file);
 	r->summary->damaged = cmi_capfile_damaged(file);
-	r->summary->flows = stats->flows;
-	return status;
+	return status ? status : ended;
 }
 
 cmend_status cmi_capture_read(const char *path,
 	const struct cmi_capture_options *options,
 	struct cmi_capture_summary *summary, cmend_error *err)
 {
-	CMI_AUTO(keylog_freep) struct cmi_keylog *keylog = NULL;
+	CMI_AUTO(cmi_pipeline_freep) struct cmi_pipeline *pipeline = NULL;
 	struct reading r = {
 		.options = options,
 		.path = path,
-		.hub = {.sink = options->sink, .capture = path},
 		.summary = summary,
 	};
-	cmend_status status, ended;
 
 	*summary = (struct cmi_capture_summary){0};
-	CMI_TRY(cmi_keylog_new(&keylog, err));
-	r.hub.keylog = keylog;
-	status = read_all(&r, err);
-	ended = cmi_session_hub_end(&r.hub, r.t_us, status ? NULL : err);
-	summary->given_up = r.hub.given_up;
-	return status ? status : ended;
+	CMI_TRY(cmi_pipeline_new(path, options, &pipeline, err));
+	r.pipeline = pipeline;
+	return read_all(&r, err);
 }

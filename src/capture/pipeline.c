@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/pipeline.h"
+
+#include "capture/stream.h"
+
+struct cmi_pipeline {
+	struct cmi_session_hub hub;
+	struct cmi_keylog *keylog;
+	struct cmi_flows *flows;
+	uint64_t packets, undecoded;
+	int64_t t_us;
+	bool ended;
+};
+
+static const struct cmi_flow_ops session_ops = {
+	.create = cmi_session_new,
+	.destroy = cmi_session_free,
+	.feed = cmi_session_feed,
+	.gap = cmi_session_gap,
+	.closed = cmi_session_closed,
+	.end = cmi_session_end,
+};
+
+cmend_status cmi_pipeline_new(const char *name,
+	const struct cmi_capture_options *options, struct cmi_pipeline **out,
+	cmend_error *err)
+{
+	CMI_AUTO(cmi_pipeline_freep)
+	struct cmi_pipeline *p = cmi_alloc(sizeof(*p));
+
+	if (!p)
+		return cmi_nomem(err);
+	p->hub = (struct cmi_session_hub){
+		.sink = options->sink, .capture = name};
+	CMI_TRY(cmi_keylog_new(&p->keylog, err));
+	p->hub.keylog = p->keylog;
+	if (options->keylog_path)
+		CMI_TRY(cmi_keylog_read(p->keylog, options->keylog_path, err));
+	CMI_TRY(cmi_flows_new(
+		&p->hub, &session_ops, options->env, &p->flows, err));
+	*out = CMI_TAKE(p);
+	return CMEND_OK;
+}
+
+static cmend_status take_nothing(
+	void *ctx, const struct cmi_conversation *c, cmend_error *err)
+{
+	(void)ctx;
+	(void)c;
+	(void)err;
+	return CMEND_OK;
+}
+
+void cmi_pipeline_free(struct cmi_pipeline *p)
+{
+	if (!p)
+		return;
+	cmi_flows_free(p->flows);
+	/* Freed before its end: what the hub holds goes nowhere. */
+	if (!p->ended) {
+		p->hub.sink.take = take_nothing;
+		(void)!cmi_session_hub_end(&p->hub, p->t_us, NULL);
+	}
+	cmi_keylog_free(p->keylog);
+	cmi_free(p);
+}
+
+struct cmi_keylog *cmi_pipeline_keylog(struct cmi_pipeline *p)
+{
+	return p->keylog;
+}
+
+cmend_status cmi_pipeline_frame(
+	struct cmi_pipeline *p, const struct cmi_frame *frame, cmend_error *err)
+{
+	struct cmi_packet packet;
+
+	p->packets = frame->number;
+	p->t_us = frame->t_us;
+	cmi_packet_decode(frame, &packet);
+	switch (packet.kind) {
+	case CMI_PACKET_TCP:
+		return cmi_flows_segment(
+			p->flows, &packet, frame->number, frame->t_us, err);
+	case CMI_PACKET_UDP:
+		return cmi_session_datagram(&p->hub, &packet.from, &packet.to,
+			packet.payload, frame->number, frame->t_us, err);
+	case CMI_PACKET_UNKNOWN:
+		p->undecoded++;
+		return CMEND_OK;
+	case CMI_PACKET_OTHER:
+	case CMI_PACKET_FRAGMENT:
+		return CMEND_OK;
+	}
+	return CMEND_OK;
+}
+
+cmend_status cmi_pipeline_end(struct cmi_pipeline *p,
+	struct cmi_capture_summary *summary, cmend_error *err)
+{
+	cmend_status status = cmi_flows_end(p->flows, p->t_us, err), ended;
+
+	p->ended = true;
+	ended = cmi_session_hub_end(&p->hub, p->t_us, status ? NULL : err);
+	summary->packets = p->packets;
+	summary->undecoded = p->undecoded;
+	summary->flows = cmi_flows_stats(p->flows)->flows;
+	summary->given_up = p->hub.given_up;
+	return status ? status : ended;
+}
+
+const struct cmi_flow_stats *cmi_pipeline_flows(const struct cmi_pipeline *p)
+{
+	return cmi_flows_stats(p->flows);
+}
+
+uint64_t cmi_pipeline_given_up(const struct cmi_pipeline *p)
+{
+	return p->hub.given_up;
+}
