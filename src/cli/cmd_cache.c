@@ -400,7 +400,7 @@ static int run(struct cmi_cli *cli, void *o, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_cache = {
 	.name = "cache",
-	.summary = "The kept issuers: list, add, import, export, prune, check.",
+	.summary = "list, add, import, export, prune or check kept issuers",
 	.usage = "cache list|add|import|export|prune|check [options] [FILE...]",
 	.examples = "  chainmend cache list\n"
 		    "  chainmend cache add intermediates.pem\n"

@@ -171,7 +171,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_check = {
 	.name = "check",
-	.summary = "says which clients accept a server's chain, and why not",
+	.summary = "say which clients accept a server's chain, and why not",
 	.usage = "check [options] TARGET...",
 	.examples = "  chainmend check example.org\n"
 		    "  chainmend check mail.example.org:25 --starttls smtp\n"

@@ -203,7 +203,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_demo = {
 	.name = "demo",
-	.summary = "the whole story on one machine: seven sign-ins, captured",
+	.summary =
+		"play the whole story on one machine: seven sign-ins, captured",
 	.usage = "demo [options]",
 	.examples = "  chainmend demo\n"
 		    "  chainmend demo --out /tmp/story --json\n",

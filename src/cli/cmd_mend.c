@@ -364,7 +364,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_mend = {
 	.name = "mend",
-	.summary = "builds the chain that a server should send, and proves it",
+	.summary = "build the chain that a server should send, and prove it",
 	.usage = "mend [options] TARGET|CERT...",
 	.examples =
 		"  chainmend mend example.org -o fullchain.pem\n"

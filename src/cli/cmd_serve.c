@@ -266,7 +266,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_serve = {
 	.name = "serve",
-	.summary = "the provisioning server that phones sign in to",
+	.summary = "be the provisioning server that phones sign in to",
 	.usage = "serve [options] [user add|set-pin|set-password|lock|unlock|"
 		 "list|remove]",
 	.examples =

@@ -217,7 +217,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_show = {
 	.name = "show",
-	.summary = "draws a chain: every certificate, its source, what is "
+	.summary = "draw a chain: every certificate, its source, what is "
 		   "missing",
 	.usage = "show [options] TARGET|FILE...",
 	.examples = "  chainmend show example.org\n"

@@ -88,7 +88,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_tether = {
 	.name = "tether",
-	.summary = "the PC's end of a phone's USB cable",
+	.summary = "be the PC's end of a phone's USB cable",
 	.usage = "tether --device TTY --pair CODE --user NAME [options]",
 	.examples = "  chainmend tether --device /dev/ttyACM0 --pair 123456 "
 		    "--user ada --sip sip:ada@corp.example\n",

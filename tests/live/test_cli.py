@@ -35,6 +35,16 @@ def test_help_of_each_command_starts_with_an_example(chainmend, commands):
             assert "--" + option["name"] in run.out
 
 
+def test_summaries_read_as_one_list(commands):
+    for command in commands:
+        summary = command["summary"]
+        assert summary[0].islower() and summary[-1] not in ".;", summary
+        assert len(summary) <= 66 and "\n" not in summary, summary
+        # "say why", not "says why" or "the reason why".
+        first = summary.split()[0].rstrip(",")
+        assert not first.endswith("s") and first not in ("the", "a"), summary
+
+
 def test_words_that_mean_the_same_everywhere(commands):
     for command in commands:
         names = [o["name"] for o in command["options"]]
