@@ -6,8 +6,6 @@
 
 #include "chain/search_private.h"
 
-/* ------------------------------------------------------------ beginnings */
-
 static unsigned or_default(unsigned given, unsigned standard)
 {
 	return given ? given : standard;
