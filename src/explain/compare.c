@@ -441,13 +441,17 @@ static cmend_status emit_divergence(struct cmi_compare *c, cmend_error *err)
 static cmend_status emit_handshakes(struct cmi_compare *c, cmend_error *err)
 {
 	for (int side = 0; side < 2; side++) {
+		const struct cmi_item_handshake *focus =
+			focus_item(c, (enum cmi_compare_side)side);
+		struct cmi_item_handshake h;
 		struct cmi_item item = {
-			.kind = CMI_ITEM_HANDSHAKE,
-			.handshake = focus_item(c, (enum cmi_compare_side)side),
-		};
+			.kind = CMI_ITEM_HANDSHAKE, .handshake = &h};
 
-		if (item.handshake)
-			CMI_TRY(c->o.sink.take(c->o.sink.ctx, &item, err));
+		if (!focus)
+			continue;
+		h = *focus;
+		h.side = side == CMI_GOOD ? CMI_STEP_GOOD : CMI_STEP_BAD;
+		CMI_TRY(c->o.sink.take(c->o.sink.ctx, &item, err));
 	}
 	return CMEND_OK;
 }

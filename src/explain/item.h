@@ -46,6 +46,11 @@ struct cmi_item_profile {
 	int64_t until_s;         /* it accepts up to then; 0: not known */
 };
 
+/* Which of two captures something belongs to; BOTH also where there is only
+ * one. */
+enum cmi_step_side { CMI_STEP_BOTH, CMI_STEP_GOOD, CMI_STEP_BAD };
+const char *cmi_step_side_name(enum cmi_step_side s);
+
 /* One TLS handshake with its meaning. */
 struct cmi_item_handshake {
 	const struct cmi_conversation *c; /* kind CMI_CONV_TLS */
@@ -65,6 +70,7 @@ struct cmi_item_handshake {
 	/* The best path for the judged client; NULL: none was looked for. */
 	const struct cmi_path *path;
 	bool path_has_anchor;
+	enum cmi_step_side side; /* in a comparison */
 };
 
 /* What an HTTP answer brought. */
@@ -99,9 +105,6 @@ struct cmi_item_other {
 };
 
 /* One rung of two ladders side by side. */
-enum cmi_step_side { CMI_STEP_BOTH, CMI_STEP_GOOD, CMI_STEP_BAD };
-const char *cmi_step_side_name(enum cmi_step_side s);
-
 struct cmi_item_step {
 	enum cmi_step_side side;
 	const char *event;   /* stable word: "dhcp", "name", "connect",
@@ -121,6 +124,7 @@ struct cmi_remedy {
 	const char *title;
 	const char *says;
 	enum cmi_blame who; /* has to do it */
+	bool workaround;    /* helps for now, or only some */
 };
 
 struct cmi_item_divergence {

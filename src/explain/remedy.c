@@ -8,6 +8,7 @@ static const struct cmi_remedy send_whole_chain = {
 	"client has to change. chainmend mend writes the file and the lines "
 	"for common servers.",
 	CMI_BLAME_SERVER,
+	false,
 };
 
 static const struct cmi_remedy fix_firmware = {
@@ -18,6 +19,7 @@ static const struct cmi_remedy fix_firmware = {
 	"first TLS connection, and go on treating what it gets as path "
 	"material, never as an anchor.",
 	CMI_BLAME_CLIENT,
+	false,
 };
 
 static const struct cmi_remedy sign_in_once = {
@@ -26,6 +28,7 @@ static const struct cmi_remedy sign_in_once = {
 	"afterwards the other way works too, until the device is reset. A "
 	"work-around for single devices, not for a fleet.",
 	CMI_BLAME_CLIENT,
+	true,
 };
 
 static const struct cmi_remedy direct_issuance = {
@@ -35,6 +38,7 @@ static const struct cmi_remedy direct_issuance = {
 	"server certificates from them, so this means a root of your own on "
 	"every device. chainmend survey lists the exceptions seen.",
 	CMI_BLAME_CA,
+	false,
 };
 
 static const struct cmi_remedy let_client_fetch = {
@@ -43,6 +47,7 @@ static const struct cmi_remedy let_client_fetch = {
 	"intermediate by hand; chainmend run does it for programs that use "
 	"OpenSSL. It helps this client only.",
 	CMI_BLAME_CLIENT,
+	true,
 };
 
 static const struct cmi_remedy mend_address = {
@@ -51,6 +56,7 @@ static const struct cmi_remedy mend_address = {
 	"certificate over plain http. This helps clients that download "
 	"issuers, and only those.",
 	CMI_BLAME_CA,
+	false,
 };
 
 static size_t for_missing(const struct cmi_remedy_question *q,
@@ -80,6 +86,7 @@ size_t cmi_remedies(const struct cmi_remedy_question *q,
 		return for_missing(q, out);
 	if (!t)
 		return 0;
-	out[0] = (struct cmi_remedy){t->title, t->remedy, t->blame};
+	out[0] = (struct cmi_remedy){
+		"mend it at its root", t->remedy, t->blame, false};
 	return 1;
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared by the parts of the HTML page; nobody else includes it.
+ */
+#ifndef CMI_REPORT_PAGE_PRIVATE_H
+#define CMI_REPORT_PAGE_PRIVATE_H
+
+#include "core/arena.h"
+#include "report/report.h"
+
+/* The style sheet, light and dark, screen and paper. */
+extern const char cmi_page_style[];
+
+/* One rung as the drawing needs it; texts in the page's arena. */
+struct cmi_page_step {
+	const char *text[2], *note;
+	uint64_t frame[2];
+	uint8_t from, to;
+	bool diverges, consequence;
+	enum cmi_severity tone;
+};
+
+/* Escaped text; NULL writes nothing. */
+void cmi_page_text(struct cmi_buf *out, const char *text);
+/* The drawing of one side (0 good, 1 bad) as an <svg>; both sides of the same
+ * steps have the same height, row by row. */
+void cmi_page_ladder(struct cmi_buf *out, const struct cmi_page_step *steps,
+	size_t n, unsigned side, const char *title);
+/* One certificate as <details>. */
+void cmi_page_cert(struct cmi_buf *out, const struct cmi_cert *c,
+	const char *role, uint64_t frame);
+/* The path as a row of boxes, and every sent certificate below it. */
+void cmi_page_chain(struct cmi_buf *out, const struct cmi_item_handshake *h);
+void cmi_page_sent(struct cmi_buf *out, const struct cmi_item_cert *certs,
+	size_t n, const struct cmi_path *path, bool path_has_anchor);
+void cmi_page_findings(
+	struct cmi_buf *out, const struct cmi_finding *f, size_t n);
+
+#endif
