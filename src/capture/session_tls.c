@@ -32,6 +32,7 @@ static void tls_free(struct cmi_session *s)
 {
 	if (!s->tls)
 		return;
+	cmi_decrypt_free(s->tls->state.decrypt);
 	cmi_arena_dispose(&s->tls->state.arena);
 	for (int i = 0; i < 2; i++)
 		cmi_buf_dispose(&s->tls->state.dir[i].message);
@@ -88,7 +89,7 @@ static cmend_status give_if_over(struct cmi_session *s, cmend_error *err)
 
 static void check_over(struct cmi_tls_state *t)
 {
-	if (t->seen.app_data[0] && t->seen.app_data[1] && !t->seen.decrypted)
+	if (t->seen.app_data[0] && t->seen.app_data[1] && !t->decrypt)
 		t->over = true;
 }
 
@@ -101,6 +102,9 @@ static void take_ccs(
 	if (t->dir[side].ccs)
 		return;
 	t->dir[side].ccs = true;
+	if (t->decrypt)
+		cmi_decrypt_change_cipher(
+			t->decrypt, cmi_session_role(s, side));
 	/* RFC 8446 appendix D.4: there it means nothing. */
 	if (cmi_tls_is_13(t))
 		return;
@@ -123,11 +127,66 @@ static bool is_encrypted(const struct cmi_tls_state *t, enum cmi_side side)
 	return t->dir[side].ccs && !cmi_tls_is_13(t);
 }
 
+static void count_application_data(
+	struct cmi_session *s, enum cmi_side side, uint16_t length)
+{
+	struct cmi_tls_state *t = &s->tls->state;
+
+	if (cmi_tls_is_13(t))
+		cmi_tls_note_dark(s, t, side, length);
+	else if (!t->early_data || t->seen.has_server_hello)
+		t->seen.app_data[side] += length;
+	check_over(t);
+}
+
+/* Content that was protected, now in the clear. */
+static cmend_status take_opened(struct cmi_session *s, enum cmi_side side,
+	const struct cmi_opened *o, cmend_error *err)
+{
+	struct cmi_tls_state *t = &s->tls->state;
+
+	t->seen.decrypted = true;
+	switch (o->type) {
+	case CMI_TLS_CHANGE_CIPHER_SPEC:
+		cmi_decrypt_change_cipher(
+			t->decrypt, cmi_session_role(s, side));
+		return CMEND_OK;
+	case CMI_TLS_ALERT:
+		cmi_tls_take_alert(s, t, side, o->plain);
+		return CMEND_OK;
+	case CMI_TLS_HANDSHAKE:
+		return cmi_tls_take_handshake(s, t, side, o->plain, err);
+	case CMI_TLS_APPLICATION_DATA:
+		t->seen.app_data[side] += o->plain.n;
+		return CMEND_OK;
+	default:
+		return CMEND_OK;
+	}
+}
+
+/* Is this record one that keys may open? */
+static bool is_protected(const struct cmi_tls_state *t, enum cmi_side side,
+	const struct cmi_tls_record *r)
+{
+	if (!t->decrypt)
+		return false;
+	return cmi_tls_is_13(t) ? r->type == CMI_TLS_APPLICATION_DATA
+				: t->dir[side].ccs;
+}
+
 static cmend_status take_record(struct cmi_session *s, enum cmi_side side,
 	const struct cmi_tls_record *r, struct cmi_bytes body, cmend_error *err)
 {
 	struct cmi_tls_state *t = &s->tls->state;
+	struct cmi_opened opened;
 
+	if (is_protected(t, side, r)) {
+		if (cmi_decrypt_record(t->decrypt, cmi_session_role(s, side),
+			    r->type, r->version, body, &opened))
+			return take_opened(s, side, &opened, err);
+		if (r->type == CMI_TLS_APPLICATION_DATA)
+			count_application_data(s, side, r->length);
+	}
 	switch (r->type) {
 	case CMI_TLS_CHANGE_CIPHER_SPEC:
 		take_ccs(s, t, side);
@@ -145,20 +204,6 @@ static cmend_status take_record(struct cmi_session *s, enum cmi_side side,
 	default:
 		return CMEND_OK;
 	}
-}
-
-/* Application data is counted by its record head and never touched. */
-static void pass_application_data(
-	struct cmi_session *s, enum cmi_side side, uint16_t length)
-{
-	struct cmi_tls_state *t = &s->tls->state;
-
-	s->dir[side].skip = length;
-	if (cmi_tls_is_13(t))
-		cmi_tls_note_dark(s, t, side, length);
-	else if (!t->early_data || t->seen.has_server_hello)
-		t->seen.app_data[side] += length;
-	check_over(t);
 }
 
 /* Framing is lost.  At a segment's start any record head will do when bytes
@@ -204,8 +249,11 @@ static cmend_status eat_record(struct cmi_session *s, enum cmi_side side,
 		d->lost = true;
 		return CMEND_OK;
 	}
-	if (r.type == CMI_TLS_APPLICATION_DATA) {
-		pass_application_data(s, side, r.length);
+	/* Application data is counted by its head and never touched. */
+	if (r.type == CMI_TLS_APPLICATION_DATA &&
+		!is_protected(&s->tls->state, side, &r)) {
+		count_application_data(s, side, r.length);
+		d->skip = r.length;
 		*used = c.at;
 		return give_if_over(s, err);
 	}

@@ -11,6 +11,7 @@
 #ifndef CMI_CAPTURE_SESSION_TLS_H
 #define CMI_CAPTURE_SESSION_TLS_H
 
+#include "capture/decrypt.h"
 #include "capture/session.h"
 #include "wire/tls.h"
 
@@ -25,7 +26,9 @@ struct cmi_tls_state {
 	struct cmi_tls_seen seen; /* by stream side until given away */
 	struct cmi_tls_dir dir[2];
 	struct cmi_arena arena; /* holds what seen points to */
-	struct cmi_bytes client_random, client_session_id;
+	/* The latest hellos, for the keys. */
+	struct cmi_decrypt_hello hello;
+	struct cmi_decrypt *decrypt; /* NULL: no key log, or no secret */
 	bool early_data; /* offered: the client may write before Finished */
 	bool knows_client;
 	bool over; /* nothing more of this connection can matter */

@@ -84,8 +84,6 @@ static cmend_status note_client_hello(struct cmi_session *s,
 	v->client_version_min = h->version_min;
 	v->psk_offered = h->psk;
 	CMI_TRY(cmi_tls_keep(s, t, h->sni, &v->sni, err));
-	CMI_TRY(cmi_tls_keep(s, t, h->session_id, &t->client_session_id, err));
-	CMI_TRY(cmi_tls_keep(s, t, h->random, &t->client_random, err));
 	t->early_data = h->early_data;
 	CMI_TRY(keep_numbers(s, t, h->ciphers, cipher_width, &v->client_ciphers,
 		&v->n_client_ciphers, err));
@@ -93,6 +91,32 @@ static cmend_status note_client_hello(struct cmi_session *s,
 		&v->n_client_groups, err));
 	return keep_numbers(s, t, h->sigalgs, 2, &v->client_sigalgs,
 		&v->n_client_sigalgs, err);
+}
+
+static void keep_random(uint8_t out[CMI_TLS_RANDOM_N], struct cmi_bytes random)
+{
+	if (random.n == CMI_TLS_RANDOM_N)
+		memcpy(out, random.p, CMI_TLS_RANDOM_N);
+}
+
+/* Are there secrets for this handshake? */
+static cmend_status begin_decryption(struct cmi_session *s,
+	struct cmi_tls_state *t, const struct cmi_tls_hello *h,
+	cmend_error *err)
+{
+	if (!s->hub->keylog)
+		return CMEND_OK;
+	keep_random(t->hello.server_random, h->random);
+	t->hello.version = h->version;
+	t->hello.cipher = h->cipher;
+	t->hello.encrypt_then_mac = h->encrypt_then_mac;
+	if (!t->decrypt)
+		CMI_TRY(cmi_decrypt_new(s->hub->keylog, &t->decrypt, err));
+	if (!cmi_decrypt_begin(t->decrypt, &t->hello) && !t->seen.decrypted) {
+		cmi_decrypt_free(t->decrypt);
+		t->decrypt = NULL;
+	}
+	return CMEND_OK;
 }
 
 static cmend_status take_client_hello(struct cmi_session *s,
@@ -104,6 +128,7 @@ static cmend_status take_client_hello(struct cmi_session *s,
 	if (!cmi_tls_client_hello(body, false, &h))
 		return CMEND_OK;
 	client_is(s, t, side);
+	keep_random(t->hello.client_random, h.random);
 	return note_client_hello(s, t, &h, 2, err);
 }
 
@@ -121,6 +146,7 @@ static cmend_status take_server_hello(struct cmi_session *s,
 		v->hello_retry = true;
 		return CMEND_OK;
 	}
+	CMI_TRY(begin_decryption(s, t, &h, err));
 	if (v->has_server_hello)
 		return CMEND_OK;
 	v->has_server_hello = true;
@@ -176,6 +202,18 @@ static cmend_status take_certificate(struct cmi_session *s,
 	if (server)
 		v->ocsp_stapled |= certs.ocsp;
 	return CMEND_OK;
+}
+
+static cmend_status take_encrypted_extensions(struct cmi_session *s,
+	struct cmi_tls_state *t, struct cmi_bytes body, cmend_error *err)
+{
+	struct cmi_tls_hello h = {0};
+
+	if (!cmi_tls_encrypted_extensions(body, &h))
+		return CMEND_OK;
+	t->seen.raw_public_key |= h.raw_server_key;
+	return t->seen.alpn.n ? CMEND_OK
+			      : cmi_tls_keep(s, t, h.alpn, &t->seen.alpn, err);
 }
 
 static void take_key_exchange(struct cmi_tls_state *t, struct cmi_bytes body)
@@ -237,6 +275,8 @@ static cmend_status take_message(struct cmi_session *s, struct cmi_tls_state *t,
 		return take_client_hello(s, t, side, m->body, err);
 	case CMI_TLS_SERVER_HELLO:
 		return take_server_hello(s, t, side, m->body, err);
+	case CMI_TLS_ENCRYPTED_EXTENSIONS:
+		return take_encrypted_extensions(s, t, m->body, err);
 	case CMI_TLS_CERTIFICATE:
 		return take_certificate(s, t, side, m->body, err);
 	case CMI_TLS_SERVER_KEY_EXCHANGE:
