@@ -20,8 +20,8 @@ DEPS = $(if $(NODEPS),:,tools/install-deps)
 
 # A reader of Makefiles may run targets at once; ours take turns.
 .NOTPARALLEL:
-.PHONY: build help demo test san lint fuzz bench cover conformance install \
-	uninstall clean deps deps-test deps-san
+.PHONY: build help demo test san lint fuzz bench cover conformance docs \
+	install uninstall clean deps deps-test deps-san
 
 build: deps $(BUILD)/build.ninja ## build the program and the library
 	@$(NINJA) -C $(BUILD) -j $(JOBS) $(NINJAFLAGS)
@@ -40,7 +40,7 @@ test: deps deps-test ## build, then every test
 san: deps deps-test ## the unit and fuzz tests with ASan and UBSan alone
 	@tools/run-tests --build $(BUILD) --jobs $(JOBS) --only san
 
-lint: deps ## style and static analysis
+lint: build ## style and static analysis
 	@$(DEPS) tools/deps-lint.list
 	@tools/lint --build $(BUILD) --jobs $(JOBS)
 
@@ -58,6 +58,16 @@ cover: deps deps-test ## how much of src the tests reach
 
 conformance: build deps-test ## outside suites, where they stand
 	@tools/run-tests --build $(BUILD) --jobs $(JOBS) --only conformance
+
+docs: build ## the manual pages as HTML, in BUILD/html
+	@$(DEPS) tools/deps-lint.list
+	@mkdir -p $(BUILD)/html
+	@for page in $(BUILD)/docs/*.1; do \
+		mandoc -Thtml -Ostyle=mandoc.css,man=%N.%S.html $$page \
+			>$(BUILD)/html/$$(basename $$page).html || exit 1; \
+	done
+	@cp docs/mandoc.css $(BUILD)/html/
+	@echo $(BUILD)/html/chainmend.1.html
 
 install: build ## install below PREFIX
 	@DESTDIR=$(DESTDIR) $(MESON) configure $(BUILD) \
