@@ -57,7 +57,7 @@ cover: deps deps-test ## how much of src the tests reach
 	@tools/run-cover --build $(BUILD)-cover --jobs $(JOBS)
 
 conformance: build deps-test ## outside suites, where they stand
-	@tools/run-tests --build $(BUILD) --jobs $(JOBS) --only conformance
+	@tools/conformance --build $(BUILD)
 
 docs: build ## the manual pages as HTML, in BUILD/html
 	@$(DEPS) tools/deps-lint.list

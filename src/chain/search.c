@@ -515,21 +515,48 @@ static bool is_dead_end(struct cmi_search *s, const struct cmi_node *n)
 	return true;
 }
 
+/* Mark everything whose signatures lead down to the leaf, nearest first. */
+static cmend_status flood(
+	struct cmi_search *s, const struct cmi_node *until, cmend_error *err)
+{
+	struct cmi_graph *g = &s->graph;
+	size_t head = 0, tail = 0;
+
+	CMI_TRY(CMI_GROW(&g->queue, &g->cap_queue, g->n_nodes + 1,
+		CMI_BUNDLE_CERTS_MAX + 1, err));
+	for (size_t i = 0; i < g->n_reached; i++)
+		g->reached[i]->proved = false;
+	g->leaf->proved = true;
+	g->queue[tail++] = g->leaf;
+	while (head < tail && !until->proved) {
+		struct cmi_node *child = g->queue[head++];
+
+		for (size_t i = 0; i < child->n_up; i++) {
+			struct cmi_node *n = child->up[i]->issuer;
+			bool good = false;
+
+			if (n->proved || !n->reached)
+				continue;
+			CMI_TRY(cmi_graph_check(g, child->up[i], &good, err));
+			if (good)
+				g->queue[tail++] = n;
+			n->proved |= good;
+		}
+	}
+	return CMEND_OK;
+}
+
 /* Nobody is bothered over the network for a certificate that a stranger has
  * put in: its signatures must lead down to the leaf. */
-static cmend_status is_proved(
-	struct cmi_search *s, struct cmi_node *n, bool *yes, cmend_error *err)
+static cmend_status is_proved(struct cmi_search *s, const struct cmi_node *n,
+	bool *yes, cmend_error *err)
 {
-	*yes = n == s->graph.leaf || n->proved;
-	for (struct cmi_edge *e = n->down; e && !*yes; e = e->next_down) {
-		if (!e->child->reached || e->child->depth >= n->depth)
-			continue;
-		CMI_TRY(is_proved(s, e->child, yes, err));
-		if (*yes)
-			CMI_TRY(cmi_graph_check(&s->graph, e, yes, err));
-	}
-	n->proved = *yes;
-	return CMEND_OK;
+	cmend_status status = CMEND_OK;
+
+	if (!n->proved)
+		status = flood(s, n, err);
+	*yes = n->proved;
+	return status == CMEND_LIMIT ? CMEND_OK : status;
 }
 
 static bool may_need(struct cmi_search *s, const struct cmi_node *n,

@@ -257,6 +257,9 @@ static bool set_rules(
 	X509_VERIFY_PARAM_set_auth_level(param,
 		request->security_level < 0 ? 1 : request->security_level);
 	X509_VERIFY_PARAM_set_time(param, (time_t)request->at_s);
+	/* The CN is no name, for name constraints neither (RFC 9525). */
+	X509_VERIFY_PARAM_set_hostflags(
+		param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	X509_VERIFY_PARAM_set_depth(param, (int)CMI_PATH_MAX);
 	if (request->policies && !set_policies(param, request->policies))
 		return false;

@@ -4,10 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/objects.h>
-#include <openssl/pkcs7.h>
-
 #include "core/cursor.h"
 #include "core/file.h"
 #include "core/text.h"
@@ -408,32 +404,61 @@ static void write_pem_cert(
 	cmi_buf_text(out, "-----END CERTIFICATE-----\n");
 }
 
-CMI_DEFINE_CLEANUP(pkcs7_freep, PKCS7, PKCS7_free)
+/* A DER header before n bytes that follow (X.690 section 8.1). */
+static void der_header(struct cmi_buf *out, uint8_t tag, size_t n)
+{
+	unsigned width = n < 0x80 ? 0 : n < 0x100 ? 1 : n < 0x10000 ? 2 : 4;
 
-/* Degenerate SignedData: no content, no signer (RFC 5652 section 5). */
+	cmi_buf_u8(out, tag);
+	cmi_buf_u8(out, (uint8_t)(width ? 0x80 | width : n));
+	cmi_buf_be(out, width, n);
+}
+
+/* The content of out in one more element. */
+static void der_wrap(struct cmi_buf *b, uint8_t tag)
+{
+	struct cmi_buf outer;
+
+	cmi_buf_init(&outer, b->max);
+	der_header(&outer, tag, b->n);
+	cmi_buf_add_bytes(&outer, cmi_buf_view(b));
+	cmi_buf_clear(b);
+	cmi_buf_add_bytes(b, cmi_buf_view(&outer));
+	if (outer.failed)
+		b->failed = outer.failed;
+	cmi_buf_dispose(&outer);
+}
+
+/* Degenerate SignedData: no content, no signer (RFC 5652 section 5).  The
+ * certificates are written byte for byte and in the order given, which
+ * libcrypto's own writer would not do. */
 static cmend_status write_cms(struct cmi_cert *const *certs, size_t n,
 	struct cmi_buf *out, cmend_error *err)
 {
-	CMI_AUTO(pkcs7_freep) PKCS7 *p7 = PKCS7_new();
-	unsigned char *der = NULL;
-	int len;
+	/* version 1, no digestAlgorithms, encapContentInfo id-data */
+	static const uint8_t head[] = {0x02, 0x01, 0x01, 0x31, 0x00, 0x30, 0x0b,
+		0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07,
+		0x01};
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf set, body;
 
-	if (!p7 || !PKCS7_set_type(p7, NID_pkcs7_signed) ||
-		!PKCS7_content_new(p7, NID_pkcs7_data))
-		return cmi_fail(err, CMEND_CRYPTO, "cannot make CMS");
-	/* An absent content, not an empty one. */
-	ASN1_OCTET_STRING_free(p7->d.sign->contents->d.data);
-	p7->d.sign->contents->d.data = NULL;
+	cmi_buf_init(&set, CMI_FILE_MAX);
+	cmi_buf_init(&body, CMI_FILE_MAX);
 	for (size_t i = 0; i < n; i++)
-		if (!PKCS7_add_certificate(p7, certs[i]->x))
-			return cmi_fail(err, CMEND_CRYPTO,
-				"cannot add certificate %zu to CMS", i);
-	len = i2d_PKCS7(p7, &der);
-	ERR_clear_error();
-	if (len <= 0)
-		return cmi_fail(err, CMEND_CRYPTO, "cannot write CMS");
-	cmi_buf_add(out, der, (size_t)len);
-	OPENSSL_free(der);
+		cmi_buf_add_bytes(&set, certs[i]->der);
+	der_wrap(&set, CMI_TAG_CONTEXT_0);
+	cmi_buf_add(&body, head, sizeof(head));
+	cmi_buf_add_bytes(&body, cmi_buf_view(&set));
+	der_header(&body, CMI_TAG_SET, 0); /* signerInfos */
+	der_wrap(&body, CMI_TAG_SEQUENCE);
+	der_wrap(&body, CMI_TAG_CONTEXT_0);
+	cmi_buf_clear(&set);
+	der_header(&set, CMI_TAG_OID, sizeof(oid_signed_data));
+	cmi_buf_add(&set, oid_signed_data, sizeof(oid_signed_data));
+	cmi_buf_add_bytes(&set, cmi_buf_view(&body));
+	der_wrap(&set, CMI_TAG_SEQUENCE);
+	CMI_TRY(cmi_buf_status(&body, err));
+	CMI_TRY(cmi_buf_status(&set, err));
+	cmi_buf_add_bytes(out, cmi_buf_view(&set));
 	return cmi_buf_status(out, err);
 }
 
