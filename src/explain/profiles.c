@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explain/profiles.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "core/text.h"
+
+void cmi_root_pool_init(struct cmi_root_pool *p)
+{
+	*p = (struct cmi_root_pool){0};
+	cmi_map_init(&p->by_sha256);
+}
+
+void cmi_root_pool_dispose(struct cmi_root_pool *p)
+{
+	cmi_map_dispose(&p->by_sha256);
+	cmi_cert_list_dispose(&p->list);
+}
+
+cmend_status cmi_root_pool_add(struct cmi_root_pool *p,
+	struct cmi_cert *const *certs, size_t n, cmend_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct cmi_bytes key = {certs[i]->sha256, CMI_SHA256_LEN};
+
+		if (cmi_map_get(&p->by_sha256, key))
+			continue;
+		CMI_TRY(cmi_cert_list_add(&p->list, certs[i], err));
+		CMI_TRY(cmi_map_put(&p->by_sha256, key, certs[i], err));
+	}
+	return CMEND_OK;
+}
+
+struct cmi_cert *cmi_root_pool_find(
+	const struct cmi_root_pool *p, const uint8_t sha256[CMI_SHA256_LEN])
+{
+	return cmi_map_get(
+		&p->by_sha256, (struct cmi_bytes){sha256, CMI_SHA256_LEN});
+}
+
+void cmi_profile_free(struct cmi_profile *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n_sources; i++)
+		cmi_free(p->sources[i]);
+	for (size_t i = 0; i < p->n_roots; i++)
+		cmi_cert_unref(p->roots[i].cert);
+	cmi_free(p->roots);
+	cmi_free(p->name);
+	cmi_free(p->title);
+	cmi_free(p->date);
+	cmi_free(p->note);
+	cmi_free(p->list_path);
+	cmi_trust_free(p->trust);
+	cmi_free(p);
+}
+
+static int by_digest(const void *a, const void *b)
+{
+	const struct cmi_profile_root *x = a, *y = b;
+
+	return memcmp(x->sha256, y->sha256, CMI_SHA256_LEN);
+}
+
+const struct cmi_profile_root *cmi_profile_root_of(
+	const struct cmi_profile *p, const struct cmi_cert *c)
+{
+	struct cmi_profile_root key = {0};
+
+	if (!p->n_roots)
+		return NULL;
+	memcpy(key.sha256, c->sha256, CMI_SHA256_LEN);
+	return bsearch(
+		&key, p->roots, p->n_roots, sizeof(*p->roots), by_digest);
+}
+
+static bool in_path(char *out, size_t n_out, const char *dir, const char *name,
+	const char *suffix)
+{
+	int n = snprintf(out, n_out, "%s/%s%s", dir, name, suffix);
+
+	return n > 0 && (size_t)n < n_out;
+}
+
+/* The certificates of the list: from the pool. */
+static cmend_status resolve(struct cmi_profile *p,
+	const struct cmi_root_pool *pool, cmend_error *err)
+{
+	if (p->n_roots)
+		qsort(p->roots, p->n_roots, sizeof(*p->roots), by_digest);
+	for (size_t i = 0; i < p->n_roots; i++) {
+		struct cmi_profile_root *r = &p->roots[i];
+
+		if (r->blocked)
+			continue;
+		r->cert = cmi_cert_ref(cmi_root_pool_find(pool, r->sha256));
+		if (r->cert)
+			CMI_TRY(cmi_trust_add(p->trust, r->cert, err));
+		else
+			p->n_absent++;
+	}
+	return CMEND_OK;
+}
+
+/* Roots given as certificates beside the profile: all of them count. */
+static cmend_status add_pem(
+	struct cmi_profile *p, const char *path, cmend_error *err)
+{
+	struct cmi_bundle b = {0};
+	cmend_status status;
+	size_t cap = p->n_roots;
+
+	status = cmi_bundle_read_file(path, CMI_PROFILE_ROOTS_MAX, &b, err);
+	for (size_t i = 0; status == CMEND_OK && i < b.list.n; i++) {
+		struct cmi_cert *c = b.list.certs[i];
+
+		status = cmi_trust_add(p->trust, c, err);
+		if (status == CMEND_OK)
+			status = CMI_GROW(&p->roots, &cap, p->n_roots + 1,
+				CMI_PROFILE_ROOTS_MAX, err);
+		if (status != CMEND_OK)
+			break;
+		p->roots[p->n_roots] =
+			(struct cmi_profile_root){.cert = cmi_cert_ref(c)};
+		memcpy(p->roots[p->n_roots++].sha256, c->sha256,
+			CMI_SHA256_LEN);
+	}
+	cmi_bundle_dispose(&b);
+	if (status == CMEND_OK)
+		qsort(p->roots, p->n_roots, sizeof(*p->roots), by_digest);
+	return status;
+}
+
+static cmend_status read_text(
+	const char *path, struct cmi_buf *out, cmend_error *err)
+{
+	cmi_buf_clear(out);
+	return cmi_file_read(path, out, err);
+}
+
+static cmend_status load_lists(struct cmi_profile *p, const char *dir,
+	const struct cmi_root_pool *pool, struct cmi_buf *text,
+	cmend_error *err)
+{
+	char path[4096];
+
+	if (p->list_path) {
+		if (!in_path(path, sizeof(path), dir, p->list_path, ""))
+			return cmi_fail(err, CMEND_ARG, "path too long");
+		CMI_TRY(read_text(path, text, err));
+		CMI_TRY(cmi_profile_parse_roots(
+			cmi_buf_view(text), path, p, err));
+	}
+	CMI_TRY(resolve(p, pool, err));
+	if (!in_path(path, sizeof(path), dir, p->name, ".pem") ||
+		access(path, R_OK) != 0)
+		return CMEND_OK;
+	cmi_free(p->list_path);
+	p->list_path = cmi_strdup(path);
+	return p->list_path ? add_pem(p, path, err) : cmi_nomem(err);
+}
+
+static cmend_status load(struct cmi_profile *p, const char *dir,
+	const struct cmi_root_pool *pool, struct cmi_buf *text,
+	cmend_error *err)
+{
+	char path[4096];
+
+	if (!in_path(path, sizeof(path), dir, p->name, ".ini"))
+		return cmi_fail(err, CMEND_ARG, "path too long");
+	CMI_TRY(read_text(path, text, err));
+	CMI_TRY(cmi_profile_parse(cmi_buf_view(text), path, p, err));
+	CMI_TRY(cmi_trust_new(p->title, &p->trust, err));
+	return load_lists(p, dir, pool, text, err);
+}
+
+static bool good_name(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				"0123456789._-");
+
+	return n && !name[n] && name[0] != '.' && n < 100;
+}
+
+cmend_status cmi_profile_load(const char *dir, const char *name,
+	const struct cmi_root_pool *pool, struct cmi_profile **out,
+	cmend_error *err)
+{
+	CMI_AUTO(cmi_profile_freep) struct cmi_profile *p = NULL;
+	struct cmi_buf text;
+	char path[4096];
+	cmend_status status;
+
+	if (!good_name(name))
+		return cmi_fail(err, CMEND_NOT_FOUND,
+			"a profile's name has letters, digits, dots and "
+			"hyphens");
+	if (!in_path(path, sizeof(path), dir, name, ".ini") ||
+		access(path, F_OK) != 0)
+		return cmi_fail(err, CMEND_NOT_FOUND,
+			"there is no profile \"%s\"", name);
+	p = cmi_alloc(sizeof(*p));
+	if (!p)
+		return cmi_nomem(err);
+	p->name = cmi_strdup(name);
+	if (!p->name)
+		return cmi_nomem(err);
+	cmi_buf_init(&text, (size_t)4 << 20);
+	status = load(p, dir, pool, &text, err);
+	cmi_buf_dispose(&text);
+	if (status == CMEND_OK)
+		*out = CMI_TAKE(p);
+	return status;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void take_names(DIR *d, char **names, size_t n_names, size_t *n)
+{
+	const struct dirent *e;
+
+	while (*n < n_names && (e = readdir(d))) {
+		size_t length = strlen(e->d_name);
+
+		if (length < 5 || strcmp(e->d_name + length - 4, ".ini") != 0)
+			continue;
+		names[*n] = cmi_strndup(e->d_name, length - 4);
+		if (names[*n] && good_name(names[*n]))
+			(*n)++;
+		else
+			cmi_free(names[*n]);
+	}
+}
+
+cmend_status cmi_profile_names(const char *dir, char **names, size_t n_names,
+	size_t *n, cmend_error *err)
+{
+	DIR *d = opendir(dir);
+
+	*n = 0;
+	if (!d && errno == ENOENT)
+		return CMEND_OK;
+	if (!d)
+		return cmi_fail(err, CMEND_IO, "cannot read \"%s\": %s", dir,
+			strerror(errno));
+	take_names(d, names, n_names, n);
+	closedir(d);
+	qsort(names, *n, sizeof(*names), by_name);
+	return CMEND_OK;
+}
