@@ -37,10 +37,11 @@ enum cmi_finding_id cmi_ca_defect(const struct cmi_cert *ca, bool is_anchor,
 	const struct cmi_verdict_request *request)
 {
 	int bits = level_bits(request->security_level);
+	bool dates = !is_anchor || !request->anchor_dates_off;
 
-	if (ca->not_before_s > request->at_s)
+	if (dates && ca->not_before_s > request->at_s)
 		return CMI_F_NOT_YET_VALID;
-	if (ca->not_after_s < request->at_s)
+	if (dates && ca->not_after_s < request->at_s)
 		return is_anchor ? CMI_F_EXPIRED_ROOT
 				 : CMI_F_EXPIRED_INTERMEDIATE;
 	if (ca->extensions_bad)

@@ -34,6 +34,9 @@ struct cmi_verdict_request {
 	int64_t at_s;
 	const char *host;  /* NULL: no name check */
 	bool no_wildcards; /* the client knows none */
+	/* The client never looks at its anchors' dates (Android): RFC 5280
+	 * section 6.1 asks only for an anchor's name and key. */
+	bool anchor_dates_off;
 	enum cmi_purpose purpose;
 	int security_level; /* OpenSSL's 0..5; below 0: 1 */
 	enum cmi_policy policy;

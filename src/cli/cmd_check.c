@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/gather.h"
+#include "cli/profile_set.h"
 #include "cli/setup.h"
 #include "report/report.h"
 #include "x509/key.h"
@@ -30,6 +31,7 @@ struct check {
 	struct cmi_cli *cli;
 	const struct check_options *o;
 	struct cmi_setup setup;
+	struct cmi_profile_set profiles;
 	struct cmi_report report;
 	struct cmi_item_sink sink;
 	int worst; /* enum cmi_exit */
@@ -88,6 +90,12 @@ static cmend_status judge(
 		.host = g->host,
 		.trust = c->setup.trust,
 		.known = c->setup.sources,
+		.profiles = (const struct cmi_profile *const *)c->profiles.list,
+		.n_profiles = c->profiles.n,
+		.profiles_only =
+			c->cli->common.profiles.n && !c->cli->common.roots.n,
+		.any_trust = c->profiles.any_trust,
+		.env = &c->setup.env,
 		.at_s = c->setup.at_s,
 		.more = more,
 	};
@@ -140,6 +148,19 @@ static cmend_status check_one(
 	return status;
 }
 
+/* What was asked for; with neither roots nor profiles the current clients. */
+static cmend_status open_profiles(struct check *c, cmend_error *err)
+{
+	const struct cmi_common *common = &c->cli->common;
+	bool current = !common->profiles.n && !common->roots.n;
+
+	if (!current && !common->profiles.n)
+		return CMEND_OK;
+	CMI_TRY(cmi_profile_set_open(&c->setup, &c->profiles, err));
+	return cmi_profile_set_add(
+		&c->profiles, &common->profiles, current, err);
+}
+
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	struct check c = {.cli = cli, .o = opts};
@@ -151,6 +172,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	cmend_status status;
 
 	status = cmi_setup_open(cli, &setup, &c.setup, &err);
+	if (status == CMEND_OK)
+		status = open_profiles(&c, &err);
 	cmi_report_init(&c.report, cli->out, cli->common.json);
 	c.report.style = (struct cmi_report_style){
 		.color = cli->use_color,
@@ -165,6 +188,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	else if (status != CMEND_OK)
 		c.worst = cmi_cli_fail(cli, &err);
 	cmi_report_dispose(&c.report);
+	cmi_profile_set_dispose(&c.profiles);
 	cmi_setup_dispose(&c.setup);
 	return c.worst;
 }

@@ -111,6 +111,7 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	s->env.event = on_event;
 	s->env.ctx = cli;
 	CMI_TRY(cmi_setup_trust(cli, &s->trust, err));
+	s->trust_is_system = !cli->common.roots.n;
 	CMI_TRY(open_pool(o->pool, s, err));
 	return open_store(cli, s, err);
 }

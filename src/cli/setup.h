@@ -18,6 +18,7 @@
 #define CMI_SETUP_SOURCES_MAX 4
 
 struct cmi_setup {
+	bool trust_is_system;        /* no --roots was given */
 	struct cmi_trust *trust;     /* --roots, else the system's */
 	struct cmi_store *store;     /* NULL where it cannot be used */
 	struct cmi_fetcher *fetcher; /* NULL: nothing is fetched */

@@ -56,6 +56,7 @@ static cmend_status complete(const struct cmi_judge_request *q,
 		.at_s = q->at_s,
 		.host = q->host,
 		.no_wildcards = q->no_wildcards,
+		.anchor_dates_off = q->anchor_dates_off,
 		.reorder_off = q->reorder_off && !with_known,
 		.security_level = q->security_level,
 		.sources = sources,
@@ -219,6 +220,15 @@ static bool is_anchorless(enum cmi_finding_id id)
 	return id == CMI_F_MISSING_INTERMEDIATE || id == CMI_F_UNTRUSTED_ROOT;
 }
 
+/* Another issuer could help: not where the fault is in the server's own
+ * certificate. */
+static bool may_be_mended(
+	const struct cmi_judge_request *q, const struct cmi_complete_result *r)
+{
+	return is_anchorless(r->reason) ||
+	       (r->about && !cmi_cert_equal(r->about, q->sent[0]));
+}
+
 static void add_verdict(
 	const struct cmi_judge_request *q, struct cmi_judgement *j)
 {
@@ -322,7 +332,7 @@ static cmend_status judge_chain(const struct cmi_judge_request *q,
 			sent[n++] = q->sent[i];
 	CMI_TRY(complete(q, sent, n, false, &j->result, err));
 	j->accepted = j->result.accepted;
-	if (!j->accepted && q->n_known && is_anchorless(j->result.reason)) {
+	if (!j->accepted && q->n_known && may_be_mended(q, &j->result)) {
 		CMI_TRY(complete(q, sent, n, true, &j->repair, err));
 		j->repairable = j->repair.accepted;
 	}

@@ -25,7 +25,8 @@ struct cmi_judge_request {
 	int64_t at_s;
 	const char *host; /* NULL: no name check */
 	bool no_wildcards, reorder_off;
-	int security_level; /* OpenSSL's 0..5; -1: 1 */
+	bool anchor_dates_off; /* the client never looks at them */
+	int security_level;    /* OpenSSL's 0..5; -1: 1 */
 	/* Issuers this client has at hand beyond sent (cache, AIA ...). */
 	const struct cmi_source *const *sources;
 	size_t n_sources;

@@ -17,6 +17,10 @@ struct exam {
 	struct cmi_item_profile *profiles;
 	struct cmi_arena arena;
 	struct cmi_judgement plain;
+	struct cmi_source fetching;
+	const struct cmi_source *with_aia[1], *preload[4];
+	size_t n_preload;
+	bool online;
 	int64_t until_s;
 	const char *until_profile, *until_subject;
 	bool refused;
@@ -51,8 +55,49 @@ void cmi_sent_dispose(struct cmi_sent *s)
 	*s = (struct cmi_sent){0};
 }
 
+/* What a client that follows addresses in certificates would get: issuers of
+ * certificates that name one.  Where we fetch ourselves, only what fetching
+ * gave (now or earlier) counts. */
+static cmend_status would_fetch(void *ctx, const struct cmi_cert *child,
+	cmend_status (*offer)(
+		void *offer_ctx, struct cmi_cert *cert, enum cmi_origin origin),
+	void *offer_ctx, cmend_error *err)
+{
+	const struct exam *x = ctx;
+	bool http = false;
+
+	for (size_t i = 0; i < child->n_aia_urls; i++)
+		http |= cmi_text_starts(
+			cmi_bytes_of(child->aia_urls[i]), "http://");
+	for (size_t i = 0; http && i < x->q->n_known; i++) {
+		const struct cmi_source *s = x->q->known[i];
+
+		if (x->online && s->origin != CMI_FROM_AIA &&
+			s->origin != CMI_FROM_CACHE)
+			continue;
+		CMI_TRY(s->issuers_of(s->ctx, child, offer, offer_ctx, err));
+	}
+	return CMEND_OK;
+}
+
+static void fill_sources(struct exam *x)
+{
+	x->fetching = (struct cmi_source){
+		.origin = CMI_FROM_AIA,
+		.issuers_of = would_fetch,
+		.ctx = x,
+		.costly = true,
+	};
+	for (size_t i = 0; i < x->q->n_known; i++) {
+		x->online |= x->q->known[i]->origin == CMI_FROM_AIA;
+		if (x->q->known[i]->origin == CMI_FROM_PRELOAD &&
+			x->n_preload < CMI_LEN(x->preload))
+			x->preload[x->n_preload++] = x->q->known[i];
+	}
+}
+
 static struct cmi_judge_request judge_request(
-	const struct exam *x, const struct cmi_profile *p)
+	struct exam *x, const struct cmi_profile *p)
 {
 	const struct cmi_examine_request *q = x->q;
 	struct cmi_judge_request r = {
@@ -69,15 +114,22 @@ static struct cmi_judge_request judge_request(
 
 	if (!p)
 		return r;
-	r.trust = p->trust;
+	/* Without its list of roots: any root we know, to see the rest. */
+	r.trust = p->list_path ? p->trust : q->any_trust;
 	r.no_wildcards = p->wildcards == CMI_NO;
 	r.reorder_off = p->reorders == CMI_NO;
-	r.security_level = p->security_level;
-	if (p->clock_s)
-		r.at_s = p->clock_s;
+	r.anchor_dates_off = p->root_expiry == CMI_NO;
+	r.security_level = p->security_level >= 0 ? p->security_level
+			   : p->sha1 == CMI_NO    ? 1
+						  : 0;
+	if (p->has_preload == CMI_YES) {
+		r.sources = x->preload;
+		r.n_sources = x->n_preload;
+	}
 	if (p->fetches_aia == CMI_YES) {
-		r.sources = q->known;
-		r.n_sources = q->n_known;
+		x->with_aia[0] = &x->fetching;
+		r.sources = x->with_aia;
+		r.n_sources = 1;
 	}
 	return r;
 }
@@ -117,6 +169,7 @@ static cmend_status find_until(struct exam *x,
 		.trust = asked->trust,
 		.host = asked->host,
 		.no_wildcards = asked->no_wildcards,
+		.anchor_dates_off = asked->anchor_dates_off,
 		.reorder_off = asked->reorder_off,
 		.security_level = asked->security_level,
 		.sources = asked->sources,
@@ -174,13 +227,42 @@ static const char *short_name(const struct cmi_cert *c)
 	return c->common_name ? c->common_name : c->subject;
 }
 
+/* A few words for a table; the finding's own remedy says it in full. */
+static const char *short_help(enum cmi_finding_id id)
+{
+	switch ((int)id) {
+	case CMI_F_MISSING_INTERMEDIATE:
+		return "send the missing issuer too (chainmend mend)";
+	case CMI_F_UNTRUSTED_ROOT:
+	case CMI_F_DISTRUSTED_ROOT:
+		return "a certificate below a root it has (chainmend survey)";
+	case CMI_F_EXPIRED_ROOT:
+		return "a chain to another root it has (chainmend survey)";
+	case CMI_F_EXPIRED_INTERMEDIATE:
+		return "send the newer issuer from the CA (chainmend mend)";
+	case CMI_F_EXPIRED_LEAF:
+		return "renew the certificate";
+	case CMI_F_NAME_MISMATCH:
+	case CMI_F_WILDCARD_UNSUPPORTED:
+		return "a certificate that names this host";
+	case CMI_F_SELF_SIGNED_LEAF:
+		return "a certificate from a CA it trusts";
+	case CMI_F_WRONG_ORDER:
+		return "send the chain in its order (chainmend mend)";
+	case CMI_F_UNSUPPORTED_SIGNATURE:
+		return "an RSA certificate beside this one";
+	case CMI_F_WEAK_KEY:
+	case CMI_F_WEAK_SIGNATURE:
+		return "a new certificate with today's key and digest";
+	}
+	return NULL;
+}
+
 /* What the server could send so that this client accepts; NULL: nothing. */
 static const char *help_for(struct exam *x, const struct cmi_judgement *j)
 {
-	const struct cmi_finding_text *text = cmi_finding_text(j->verdict);
-
 	if (!j->repairable)
-		return text ? text->remedy : NULL;
+		return short_help(j->verdict);
 	for (size_t i = 1; i < j->repair.path.n; i++) {
 		const struct cmi_cert *c = j->repair.path.certs[i];
 
@@ -221,29 +303,88 @@ static enum cmi_finding_id cannot_do(
 	if (leaf && p->rsa_bits_min && strcmp(leaf->key_type, "RSA") == 0 &&
 		leaf->key_bits < p->rsa_bits_min) {
 		*says = arena_printf(&x->arena,
-			"the key has %u bits, this client wants %u",
-			leaf->key_bits, p->rsa_bits_min);
+			"the key has %u bits, this client wants %llu",
+			leaf->key_bits, (unsigned long long)p->rsa_bits_min);
 		return CMI_F_WEAK_KEY;
 	}
 	return CMI_F_NONE;
 }
 
-static cmend_status judge_profile(struct exam *x, const struct cmi_profile *p,
-	struct cmi_item_profile *item, cmend_error *err)
+/* The list of roots says more than trusted or not. */
+static void apply_list(struct exam *x, const struct cmi_profile *p,
+	const struct cmi_complete_result *r, struct cmi_item_profile *item)
 {
-	struct cmi_judge_request r = judge_request(x, p);
+	char day[CMI_TIME_TEXT];
+
+	for (size_t i = 0; item->accepts && i < r->path.n; i++) {
+		const struct cmi_cert *c = r->path.certs[i];
+		const struct cmi_profile_root *root = cmi_profile_root_of(p, c);
+
+		if (!root)
+			continue;
+		if (root->blocked) {
+			item->says = arena_printf(&x->arena,
+				"this client blocks \"%s\"", short_name(c));
+		} else if (root->distrust_after_s &&
+			   x->sent[0]->not_before_s > root->distrust_after_s) {
+			item->says = arena_printf(&x->arena,
+				"this client trusts \"%s\" only for "
+				"certificates made up to %.10s",
+				short_name(c),
+				cmi_time_s(day, root->distrust_after_s));
+		} else {
+			continue;
+		}
+		item->accepts = false;
+		item->why = CMI_F_DISTRUSTED_ROOT;
+		item->help = short_help(item->why);
+	}
+}
+
+static bool is_about_roots(enum cmi_finding_id id)
+{
+	return id == CMI_F_UNTRUSTED_ROOT || id == CMI_F_MISSING_INTERMEDIATE;
+}
+
+/* A refusal that may come from our own want of the client's roots is none. */
+static void weigh_ignorance(struct exam *x, const struct cmi_profile *p,
+	const struct cmi_judgement *j, struct cmi_item_profile *item)
+{
+	const struct cmi_path *path = &j->result.path;
+	bool rootless = path->n && !path->certs[path->n - 1]->self_issued;
+
+	if (!p->list_path &&
+		(item->accepts || j->verdict == CMI_F_UNTRUSTED_ROOT)) {
+		item->unknown = true;
+		item->says = "its list of roots is not publicly known; the "
+			     "rest is as it wants it";
+	} else if (!item->accepts && p->n_absent && rootless &&
+		   is_about_roots(j->verdict) && !j->repairable &&
+		   !x->plain.accepted && !x->plain.repairable) {
+		item->unknown = true;
+		item->says = arena_printf(&x->arena,
+			"%zu of its %zu roots are not at hand: chainmend data "
+			"update gets them",
+			p->n_absent, p->n_roots);
+	} else if (!item->accepts && p->n_absent &&
+		   j->verdict == CMI_F_MISSING_INTERMEDIATE && !j->repairable) {
+		item->unknown = !x->plain.repairable;
+	}
+	if (!item->unknown)
+		return;
+	item->accepts = false;
+	item->why = CMI_F_NONE;
+	item->help = NULL;
+}
+
+static cmend_status weigh_profile(struct exam *x, const struct cmi_profile *p,
+	const struct cmi_judge_request *r, struct cmi_item_profile *item,
+	cmend_error *err)
+{
 	struct cmi_judgement j = {0};
 	const char *subject = NULL;
-	cmend_status status;
+	cmend_status status = cmi_judge(r, &j, err);
 
-	item->profile = p->name;
-	item->why = cannot_do(x, p, &item->says);
-	if (item->why != CMI_F_NONE) {
-		item->help = cmi_finding_text(item->why)->remedy;
-		x->refused = true;
-		return CMEND_OK;
-	}
-	status = cmi_judge(&r, &j, err);
 	if (status == CMEND_OK) {
 		item->accepts = j.accepted;
 		item->why = j.verdict;
@@ -252,25 +393,43 @@ static cmend_status judge_profile(struct exam *x, const struct cmi_profile *p,
 				&x->arena, "%s", j.findings[0].says);
 		if (!j.accepted)
 			item->help = help_for(x, &j);
+		apply_list(x, p, &j.result, item);
+		weigh_ignorance(x, p, &j, item);
 	}
-	if (status == CMEND_OK && j.accepted)
-		status = find_until(x, &r, p->root_expiry != CMI_NO, &j.result,
+	if (status == CMEND_OK && item->accepts)
+		status = find_until(x, r, p->root_expiry != CMI_NO, &j.result,
 			&item->until_s, &subject, err);
-	if (status == CMEND_OK && j.accepted)
+	if (status == CMEND_OK && item->accepts)
 		note_until(x, item->until_s, p->name, subject);
-	x->refused |= !item->accepts;
 	cmi_judgement_dispose(&j);
 	return status;
 }
 
+static cmend_status judge_profile(struct exam *x, const struct cmi_profile *p,
+	struct cmi_item_profile *item, cmend_error *err)
+{
+	struct cmi_judge_request r = judge_request(x, p);
+
+	item->profile = p->name;
+	item->why = cannot_do(x, p, &item->says);
+	if (item->why != CMI_F_NONE)
+		item->help = short_help(item->why);
+	else
+		CMI_TRY(weigh_profile(x, p, &r, item, err));
+	x->refused |= !item->accepts && !item->unknown;
+	return CMEND_OK;
+}
+
 static cmend_status judge_all(struct exam *x, cmend_error *err)
 {
-	struct cmi_judge_request r = judge_request(x, NULL);
+	struct cmi_judge_request r;
 	const char *subject = NULL;
 	int64_t until_s = 0;
 
+	fill_sources(x);
+	r = judge_request(x, NULL);
 	CMI_TRY(cmi_judge(&r, &x->plain, err));
-	x->refused = !x->plain.accepted;
+	x->refused = x->q->profiles_only ? false : !x->plain.accepted;
 	if (x->plain.accepted) {
 		CMI_TRY(find_until(x, &r, true, &x->plain.result, &until_s,
 			&subject, err));
@@ -326,10 +485,10 @@ static cmend_status hand_on(struct exam *x, const struct cmi_item_sink *sink,
 		.refused = x->refused,
 		.until_s = e.until_s,
 	};
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		out->warned |= all[i].severity == CMI_SEVERITY_WARNING;
-		out->refused |= all[i].severity == CMI_SEVERITY_ERROR;
-	}
+	for (size_t i = 0; i < q->n_more; i++)
+		out->refused |= q->more[i].severity == CMI_SEVERITY_ERROR;
 	return sink->take(sink->ctx, &item, err);
 }
 

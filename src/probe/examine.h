@@ -26,6 +26,9 @@ struct cmi_examine_request {
 	const struct cmi_trust *trust; /* of the plain client */
 	const struct cmi_profile *const *profiles;
 	size_t n_profiles;
+	bool profiles_only; /* the plain verdict is told and does not count */
+	/* Every root at hand: for clients whose list is not public. */
+	const struct cmi_trust *any_trust;
 	const struct cmi_source *const *known; /* cheap first */
 	size_t n_known;
 	int64_t at_s;
@@ -38,7 +41,7 @@ struct cmi_examine_request {
 
 struct cmi_examined {
 	enum cmi_finding_id verdict; /* of the plain client */
-	bool refused;                /* by the plain client or a profile */
+	bool refused;                /* by a client that counts */
 	bool warned;                 /* there is a warning */
 	int64_t until_s;             /* as in cmi_item_endpoint */
 };

@@ -171,14 +171,12 @@ static void profiles(
 		if (!f->accepts && f->why)
 			cmi_buf_printf(
 				p->out, "  %s", cmi_finding_name(f->why));
+		if (!f->accepts && f->help)
+			cmi_buf_printf(p->out, ": %s", f->help);
 		cmi_buf_u8(p->out, '\n');
 		if (f->says && !f->accepts && p->style->verbose) {
 			cmi_buf_printf(p->out, "%17s", "");
 			wrapped(p, 17, f->says);
-		}
-		if (f->help && !f->accepts) {
-			cmi_buf_printf(p->out, "%15s> ", "");
-			wrapped(p, 17, f->help);
 		}
 	}
 }

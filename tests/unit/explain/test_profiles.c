@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "explain/profiles.h"
+
+#define D1 "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6"
+#define D2 "0687260331a72403d909f105e69bcf0d32e1bd2493ffc6d9206d11bcd6770739"
+
+struct row {
+	const char *name, *text;
+	const char *says; /* part of the refusal; NULL: accepted */
+};
+
+static const struct row inis[] = {
+	{"smallest", "title = A device\n", NULL},
+	{"no line feed at the end", "title = A device", NULL},
+	{"CRLF", "title = A device\r\ntls-max = 1.2\r\n", NULL},
+	{"comments and sections", "# c\n; c\n[x]\n\ntitle=x\n", NULL},
+	{"all facts",
+		"title = x\nfetches-aia = yes\nreorders = no\nsni = unknown\n"
+		"rsa-bits-min = 2048\nsecurity-level = 2\ncurrent = yes\n",
+		NULL},
+	{"nothing", "", "needs a title"},
+	{"empty title", "title =\n", "line 1: this value cannot be"},
+	{"no equals sign", "title\n", "line 1: a line is"},
+	{"unknown name", "title = x\nroot = y\n", "line 2: no such name"},
+	{"no yes or no", "title = x\nsni = maybe\n", "line 2: this value"},
+	{"current cannot be unknown", "current = unknown\n", "this value"},
+	{"version", "tls-max = 2.0\n", "this value"},
+	{"level", "security-level = 6\n", "this value"},
+	{"negative", "rsa-bits-min = -1\n", "this value"},
+	{"list outside", "roots = ../../etc/passwd\n", "this value"},
+	{"list by absolute path", "roots = /etc/passwd\n", "this value"},
+	{"control characters", "x\x1b[31m = 1\n", "\\x1b"},
+};
+
+static const struct row lists[] = {
+	{"one", D1 "\n", NULL},
+	{"blocked and dated", "!" D1 "\n" D2 " distrust-after=2024-11-30\n",
+		NULL},
+	{"nothing", "# none\n\n", NULL},
+	{"short", "96bcec06\n", "line 1: a line is a SHA-256"},
+	{"no hex",
+		"zzbcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf0"
+		"8c6\n",
+		"line 1"},
+	{"junk behind", D1 " x\n", "line 1"},
+	{"no date", "# a\n" D1 " distrust-after=soon\n", "line 2"},
+};
+
+static void free_parsed(struct cmi_profile *p)
+{
+	cmi_free(p->title);
+	cmi_free(p->date);
+	cmi_free(p->note);
+	cmi_free(p->list_path);
+	for (size_t i = 0; i < p->n_sources; i++)
+		cmi_free(p->sources[i]);
+	cmi_free(p->roots);
+}
+
+typedef cmend_status (*parser)(struct cmi_bytes text, const char *where,
+	struct cmi_profile *out, cmend_error *err);
+
+static void parse_rows(const struct row *r, size_t n, parser parse)
+{
+	for (; n; r++, n--) {
+		struct cmi_profile p = {0};
+		cmend_error err = {0};
+		cmend_status status =
+			parse(cmi_bytes_of(r->text), "file", &p, &err);
+
+		print_message("%s\n", r->name);
+		assert_int_equal(status, r->says ? CMEND_PARSE : CMEND_OK);
+		if (r->says)
+			assert_non_null(strstr(err.message, r->says));
+		assert_null(strchr(err.message, 0x1b));
+		free_parsed(&p);
+	}
+}
+
+static void test_inis(void **state)
+{
+	(void)state;
+	parse_rows(inis, CMI_LEN(inis), cmi_profile_parse);
+}
+
+static void test_lists(void **state)
+{
+	struct cmi_profile p = {0};
+
+	(void)state;
+	parse_rows(lists, CMI_LEN(lists), cmi_profile_parse_roots);
+	assert_int_equal(cmi_profile_parse_roots(
+				 CMI_BYTES("!" D1 "\n" D2
+					   " distrust-after=2024-11-30\n"),
+				 "list", &p, NULL),
+		CMEND_OK);
+	assert_int_equal(p.n_roots, 2);
+	assert_true(p.roots[0].blocked);
+	assert_false(p.roots[1].blocked);
+	assert_int_equal(p.roots[1].distrust_after_s, 1732924800);
+	assert_int_equal(p.roots[1].sha256[0], 0x06);
+	free_parsed(&p);
+}
+
+/* Every shipped profile loads, has a source and a date, and a list of roots
+ * unless it says that the list is not public. */
+static void test_shipped(void **state)
+{
+	char dir[4096], *names[CMI_PROFILES_MAX];
+	struct cmi_root_pool pool;
+	size_t n, current = 0;
+	cmend_error err;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/data/profiles",
+		getenv("CMI_SOURCE_ROOT"));
+	cmi_root_pool_init(&pool);
+	assert_int_equal(
+		cmi_profile_names(dir, names, CMI_LEN(names), &n, &err),
+		CMEND_OK);
+	assert_true(n >= 20);
+	for (size_t i = 0; i < n; i++) {
+		struct cmi_profile *p = NULL;
+
+		print_message("%s\n", names[i]);
+		assert_int_equal(
+			cmi_profile_load(dir, names[i], &pool, &p, &err),
+			CMEND_OK);
+		assert_true(p->n_sources > 0);
+		assert_non_null(p->date);
+		assert_true(p->n_roots > 0 || !p->list_path);
+		assert_true(p->n_roots > 0 || p->note);
+		current += p->current;
+		cmi_profile_free(p);
+		cmi_free(names[i]);
+	}
+	assert_true(current >= 5);
+	cmi_root_pool_dispose(&pool);
+}
+
+static void test_names_that_are_none(void **state)
+{
+	static const char *const bad[] = {
+		"", ".", "../x", "a/b", "no-such", "a\nb"};
+	struct cmi_root_pool pool;
+	struct cmi_profile *p = NULL;
+	cmend_error err;
+
+	(void)state;
+	cmi_root_pool_init(&pool);
+	for (size_t i = 0; i < CMI_LEN(bad); i++)
+		assert_int_equal(
+			cmi_profile_load("/tmp", bad[i], &pool, &p, &err),
+			CMEND_NOT_FOUND);
+	cmi_root_pool_dispose(&pool);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inis),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_shipped),
+		cmocka_unit_test(test_names_that_are_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
