@@ -8,28 +8,22 @@
 
 enum ip_protocol {
 	PROTO_HOP_BY_HOP = 0,
+	PROTO_IPV4 = 4,
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
+	PROTO_IPV6 = 41,
 	PROTO_ROUTING = 43,
 	PROTO_FRAGMENT = 44,
+	PROTO_GRE = 47,
 	PROTO_AH = 51,
 	PROTO_DESTINATION = 60,
+	PROTO_IPIP = 94,
+	PROTO_ETHERIP = 97,
 	PROTO_MOBILITY = 135,
+	PROTO_MPLS = 137,
 	PROTO_HIP = 139,
 	PROTO_SHIM6 = 140,
 };
-
-/* The datagram has n more bytes by its own header: cut what the link put
- * behind it, or know what is missing. */
-static void limit_to(struct cmi_decode *d, size_t n)
-{
-	if (n <= d->c.n) {
-		d->c.n = n;
-		d->lost = 0;
-	} else {
-		d->lost = n - d->c.n;
-	}
-}
 
 static enum cmi_layer layer_ip(struct cmi_decode *d)
 {
@@ -88,7 +82,7 @@ static enum cmi_layer layer_ipv4(struct cmi_decode *d)
 	if (total && total < header)
 		return cmi_layer_bad(d);
 	if (total)
-		limit_to(d, total - header);
+		cmi_layer_limit(d, total - header);
 	set_address(&d->out->from, 4, from);
 	set_address(&d->out->to, 4, to);
 	if (!(offset & 0x3fff))
@@ -117,7 +111,7 @@ static enum cmi_layer layer_ipv6(struct cmi_decode *d)
 		return cmi_layer_bad(d);
 	/* Zero: a jumbogram, or a large segment as above. */
 	if (length)
-		limit_to(d, length);
+		cmi_layer_limit(d, length);
 	set_address(&d->out->from, 6, from);
 	set_address(&d->out->to, 6, to);
 	return CMI_LAYER_PROTOCOL;
@@ -160,6 +154,17 @@ static enum cmi_layer layer_protocol(struct cmi_decode *d)
 		return CMI_LAYER_TCP;
 	case PROTO_UDP:
 		return CMI_LAYER_UDP;
+	case PROTO_IPV4:
+	case PROTO_IPV6:
+	case PROTO_IPIP:
+		return CMI_LAYER_IP;
+	case PROTO_GRE:
+		return CMI_LAYER_GRE;
+	case PROTO_MPLS:
+		return CMI_LAYER_MPLS;
+	case PROTO_ETHERIP: /* RFC 3378 */
+		return cmi_cursor_skip(&d->c, 2) ? CMI_LAYER_ETHERNET
+						 : cmi_layer_bad(d);
 	case PROTO_HOP_BY_HOP:
 	case PROTO_ROUTING:
 	case PROTO_DESTINATION:
@@ -204,6 +209,7 @@ static enum cmi_layer layer_tcp(struct cmi_decode *d)
 static enum cmi_layer layer_udp(struct cmi_decode *d)
 {
 	struct cmi_packet *out = d->out;
+	enum cmi_layer next;
 	uint16_t length;
 
 	if (!cmi_cursor_u16(&d->c, &out->from.port) ||
@@ -211,7 +217,9 @@ static enum cmi_layer layer_udp(struct cmi_decode *d)
 		!cmi_cursor_u16(&d->c, &length) || !cmi_cursor_skip(&d->c, 2))
 		return cmi_layer_bad(d);
 	if (length >= 8)
-		limit_to(d, length - 8u);
+		cmi_layer_limit(d, length - 8u);
+	if (cmi_layer_udp_tunnel(d, out->to.port, &next))
+		return next;
 	out->kind = CMI_PACKET_UDP;
 	out->payload = cmi_cursor_rest(&d->c);
 	out->cut = d->lost;
@@ -229,6 +237,16 @@ static enum cmi_layer step(struct cmi_decode *d, enum cmi_layer layer)
 		return cmi_layer_ethertype(d);
 	case CMI_LAYER_LLC:
 		return cmi_layer_llc(d);
+	case CMI_LAYER_PPP:
+		return cmi_layer_ppp(d);
+	case CMI_LAYER_PPPOE:
+		return cmi_layer_pppoe(d);
+	case CMI_LAYER_MPLS:
+		return cmi_layer_mpls(d);
+	case CMI_LAYER_GRE:
+		return cmi_layer_gre(d);
+	case CMI_LAYER_WIFI:
+		return cmi_layer_wifi(d);
 	case CMI_LAYER_IP:
 		return layer_ip(d);
 	case CMI_LAYER_IPV4:
@@ -247,6 +265,18 @@ static enum cmi_layer step(struct cmi_decode *d, enum cmi_layer layer)
 	return CMI_LAYER_DONE;
 }
 
+static void walk(struct cmi_decode *d, enum cmi_layer layer)
+{
+	/* Each turn of the loop is a step of at most three a header. */
+	for (unsigned n = 0; layer != CMI_LAYER_DONE; n++) {
+		if (n >= 3 * CMI_LAYERS_MAX) {
+			d->out->kind = CMI_PACKET_UNKNOWN;
+			return;
+		}
+		layer = step(d, layer);
+	}
+}
+
 void cmi_packet_decode(const struct cmi_frame *frame, struct cmi_packet *out)
 {
 	struct cmi_decode d = {
@@ -255,15 +285,24 @@ void cmi_packet_decode(const struct cmi_frame *frame, struct cmi_packet *out)
 		.link = frame->link,
 		.out = out,
 	};
-	enum cmi_layer layer = CMI_LAYER_LINK;
 
 	*out = (struct cmi_packet){.kind = CMI_PACKET_UNKNOWN};
-	/* Each turn of the loop is a step of at most three a header. */
-	for (unsigned n = 0; layer != CMI_LAYER_DONE; n++) {
-		if (n >= 3 * CMI_LAYERS_MAX) {
-			out->kind = CMI_PACKET_UNKNOWN;
-			return;
-		}
-		layer = step(&d, layer);
-	}
+	walk(&d, CMI_LAYER_LINK);
+}
+
+void cmi_packet_decode_datagram(const struct cmi_packet *first,
+	struct cmi_bytes payload, struct cmi_packet *out)
+{
+	struct cmi_decode d = {
+		.c = cmi_cursor_of(payload),
+		.protocol = first->fragment.protocol,
+		.out = out,
+	};
+
+	*out = (struct cmi_packet){
+		.kind = CMI_PACKET_UNKNOWN,
+		.from = first->from,
+		.to = first->to,
+	};
+	walk(&d, CMI_LAYER_PROTOCOL);
 }

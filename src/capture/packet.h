@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One frame down to its transport: link layer, VLAN tags, IPv4 and IPv6 with
- * options and extension headers, TCP and UDP.
+ * One frame down to its transport: link layer, VLAN tags, tunnels, IPv4 and
+ * IPv6 with options and extension headers, TCP and UDP.  Of a tunnel the
+ * innermost addresses count.
  *
  * Pure: views into the frame, no state, no copy.  Checksums are not looked
  * at, since captures taken on the sending host carry wrong ones as a rule.
@@ -43,9 +44,19 @@ struct cmi_packet {
 	uint32_t seq, ack;        /* TCP */
 	uint8_t flags;            /* TCP */
 	struct cmi_fragment fragment;
+	/* Frames behind this one in the same transfer; decode them as a frame
+	 * of link rest_link. */
+	struct cmi_bytes rest;
+	uint32_t rest_link;
 };
+
+/* Not in the registry: the data of an USB transfer. */
+#define CMI_LINK_USB_DATA 0xfffffffeu
 
 /* *out is written in any case. */
 void cmi_packet_decode(const struct cmi_frame *frame, struct cmi_packet *out);
+/* The payload of an IP datagram that came in pieces; first is one of them. */
+void cmi_packet_decode_datagram(const struct cmi_packet *first,
+	struct cmi_bytes payload, struct cmi_packet *out);
 
 #endif

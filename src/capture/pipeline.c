@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/pipeline.h"
 
+#include "capture/fragment.h"
 #include "capture/stream.h"
 
 struct cmi_pipeline {
 	struct cmi_session_hub hub;
 	struct cmi_keylog *keylog;
 	struct cmi_flows *flows;
+	struct cmi_fragments *fragments;
 	uint64_t packets, undecoded;
 	int64_t t_us;
 	bool ended;
@@ -36,6 +38,7 @@ cmend_status cmi_pipeline_new(const char *name,
 	p->hub.keylog = p->keylog;
 	if (options->keylog_path)
 		CMI_TRY(cmi_keylog_read(p->keylog, options->keylog_path, err));
+	CMI_TRY(cmi_fragments_new(&p->fragments, err));
 	CMI_TRY(cmi_flows_new(
 		&p->hub, &session_ops, options->env, &p->flows, err));
 	*out = CMI_TAKE(p);
@@ -62,6 +65,7 @@ void cmi_pipeline_free(struct cmi_pipeline *p)
 		(void)!cmi_session_hub_end(&p->hub, p->t_us, NULL);
 	}
 	cmi_keylog_free(p->keylog);
+	cmi_fragments_free(p->fragments);
 	cmi_free(p);
 }
 
@@ -70,21 +74,15 @@ struct cmi_keylog *cmi_pipeline_keylog(struct cmi_pipeline *p)
 	return p->keylog;
 }
 
-cmend_status cmi_pipeline_frame(
-	struct cmi_pipeline *p, const struct cmi_frame *frame, cmend_error *err)
+static cmend_status take_packet(struct cmi_pipeline *p,
+	const struct cmi_packet *packet, uint64_t frame, cmend_error *err)
 {
-	struct cmi_packet packet;
-
-	p->packets = frame->number;
-	p->t_us = frame->t_us;
-	cmi_packet_decode(frame, &packet);
-	switch (packet.kind) {
+	switch (packet->kind) {
 	case CMI_PACKET_TCP:
-		return cmi_flows_segment(
-			p->flows, &packet, frame->number, frame->t_us, err);
+		return cmi_flows_segment(p->flows, packet, frame, p->t_us, err);
 	case CMI_PACKET_UDP:
-		return cmi_session_datagram(&p->hub, &packet.from, &packet.to,
-			packet.payload, frame->number, frame->t_us, err);
+		return cmi_session_datagram(&p->hub, &packet->from, &packet->to,
+			packet->payload, frame, p->t_us, err);
 	case CMI_PACKET_UNKNOWN:
 		p->undecoded++;
 		return CMEND_OK;
@@ -92,6 +90,40 @@ cmend_status cmi_pipeline_frame(
 	case CMI_PACKET_FRAGMENT:
 		return CMEND_OK;
 	}
+	return CMEND_OK;
+}
+
+static cmend_status take_fragment(struct cmi_pipeline *p,
+	const struct cmi_packet *packet, uint64_t frame, cmend_error *err)
+{
+	struct cmi_packet whole;
+	struct cmi_bytes payload;
+
+	CMI_TRY(cmi_fragments_add(p->fragments, packet, &payload, err));
+	if (!payload.n)
+		return CMEND_OK;
+	/* Fragments inside of fragments are let go. */
+	cmi_packet_decode_datagram(packet, payload, &whole);
+	return take_packet(p, &whole, frame, err);
+}
+
+cmend_status cmi_pipeline_frame(
+	struct cmi_pipeline *p, const struct cmi_frame *frame, cmend_error *err)
+{
+	struct cmi_frame part = *frame;
+	struct cmi_packet packet;
+
+	p->packets = frame->number;
+	p->t_us = frame->t_us;
+	do {
+		cmi_packet_decode(&part, &packet);
+		CMI_TRY(packet.kind == CMI_PACKET_FRAGMENT
+				? take_fragment(p, &packet, frame->number, err)
+				: take_packet(p, &packet, frame->number, err));
+		part.data = packet.rest;
+		part.length = packet.rest.n;
+		part.link = packet.rest_link;
+	} while (part.data.n);
 	return CMEND_OK;
 }
 

@@ -95,6 +95,10 @@
 /* Captures: headers one inside another (link, VLAN tags, tunnels, extension
  * headers); the deepest seen in the field, 802.11 in a tunnel, has twelve. */
 #define CMI_LAYERS_MAX 24u
+/* Captures: one IP datagram put together, RFC 791 section 3.1. */
+#define CMI_DATAGRAM_MAX ((size_t)65536)
+/* Captures: datagrams in pieces kept at once, each as large as the above. */
+#define CMI_DATAGRAMS_MAX ((size_t)64)
 /* Captures: connections known at once; one without payload costs about a
  * hundred bytes.  Above it the oldest idle one goes. */
 #define CMI_CONNECTIONS_MAX ((size_t)131072)

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "capture/packet.h"
+#include "core/text.h"
 #include "forge_packets.h"
 
 #define PAYLOAD CMI_BYTES("payload")
@@ -144,6 +145,220 @@ static void make_extensions(struct cmi_buf *b)
 	forge_zeros(b, 22);
 	cmi_buf_add(b, "\x06\0\0\0\0\0\0\x07", 8); /* atomic fragment */
 	forge_tcp(b, 50112, 443, 7, 8, CMI_TCP_ACK, PAYLOAD);
+}
+
+static void eth4(struct cmi_buf *b)
+{
+	forge_ethernet(b, 0x0800);
+	tcp4(b);
+}
+
+/* Each row of tunnels: what stands before, as hex, and what follows it. */
+static const struct {
+	const char *name;
+	uint32_t link;
+	const char *before;
+	void (*inner)(struct cmi_buf *b);
+	uint8_t family;
+} tunnels[] = {
+	{"PPP", 9, "ff030021", tcp4, 4},
+	{"PPP, all compressed", 9, "21", tcp4, 4},
+	{"PPP with IPv6", 9, "0057", tcp6, 6},
+	{"PPP in HDLC frames", 50, "ff030021", tcp4, 4},
+	{"Cisco's HDLC under the same link", 50, "0f000800", tcp4, 4},
+	{"Cisco HDLC", 104, "0f000800", tcp4, 4},
+	{"PPPoE", 1, "020000000001 020000000002 8864 1100 0001 0031 0021", tcp4,
+		4},
+	{"MPLS, two labels", 1,
+		"020000000001 020000000002 8847 00010040 00011140", tcp4, 4},
+	{"MPLS, Ethernet behind a control word", 1,
+		"020000000001 020000000002 8847 00011140 00000000", eth4, 4},
+	{"Cisco's security group tag", 1,
+		"020000000001 020000000002 8909 0101 0001 0007 0800", tcp4, 4},
+	{"frame relay", 107, "1841 03 cc", tcp4, 4},
+	{"frame relay with SNAP", 107, "1841 03 00 80 000000 0800", tcp4, 4},
+	{"frame relay, Cisco's", 107, "1841 0800", tcp4, 4},
+	{"SLIP", 8, "00000000000000000000000000000000", tcp4, 4},
+	{"FDDI", 10, "50 020000000001 020000000002 aaaa03 000000 0800", tcp4,
+		4},
+	{"token ring with a route", 6,
+		"1040 020000000001 820000000002 0410 0011 aaaa03 000000 0800",
+		tcp4, 4},
+	{"ATM, RFC 1483", 100, "aaaa03 000000 0800", tcp4, 4},
+	{"OpenBSD's IPsec", 109, "02000000 00000000 00000000", tcp4, 4},
+	{"netfilter's log", 239, "02000000 0800 0100 0000 0000 3300 0900", tcp4,
+		4},
+	{"ArcNet, RFC 1051", 129, "0102 0000 f0", tcp4, 4},
+	{"Broadcom's switch tag", 281,
+		"020000000001 020000000002 00000000 0800", tcp4, 4},
+	{"IP in IP", 101, "45000043 00000000 40040000 01010101 02020202", tcp4,
+		4},
+	{"IPv4 in IPv6", 101,
+		"60000000 002f 04 40 20010000000000000000000000000001"
+		"20010000000000000000000000000002",
+		tcp4, 4},
+	{"IPv6 in IPv4", 101, "45000057 00000000 40290000 01010101 02020202",
+		tcp6, 6},
+	{"GRE", 101, "45000047 00000000 402f0000 01010101 02020202 00000800",
+		tcp4, 4},
+	{"GRE with checksum, key and number", 101,
+		"45000053 00000000 402f0000 01010101 02020202 b0000800"
+		"00000000 00000007 00000001",
+		tcp4, 4},
+	{"GRE with Ethernet", 101,
+		"45000055 00000000 402f0000 01010101 02020202 00006558", eth4,
+		4},
+	{"GRE of PPTP", 101,
+		"45000051 00000000 402f0000 01010101 02020202 3001880b"
+		"00310001 00000001 0021",
+		tcp4, 4},
+	{"ERSPAN", 101,
+		"45000061 00000000 402f0000 01010101 02020202 100088be"
+		"00000001 1000000000000000",
+		eth4, 4},
+	{"ERSPAN of the first kind", 101,
+		"45000055 00000000 402f0000 01010101 02020202 000088be", eth4,
+		4},
+	{"VXLAN", 101,
+		"4500 0061 00000000 40110000 01010101 02020202 1234 12b5"
+		"004d 0000 08000000 00000700",
+		eth4, 4},
+	{"GENEVE with an option", 101,
+		"4500 0065 00000000 40110000 01010101 02020202 1234 17c1"
+		"0051 0000 0100 6558 00000700 00000000",
+		eth4, 4},
+	{"GTP-U with an extension", 101,
+		"4500 005b 00000000 40110000 01010101 02020202 0868 0868"
+		"0047 0000 34ff 0037 00000001 00000085 01000000",
+		tcp4, 4},
+	{"L2TP", 101,
+		"4500 0057 00000000 40110000 01010101 02020202 06a5 06a5"
+		"0043 0000 4002 0037 0001 0002 ff03 0021",
+		tcp4, 4},
+	{"MPLS over UDP", 101,
+		"4500 004f 00000000 40110000 01010101 02020202 1234 19eb"
+		"003b 0000 00011140",
+		tcp4, 4},
+	{"802.11", 105,
+		"0801 0000 020000000001 020000000002 020000000003 0000"
+		"aaaa03 000000 0800",
+		tcp4, 4},
+	{"radiotap, four addresses, QoS", 127,
+		"0000 0900 00000000 00 8803 0000 020000000001 020000000002"
+		"020000000003 0000 020000000004 0000 aaaa03 000000 0800",
+		tcp4, 4},
+	{"PPI with Ethernet", 192,
+		"0000 0800 01000000 020000000001 020000000002 0800", tcp4, 4},
+	{"Prism", 119,
+		"00000044 00000090 00000000 00000000 00000000 00000000 00000000"
+		"00000000 00000000 00000000 00000000 00000000 00000000 00000000"
+		"00000000 00000000 00000000 00000000 00000000 00000000 00000000"
+		"00000000 00000000 00000000 00000000 00000000 00000000 00000000"
+		"00000000 00000000 00000000 00000000 00000000 00000000 00000000"
+		"00000000 0801 0000 020000000001 020000000002 020000000003 0000"
+		"aaaa03 000000 0800",
+		tcp4, 4},
+	{"USBPcap with RNDIS", 249,
+		"1b00 0000000000000000 00000000 0900 00 0100 0200 81 03"
+		"69000000 01000000 69000000 24000000 3d000000 00000000"
+		"00000000 00000000 00000000 00000000 00000000 00000000",
+		eth4, 4},
+	{"usbmon with CDC ECM", 220,
+		"0000000000000000 43 03 81 02 0100 2d 00 0000000000000000"
+		"00000000 00000000 3d000000 3d000000 0000000000000000 00000000"
+		"00000000 00000000 00000000",
+		eth4, 4},
+	{"USBPcap with CDC NCM", 249,
+		"1b00 0000000000000000 00000000 0900 00 0100 0200 81 03"
+		"69000000 4e434d48 0c00 0000 6900 0c00 4e434d30 1000 0000"
+		"1c00 3d00 00000000",
+		eth4, 4},
+};
+
+static void tcp_in_tunnels(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(tunnels); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct cmi_packet p;
+
+		cmi_buf_init(&b, 4096);
+		assert_int_equal(cmi_hex_decode(&b,
+					 cmi_bytes_of(tunnels[i].before), NULL),
+			CMEND_OK);
+		tunnels[i].inner(&b);
+		p = decode(cmi_buf_view(&b), b.n, tunnels[i].link);
+		if (p.kind != CMI_PACKET_TCP ||
+			!cmi_bytes_equal(p.payload, PAYLOAD))
+			print_error("%s\n", tunnels[i].name);
+		assert_int_equal(p.kind, CMI_PACKET_TCP);
+		assert_true(cmi_bytes_equal(p.payload, PAYLOAD));
+		assert_int_equal(p.cut, 0);
+		assert_int_equal(p.from.family, tunnels[i].family);
+		assert_int_equal(p.from.port, 50112);
+		for (size_t n = 0; n < b.n; n++)
+			(void)decode((struct cmi_bytes){b.p, n}, b.n,
+				tunnels[i].link);
+	}
+}
+
+static void a_tunnels_port_alone_is_no_tunnel(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t port;
+		struct cmi_bytes data;
+	} no[] = {
+		{"VXLAN without its flag", 4789, CMI_BYTES("\0\0\0\0abcdefgh")},
+		{"GENEVE of version 1", 6081, CMI_BYTES("\x40\0\0\0abcdefgh")},
+		{"GTP control", 2152, CMI_BYTES("\x30\x01\0\0abcdefgh")},
+		{"L2TP control", 1701, CMI_BYTES("\xc8\x02\0\0abcdefgh")},
+		{"not Teredo", 3544, CMI_BYTES("1bcd")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(no); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+
+		cmi_buf_init(&b, 4096);
+		forge_ipv4(&b, 17, (uint16_t)(28 + no[i].data.n), 0, 9, 1);
+		cmi_buf_be(&b, 4, 4000u << 16 | no[i].port);
+		cmi_buf_be(&b, 4, (8 + no[i].data.n) << 16);
+		cmi_buf_add_bytes(&b, no[i].data);
+		assert_int_equal(decode(cmi_buf_view(&b), b.n, 101).kind,
+			CMI_PACKET_UDP);
+	}
+}
+
+static void several_packets_in_one_transfer(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	struct cmi_packet p;
+	struct cmi_frame f;
+	size_t n = 0;
+
+	(void)state;
+	cmi_buf_init(&b, 4096);
+	for (size_t i = 0; i < 3; i++) {
+		cmi_buf_le(&b, 4, 1);
+		cmi_buf_le(&b, 4, 44 + 61);
+		cmi_buf_le(&b, 4, 36);
+		cmi_buf_le(&b, 4, 61);
+		forge_zeros(&b, 28);
+		eth4(&b);
+	}
+	f = (struct cmi_frame){.data = cmi_buf_view(&b),
+		.length = b.n,
+		.link = CMI_LINK_USB_DATA};
+	while (f.data.n) {
+		cmi_packet_decode(&f, &p);
+		assert_int_equal(p.kind, CMI_PACKET_TCP);
+		assert_true(cmi_bytes_equal(p.payload, PAYLOAD));
+		f.data = p.rest;
+		f.length = p.rest.n;
+		n++;
+	}
+	assert_int_equal(n, 3);
 }
 
 static void tcp_in_many_clothes(void **state)
@@ -335,6 +550,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_in_many_clothes),
+		cmocka_unit_test(tcp_in_tunnels),
+		cmocka_unit_test(a_tunnels_port_alone_is_no_tunnel),
+		cmocka_unit_test(several_packets_in_one_transfer),
 		cmocka_unit_test(a_snapped_packet_says_what_is_missing),
 		cmocka_unit_test(udp_and_fragments),
 		cmocka_unit_test(what_is_no_packet_of_ours),

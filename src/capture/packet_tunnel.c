@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What carries packets inside of packets: MPLS, GRE, and tunnels over UDP. */
+#include "capture/packet_layer.h"
+
+enum tunnel_type {
+	TYPE_ETHERNET = 0x6558,
+	TYPE_ERSPAN = 0x88be,
+	TYPE_ERSPAN3 = 0x22eb,
+};
+
+enum tunnel_port {
+	PORT_L2TP = 1701,
+	PORT_GTP = 2152,
+	PORT_TEREDO = 3544,
+	PORT_GRE = 4754,
+	PORT_VXLAN = 4789,
+	PORT_VXLAN_GPE = 4790,
+	PORT_GENEVE = 6081,
+	PORT_MPLS = 6635,
+	PORT_VXLAN_OLD = 8472,
+};
+
+/* RFC 3032 section 2.1; the labels do not say what they carry. */
+enum cmi_layer cmi_layer_mpls(struct cmi_decode *d)
+{
+	uint32_t label;
+	uint8_t first;
+
+	do {
+		if (!cmi_cursor_u32(&d->c, &label))
+			return cmi_layer_bad(d);
+	} while (!(label & 0x100));
+	if (!cmi_cursor_peek(&d->c, 0, &first))
+		return cmi_layer_bad(d);
+	switch (first >> 4) {
+	case 4:
+		return CMI_LAYER_IPV4;
+	case 6:
+		return CMI_LAYER_IPV6;
+	case 0: /* a control word, RFC 4385 section 3 */
+		return cmi_cursor_skip(&d->c, 4) ? CMI_LAYER_ETHERNET
+						 : cmi_layer_bad(d);
+	default:
+		return CMI_LAYER_ETHERNET;
+	}
+}
+
+static enum cmi_layer layer_erspan(struct cmi_decode *d, bool numbered)
+{
+	uint8_t last;
+
+	if (d->type == TYPE_ERSPAN)
+		/* Without sequence numbers it is the first version, which has
+		 * no header. */
+		return !numbered || cmi_cursor_skip(&d->c, 8)
+			       ? CMI_LAYER_ETHERNET
+			       : cmi_layer_bad(d);
+	if (!cmi_cursor_peek(&d->c, 11, &last) ||
+		!cmi_cursor_skip(&d->c, last & 1 ? 20 : 12))
+		return cmi_layer_bad(d);
+	return CMI_LAYER_ETHERNET;
+}
+
+/* RFC 2784, RFC 2890; version 1 is that of PPTP, RFC 2637 section 4.1. */
+enum cmi_layer cmi_layer_gre(struct cmi_decode *d)
+{
+	enum {
+		CHECKSUM = 0x8000,
+		ROUTING = 0x4000,
+		KEY = 0x2000,
+		NUMBER = 0x1000,
+		ACKNOWLEDGED = 0x0080,
+	};
+	uint16_t flags;
+	size_t more = 0;
+
+	if (!cmi_cursor_u16(&d->c, &flags) || !cmi_cursor_u16(&d->c, &d->type))
+		return cmi_layer_bad(d);
+	more += flags & (CHECKSUM | ROUTING) ? 4 : 0;
+	more += flags & KEY ? 4 : 0;
+	more += flags & NUMBER ? 4 : 0;
+	more += flags & 7 && flags & ACKNOWLEDGED ? 4 : 0;
+	if (flags & ROUTING || !cmi_cursor_skip(&d->c, more))
+		return cmi_layer_bad(d);
+	if (flags & 7)
+		return CMI_LAYER_PPP;
+	if (d->type == TYPE_ERSPAN || d->type == TYPE_ERSPAN3)
+		return layer_erspan(d, flags & NUMBER);
+	return CMI_LAYER_ETHERTYPE;
+}
+
+/* RFC 7348 section 5: one flag, the rest zero. */
+static bool take_vxlan(struct cmi_cursor *c, enum cmi_layer *next)
+{
+	uint32_t flags;
+
+	*next = CMI_LAYER_ETHERNET;
+	return cmi_cursor_u32(c, &flags) && cmi_cursor_skip(c, 4) &&
+	       (flags & 0x08000000) && !(flags & 0x00ffff00 & ~0x8000u);
+}
+
+static bool take_vxlan_gpe(struct cmi_cursor *c, enum cmi_layer *next)
+{
+	uint32_t flags;
+
+	if (!cmi_cursor_u32(c, &flags) || !cmi_cursor_skip(c, 4))
+		return false;
+	*next = (flags & 0xff) == 3 ? CMI_LAYER_ETHERNET : CMI_LAYER_IP;
+	return (flags & 0x0c000000) == 0x0c000000 && (flags & 0xff) >= 1 &&
+	       (flags & 0xff) <= 3;
+}
+
+/* RFC 8926 section 3.4. */
+static bool take_geneve(
+	struct cmi_cursor *c, uint16_t *type, enum cmi_layer *next)
+{
+	uint8_t first, flags;
+
+	*next = CMI_LAYER_ETHERTYPE;
+	return cmi_cursor_u8(c, &first) && first >> 6 == 0 &&
+	       cmi_cursor_u8(c, &flags) && cmi_cursor_u16(c, type) &&
+	       cmi_cursor_skip(c, 4 + (size_t)(first & 0x3f) * 4);
+}
+
+/* 3GPP TS 29.281 section 5.1: version 1, a packet of the user. */
+static bool take_gtp(struct cmi_cursor *c, enum cmi_layer *next)
+{
+	uint8_t flags, type, extension = 0, words, last = 0;
+
+	*next = CMI_LAYER_IP;
+	if (!cmi_cursor_u8(c, &flags) || flags >> 4 != 3 ||
+		!cmi_cursor_u8(c, &type) || type != 255 ||
+		!cmi_cursor_skip(c, 6))
+		return false;
+	if (flags & 7 &&
+		(!cmi_cursor_skip(c, 3) || !cmi_cursor_u8(c, &extension)))
+		return false;
+	while (extension) {
+		if (!cmi_cursor_u8(c, &words) || !words ||
+			!cmi_cursor_skip(c, (size_t)words * 4 - 2) ||
+			!cmi_cursor_u8(c, &last))
+			return false;
+		extension = last;
+	}
+	return true;
+}
+
+/* RFC 2661 section 3.1: only messages with data. */
+static bool take_l2tp(struct cmi_cursor *c, enum cmi_layer *next)
+{
+	uint16_t flags, offset = 0;
+
+	*next = CMI_LAYER_PPP;
+	if (!cmi_cursor_u16(c, &flags) || flags & 0x8000 || (flags & 15) != 2 ||
+		!cmi_cursor_skip(c, flags & 0x4000 ? 6 : 4) ||
+		!cmi_cursor_skip(c, flags & 0x0800 ? 4 : 0))
+		return false;
+	if (flags & 0x0200 &&
+		(!cmi_cursor_u16(c, &offset) || !cmi_cursor_skip(c, offset)))
+		return false;
+	return true;
+}
+
+bool cmi_layer_udp_tunnel(
+	struct cmi_decode *d, uint16_t port, enum cmi_layer *next)
+{
+	struct cmi_cursor c = d->c;
+	uint8_t first;
+	bool taken = true;
+
+	switch (port) {
+	case PORT_VXLAN:
+	case PORT_VXLAN_OLD:
+		taken = take_vxlan(&c, next);
+		break;
+	case PORT_VXLAN_GPE:
+		taken = take_vxlan_gpe(&c, next);
+		break;
+	case PORT_GENEVE:
+		taken = take_geneve(&c, &d->type, next);
+		break;
+	case PORT_GTP:
+		taken = take_gtp(&c, next);
+		break;
+	case PORT_L2TP:
+		taken = take_l2tp(&c, next);
+		break;
+	case PORT_TEREDO: /* RFC 4380 without its rare headers */
+		taken = cmi_cursor_peek(&c, 0, &first) && first >> 4 == 6;
+		*next = CMI_LAYER_IPV6;
+		break;
+	case PORT_GRE: /* RFC 8086 */
+		*next = CMI_LAYER_GRE;
+		break;
+	case PORT_MPLS: /* RFC 7510 */
+		*next = CMI_LAYER_MPLS;
+		break;
+	default:
+		return false;
+	}
+	if (taken)
+		d->c = c;
+	return taken;
+}
