@@ -120,7 +120,8 @@ static void say_superfluous(struct view *v, size_t i)
 	struct cmi_arena *a = &v->j->arena;
 	char name[CMI_PHRASE_NAME];
 
-	cmi_phrase_cert(name, c);
+	if (c)
+		cmi_phrase_cert(name, c);
 	if (v->role[i] == ROLE_MALFORMED) {
 		add(v, CMI_F_MALFORMED_CERTIFICATE, i,
 			cmi_phrase(a,
