@@ -26,7 +26,7 @@ struct asked {
 
 struct cmi_aia {
 	struct cmi_source source;
-	struct cmi_fetcher *fetcher;
+	struct cmi_transport transport;
 	struct cmi_store *store;
 	const struct cmi_env *env;
 	struct memo *memos;
@@ -153,24 +153,29 @@ static void read_answer(struct memo *m, const struct cmi_fetch_answer *answer)
 	snprintf(m->says, sizeof(m->says), "%.130s %s", answer->url, what);
 }
 
-static void ask_url(struct cmi_aia *a, struct memo *m, unsigned tries)
+/* False: not now; nothing is remembered then. */
+static bool ask_url(struct cmi_aia *a, struct memo *m, unsigned tries)
 {
-	struct cmi_fetch_answer answer;
+	struct cmi_fetch_answer answer = {0};
+	cmend_status status =
+		a->transport.get(a->transport.ctx, m->url, &answer, NULL);
 
-	if (cmi_fetch_some(a->fetcher, m->url, &answer, NULL)) {
+	if (status == CMEND_OK) {
+		read_answer(m, &answer);
+	} else if (status != CMEND_AGAIN) {
 		m->trouble = answer.trouble ? answer.trouble : CMI_F_AIA_DEAD;
 		snprintf(m->says, sizeof(m->says), "%s", answer.says);
-	} else {
-		read_answer(m, &answer);
 	}
 	if (m->trouble)
 		remember_refusal(a, m, tries, answer.status != 0);
-	else if (tries)
+	else if (tries && status == CMEND_OK)
 		cmi_store_refusal_clear(a->store, m->url);
 	cmi_fetch_answer_dispose(&answer);
+	return status != CMEND_AGAIN;
 }
 
-/* From memory, from the store's refusals, or from the network. */
+/* From memory, from the store's refusals, or from the network; *out is NULL
+ * where the transport cannot tell yet. */
 static cmend_status get_memo(
 	struct cmi_aia *a, const char *url, struct memo **out, cmend_error *err)
 {
@@ -190,11 +195,9 @@ static cmend_status get_memo(
 		r.until_s > now_s(a)) {
 		m->trouble = r.trouble;
 		snprintf(m->says, sizeof(m->says),
-			"%.150s (not asked again "
-			"so soon)",
-			r.says);
-	} else {
-		ask_url(a, m, r.tries);
+			"%.150s (not asked again so soon)", r.says);
+	} else if (!ask_url(a, m, r.tries)) {
+		return CMEND_OK;
 	}
 	m->next = a->memos;
 	*out = a->memos = CMI_TAKE(m);
@@ -207,7 +210,8 @@ struct offering {
 		void *ctx, struct cmi_cert *cert, enum cmi_origin origin);
 	void *ctx;
 	size_t n_named;
-	bool fits; /* one of them has the right key */
+	bool fits;  /* one of them has the right key */
+	bool waits; /* for a URL that the transport gets later */
 };
 
 static cmend_status offer_memo(struct offering *o, const struct memo *m)
@@ -232,6 +236,9 @@ static cmend_status offer_url(struct cmi_aia *a, struct offering *o,
 	size_t before = o->n_named;
 
 	CMI_TRY(get_memo(a, url, &m, err));
+	o->waits = !m;
+	if (!m)
+		return CMEND_OK;
 	if (m->trouble) {
 		keep_trouble(a, m->trouble, m->says);
 		return CMEND_OK;
@@ -268,8 +275,12 @@ static cmend_status ask_urls(struct cmi_aia *a, struct offering *o,
 	const struct cmi_cert *child = o->child;
 
 	while (!o->fits && k->n_urls < child->n_aia_urls &&
-		k->n_urls < CMI_AIA_URLS_MAX)
-		CMI_TRY(offer_url(a, o, child->aia_urls[k->n_urls++], err));
+		k->n_urls < CMI_AIA_URLS_MAX) {
+		CMI_TRY(offer_url(a, o, child->aia_urls[k->n_urls], err));
+		if (o->waits)
+			break;
+		k->n_urls++;
+	}
 	return CMEND_OK;
 }
 
@@ -293,7 +304,7 @@ static cmend_status issuers_of(void *ctx, const struct cmi_cert *child,
 	void *offer_ctx, cmend_error *err)
 {
 	struct cmi_aia *a = ctx;
-	struct offering o = {child, offer, offer_ctx, 0, false};
+	struct offering o = {child, offer, offer_ctx, 0, false, false};
 	struct asked *k = find_asked(a, child, err);
 
 	if (!k)
@@ -317,7 +328,7 @@ static cmend_status more_of(void *ctx, const struct cmi_cert *child,
 	void *offer_ctx, cmend_error *err)
 {
 	struct cmi_aia *a = ctx;
-	struct offering o = {child, offer, offer_ctx, 0, false};
+	struct offering o = {child, offer, offer_ctx, 0, false, false};
 	struct asked *k = find_asked(a, child, err);
 
 	a->trouble = CMI_F_NONE;
@@ -337,7 +348,7 @@ static unsigned count_fetches(void *ctx)
 {
 	struct cmi_aia *a = ctx;
 
-	return cmi_fetcher_count(a->fetcher);
+	return a->transport.count ? a->transport.count(a->transport.ctx) : 0;
 }
 
 const struct cmi_source *cmi_aia_source(struct cmi_aia *a)
@@ -353,8 +364,9 @@ const char *cmi_aia_url_of(const struct cmi_aia *a, const struct cmi_cert *c)
 	return NULL;
 }
 
-cmend_status cmi_aia_new(struct cmi_fetcher *f, struct cmi_store *store,
-	const struct cmi_env *env, struct cmi_aia **out, cmend_error *err)
+cmend_status cmi_aia_new(const struct cmi_transport *transport,
+	struct cmi_store *store, const struct cmi_env *env,
+	struct cmi_aia **out, cmend_error *err)
 {
 	struct cmi_aia *a = cmi_alloc(sizeof(*a));
 
@@ -368,7 +380,7 @@ cmend_status cmi_aia_new(struct cmi_fetcher *f, struct cmi_store *store,
 			.costly = true,
 			.more_of = more_of,
 			.fetches = count_fetches},
-		.fetcher = f,
+		.transport = *transport,
 		.store = store,
 		.env = env,
 	};

@@ -451,11 +451,34 @@ static cmend_status fetch_within(struct cmi_fetcher *f, const char *url,
 	return status;
 }
 
-cmend_status cmi_fetch_some(struct cmi_fetcher *f, const char *url,
+cmend_status cmi_fetch_vet(const char *url, bool allow_private,
 	struct cmi_fetch_answer *answer, cmend_error *err)
 {
+	CMI_AUTO(cmi_freep) struct transfer *t = cmi_alloc(sizeof(*t));
+	struct cmi_fetcher f = {.allow_private = allow_private};
+
+	*answer = (struct cmi_fetch_answer){0};
+	if (!t)
+		return cmi_nomem(err);
+	t->f = &f;
+	t->answer = answer;
+	return vet_url(t, url, err);
+}
+
+/* For AIA: half of what time is left, so that one host that hangs leaves some
+ * for the next. */
+static cmend_status get_some(void *ctx, const char *url,
+	struct cmi_fetch_answer *answer, cmend_error *err)
+{
+	struct cmi_fetcher *f = ctx;
+
 	return fetch_within(f, url, f->left_ms / 2 + 1, (struct cmi_bytes){0},
 		NULL, answer, err);
+}
+
+static unsigned count(void *ctx)
+{
+	return cmi_fetcher_count(ctx);
 }
 
 cmend_status cmi_fetch(struct cmi_fetcher *f, const char *url,
@@ -532,7 +555,8 @@ cmend_status cmi_fetcher_new(const struct cmi_fetch_options *o,
 		return cmi_nomem(err);
 	CMI_TRY(copy_text(o->target_host, &f->target_host, err));
 	CMI_TRY(copy_text(o->proxy, &f->proxy, err));
-	CMI_TRY(cmi_aia_new(f, o->store, o->env, &f->aia, err));
+	CMI_TRY(cmi_aia_new(&(struct cmi_transport){get_some, count, f},
+		o->store, o->env, &f->aia, err));
 	*out = CMI_TAKE(f);
 	return CMEND_OK;
 }
