@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api.h"
+
+#include <string.h>
+
+#include "core/env.h"
+
+/* Rounds of "the host has an anchor for this one": each adds one at least. */
+#define ANCHOR_ROUNDS_MAX 8
+
+#define WRONG(err, what) cmi_fail((err), CMEND_ARG, "no " what " given")
+
+/* Host's anchors, store, cheap ones, fetcher. */
+#define SOURCES_MAX (CMI_JOB_SOURCES_MAX + 3)
+
+struct run {
+	struct cmi_complete_request request;
+	struct cmi_cert_list sent;
+	const struct cmi_source *sources[SOURCES_MAX];
+};
+
+static cmend_status read_sent(
+	struct run *r, const cmend_bytes *sent, size_t n, cmend_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		CMI_AUTO(cmi_cert_unrefp) struct cmi_cert *c = NULL;
+		cmend_status status = cmi_cert_from_der(
+			(struct cmi_bytes){sent[i].p, sent[i].n}, &c, err);
+
+		if (status == CMEND_NOMEM)
+			return status;
+		if (c)
+			CMI_TRY(cmi_cert_list_add(&r->sent, c, err));
+	}
+	return CMEND_OK;
+}
+
+/* Trust that is asked for grows from what is given. */
+static cmend_status open_trust(
+	struct cmend_job *job, struct run *r, cmend_error *err)
+{
+	r->request.trust = job->trust;
+	if (!job->anchors.anchors_of)
+		return job->trust ? CMEND_OK : WRONG(err, "anchors");
+	if (!job->asked_trust) {
+		CMI_TRY(cmi_trust_new(
+			"the host's roots", &job->asked_trust, err));
+		for (size_t i = 0;
+			job->trust && i < cmi_trust_count(job->trust); i++)
+			CMI_TRY(cmi_trust_add(job->asked_trust,
+				cmi_trust_at(job->trust, i), err));
+	}
+	r->request.trust = job->asked_trust;
+	r->sources[r->request.n_sources++] = &job->anchor_source;
+	return CMEND_OK;
+}
+
+static cmend_status open_sources(
+	struct cmend_job *job, struct run *r, cmend_error *err)
+{
+	const struct cmi_source *costly = NULL;
+
+	CMI_TRY(open_trust(job, r, err));
+	if (job->store)
+		r->sources[r->request.n_sources++] =
+			cmi_store_source(job->store);
+	for (size_t i = 0; i < job->n_host_sources; i++)
+		r->sources[r->request.n_sources++] =
+			&job->host_sources[i].source;
+	CMI_TRY(cmi_job_open_fetch(job, &costly, err));
+	if (costly)
+		r->sources[r->request.n_sources++] = costly;
+	return CMEND_OK;
+}
+
+static cmend_status run_rounds(
+	struct cmend_job *job, struct run *r, cmend_error *err)
+{
+	for (unsigned round = 0; round < ANCHOR_ROUNDS_MAX; round++) {
+		job->fresh_anchor = false;
+		cmi_complete_result_dispose(&job->result);
+		cmi_free(CMI_TAKE(job->wants));
+		CMI_TRY(cmi_complete(&r->request, &job->result, err));
+		if (job->result.accepted || !job->fresh_anchor)
+			break;
+	}
+	return CMEND_OK;
+}
+
+static cmend_status complete(struct cmend_job *job, struct run *r,
+	cmend_bytes leaf, const cmend_bytes *sent, size_t n_sent,
+	cmend_error *err)
+{
+	CMI_AUTO(cmi_cert_unrefp) struct cmi_cert *c = NULL;
+
+	CMI_TRY(cmi_cert_from_der((struct cmi_bytes){leaf.p, leaf.n}, &c, err));
+	CMI_TRY(read_sent(r, sent, n_sent, err));
+	r->request = (struct cmi_complete_request){
+		.leaf = c,
+		.sent = r->sent.certs,
+		.n_sent = r->sent.n,
+		.at_s = job->has_at ? job->at_s : cmi_now_us(NULL) / 1000000,
+		.host = job->host,
+		.security_level = -1,
+		.sources = r->sources,
+		.purpose = job->purpose,
+	};
+	CMI_TRY(open_sources(job, r, err));
+	CMI_TRY(run_rounds(job, r, err));
+	if (job->result.accepted)
+		cmi_free(CMI_TAKE(job->wants));
+	if (job->wants)
+		return CMEND_AGAIN;
+	if (job->result.accepted && job->store)
+		cmi_store_keep_path(
+			job->store, &job->result.path, cmi_job_url_of, job);
+	return CMEND_OK;
+}
+
+cmend_status cmend_complete(cmend_job *job, cmend_bytes leaf,
+	const cmend_bytes *sent, size_t n_sent, cmend_error *err)
+{
+	struct run r = {0};
+	cmend_status status;
+
+	if (!job || (!sent && n_sent))
+		return WRONG(err, "job or sent certificates");
+	status = complete(job, &r, leaf, sent, n_sent, err);
+	cmi_cert_list_dispose(&r.sent);
+	if (status && status != CMEND_AGAIN)
+		cmi_complete_result_dispose(&job->result);
+	return status;
+}
+
+int cmend_job_accepted(const cmend_job *job)
+{
+	return job && job->result.accepted;
+}
+
+const char *cmend_job_verdict(const cmend_job *job)
+{
+	return job ? cmi_finding_name(job->result.reason) : NULL;
+}
+
+const char *cmend_job_says(const cmend_job *job)
+{
+	return job ? job->result.says : "";
+}
+
+const char *cmend_origin_text(cmend_origin origin)
+{
+	return origin >= CMEND_FROM_SENT && origin <= CMEND_FROM_ANCHOR
+		       ? cmi_origin_name((enum cmi_origin)origin)
+		       : "unknown";
+}
+
+size_t cmend_path_count(const cmend_job *job)
+{
+	return job ? job->result.path.n : 0;
+}
+
+size_t cmend_path_added(const cmend_job *job)
+{
+	return job ? job->result.n_added : 0;
+}
+
+/* Callers built against an older header have a shorter struct. */
+static cmend_status hand_out(
+	void *out, size_t size, const void *whole, size_t n)
+{
+	if (size < sizeof(size_t))
+		return CMEND_ARG;
+	memcpy(out, whole, size < n ? size : n);
+	memcpy(out, &size, sizeof(size));
+	return CMEND_OK;
+}
+
+cmend_status cmend_path_link(const cmend_job *job, size_t i, cmend_link *out)
+{
+	cmend_link whole = {0};
+	struct cmi_cert *c;
+
+	if (!job || !out)
+		return CMEND_ARG;
+	if (i >= job->result.path.n)
+		return CMEND_NOT_FOUND;
+	c = job->result.path.certs[i];
+	whole.der = (cmend_bytes){c->der.p, c->der.n};
+	whole.subject = c->subject;
+	whole.sha256 = c->sha256_hex;
+	whole.origin = (cmend_origin)job->result.path.origins[i];
+	whole.url = cmi_job_url_of((void *)job, c);
+	whole.not_after_s = c->not_after_s;
+	return hand_out(out, out->size, &whole, sizeof(whole));
+}
+
+cmend_status cmend_explain_next(
+	const cmend_job *job, size_t *at, cmend_event *out)
+{
+	cmend_event whole = {0};
+	const struct cmi_refusal *r;
+
+	if (!job || !at || !out)
+		return CMEND_ARG;
+	if (*at >= job->result.n_refusals)
+		return CMEND_NOT_FOUND;
+	r = &job->result.refusals[(*at)++];
+	whole.finding = cmi_finding_name(r->why);
+	whole.says = r->says;
+	whole.subject = r->cert ? r->cert->subject : NULL;
+	whole.child = r->child ? r->child->subject : NULL;
+	whole.origin = (cmend_origin)r->origin;
+	return hand_out(out, out->size, &whole, sizeof(whole));
+}
