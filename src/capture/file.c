@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "capture/file_form.h"
+#include "capture/file_unpack.h"
 #include "core/limits.h"
 #include "core/text.h"
 
@@ -87,6 +88,9 @@ static cmend_status begin(struct cmi_capfile *f, cmend_error *err)
 	uint32_t magic;
 
 	CMI_TRY(cmi_input_view(f->in, 24, &head, err));
+	if (!head.n && f->in->trouble[0])
+		return cmi_fail(err, CMEND_PARSE, "\"%s\": %s", f->in->name,
+			f->in->trouble);
 	if (!head.n)
 		return cmi_fail(
 			err, CMEND_PARSE, "\"%s\" is empty", f->in->name);
@@ -118,6 +122,7 @@ cmend_status cmi_capfile_open(const char *path,
 	if (hooks)
 		f->hooks = *hooks;
 	CMI_TRY(cmi_input_open(path, &f->in, err));
+	CMI_TRY(cmi_input_unpack(&f->in, err));
 	CMI_TRY(begin(f, err));
 	*out = CMI_TAKE(f);
 	return CMEND_OK;
@@ -137,7 +142,12 @@ cmend_status cmi_capfile_next(struct cmi_capfile *f, struct cmi_frame *out,
 {
 	cmi_input_pass(f->in, f->pass);
 	f->pass = 0;
-	return f->next(f, out, more, err);
+	CMI_TRY(f->next(f, out, more, err));
+	if (!*more && f->in->trouble[0] && !f->told_trouble) {
+		f->told_trouble = true;
+		cmi_capfile_note(f, f->in->offset, "%s", f->in->trouble);
+	}
+	return CMEND_OK;
 }
 
 uint64_t cmi_capfile_bytes(const struct cmi_capfile *f)

@@ -26,7 +26,7 @@ struct cmi_capfile {
 	uint64_t frames;
 	int64_t last_us;
 	unsigned notes;
-	bool damaged;
+	bool damaged, told_trouble;
 	bool big; /* most significant byte first */
 	/* pcap */
 	uint32_t link;

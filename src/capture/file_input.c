@@ -62,30 +62,48 @@ static cmend_status open_fd(
 	return CMEND_OK;
 }
 
+cmend_status cmi_input_new(struct cmi_input_source source, const char *name,
+	struct cmi_input **out, cmend_error *err)
+{
+	struct cmi_input *in = cmi_alloc(sizeof(*in));
+
+	if (!in)
+		return cmi_nomem(err);
+	in->cap = CMI_INPUT_BUFFER;
+	in->buf = cmi_alloc(in->cap);
+	if (!in->buf) {
+		cmi_free(in);
+		return cmi_nomem(err);
+	}
+	in->source = source;
+	cmi_safe_cstr(in->name, sizeof(in->name), cmi_bytes_of(name));
+	*out = in;
+	return CMEND_OK;
+}
+
 cmend_status cmi_input_open(
 	const char *path, struct cmi_input **out, cmend_error *err)
 {
-	CMI_AUTO(cmi_input_closep)
-	struct cmi_input *in = cmi_alloc(sizeof(*in));
 	struct fd_source *s = cmi_alloc(sizeof(*s));
+	cmend_status status;
 
-	if (!in || !s) {
-		cmi_free(s);
+	if (!s)
 		return cmi_nomem(err);
-	}
-	s->fd = -1;
-	in->source = (struct cmi_input_source){fd_read, fd_close, s};
-	cmi_safe_cstr(in->name, sizeof(in->name),
+	cmi_safe_cstr(s->name, sizeof(s->name),
 		strcmp(path, "-") == 0 ? CMI_BYTES("standard input")
 				       : cmi_bytes_of(path));
-	memcpy(s->name, in->name, sizeof(s->name));
-	CMI_TRY(open_fd(path, in->name, &s->fd, err));
-	in->cap = CMI_INPUT_BUFFER;
-	in->buf = cmi_alloc(in->cap);
-	if (!in->buf)
-		return cmi_nomem(err);
-	*out = CMI_TAKE(in);
-	return CMEND_OK;
+	status = open_fd(path, s->name, &s->fd, err);
+	if (!status) {
+		status = cmi_input_new(
+			(struct cmi_input_source){fd_read, fd_close, s},
+			s->name, out, err);
+		if (!status)
+			return CMEND_OK;
+	} else {
+		s->fd = -1;
+	}
+	fd_close(s);
+	return status;
 }
 
 void cmi_input_close(struct cmi_input *in)

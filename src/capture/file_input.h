@@ -31,12 +31,17 @@ struct cmi_input {
 	uint64_t offset; /* of the next byte, in the unpacked file */
 	bool ended;
 	struct cmi_input_source source;
-	char name[256]; /* for messages, safe to print */
+	char name[256];    /* for messages, safe to print */
+	char trouble[128]; /* why the bytes ended too early; else empty */
 };
 
 /* "-" is standard input.  CMEND_IO: cannot be opened or is a directory. */
 cmend_status cmi_input_open(const char *path, struct cmi_input **out,
 	cmend_error *err) __attribute__((warn_unused_result));
+/* From any source, which becomes the input's own (not after a failure). */
+cmend_status cmi_input_new(struct cmi_input_source source, const char *name,
+	struct cmi_input **out, cmend_error *err)
+	__attribute__((warn_unused_result));
 void cmi_input_close(struct cmi_input *in);
 CMI_DEFINE_CLEANUP(cmi_input_closep, struct cmi_input, cmi_input_close)
 
