@@ -33,13 +33,18 @@ static void pack(struct cmi_buf *out, enum how how, const uint8_t *p, size_t n)
 
 static void make_capture(struct cmi_buf *b, size_t n)
 {
+	uint32_t x = 1;
+
 	cmi_buf_init(b, (size_t)16 << 20);
 	forge_pcap(b, false, 0xa1b2c3d4, 1);
 	for (size_t i = 0; i < n; i++) {
 		uint8_t data[700];
 
 		for (size_t k = 0; k < sizeof(data); k++)
-			data[k] = (uint8_t)(i * 31 + k * k);
+			/* Half of it can be packed, half cannot. */
+			data[k] = (uint8_t)((x = x * 1103515245u + 12345u) >>
+					    16) &
+				  0x1f;
 		forge_record(b, false, 16, FORGE_T0 + (uint32_t)i, 0,
 			(struct cmi_bytes){data, sizeof(data)});
 	}
