@@ -101,6 +101,20 @@ static cmend_status keep_ceilings(struct cmi_flows *t, cmend_error *err)
 	return CMEND_OK;
 }
 
+cmend_status cmi_flows_tick(
+	struct cmi_flows *t, int64_t now_us, int64_t idle_us, cmend_error *err)
+{
+	struct cmi_flow *f;
+
+	if (now_us > t->t_us)
+		t->t_us = now_us;
+	CMI_TRY(keep_ceilings(t, err));
+	while ((f = cmi_flow_oldest(&t->table, CMI_FLOWS_ALIVE)) &&
+		t->t_us - f->last_us > idle_us)
+		CMI_TRY(retire(t, f, err));
+	return CMEND_OK;
+}
+
 /* Whoever sends these first bytes is the client, or the server, or nobody
  * knows: TLS ClientHello and ServerHello (RFC 8446 section 4), HTTP. */
 enum guess { GUESS_CLIENT, GUESS_SERVER, GUESS_NOBODY };

@@ -55,6 +55,10 @@ CMI_DEFINE_CLEANUP(cmi_flows_freep, struct cmi_flows, cmi_flows_free)
 cmend_status cmi_flows_segment(struct cmi_flows *t, const struct cmi_packet *p,
 	uint64_t frame, int64_t t_us, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* Live: time went on, perhaps without a packet.  Ends what was reset and what
+ * had a session open and was silent for idle_us. */
+cmend_status cmi_flows_tick(struct cmi_flows *t, int64_t now_us,
+	int64_t idle_us, cmend_error *err) __attribute__((warn_unused_result));
 /* The capture ends: end every connection that is still open. */
 cmend_status cmi_flows_end(struct cmi_flows *t, int64_t t_us, cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -12,21 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/live_open.h"
 #include "capture/packet.h"
 #include "capture/write.h"
 #include "core/env.h"
 #include "core/limits.h"
 
-/* Room in the kernel for what arrives while the disk is slow.  Not in
- * "immediate mode": there every packet takes a place of the largest size, and
- * 16 MiB hold sixty-four of them; here they are packed, and given out after
- * POLL_MS. */
-#define KERNEL_BUFFER (16 << 20)
 /* The marker goes to the discard port of the loopback address. */
 #define MARKER_PORT 9
 /* How long cmi_live_stop waits for its marker. */
 #define MARKER_WAIT_MS 2000
-#define POLL_MS        10
 
 struct cmi_live {
 	pcap_t *pcap;
@@ -64,33 +59,6 @@ static cmend_status fail_pcap(
 {
 	return cmi_fail(err, CMEND_IO, "cannot %s \"%s\": %s", what,
 		l->interface, pcap_geterr(l->pcap));
-}
-
-static cmend_status open_interface(struct cmi_live *l, cmend_error *err)
-{
-	char says[PCAP_ERRBUF_SIZE] = "";
-	int r;
-
-	l->pcap = pcap_create(l->interface, says);
-	if (!l->pcap)
-		return cmi_fail(err, CMEND_IO, "cannot capture on \"%s\": %s",
-			l->interface, says);
-	if (pcap_set_snaplen(l->pcap, (int)CMI_PACKET_MAX) ||
-		pcap_set_buffer_size(l->pcap, KERNEL_BUFFER) ||
-		pcap_set_timeout(l->pcap, POLL_MS))
-		return fail_pcap(l, "set up capture on", err);
-	r = pcap_activate(l->pcap);
-	if (r == PCAP_ERROR_PERM_DENIED)
-		return cmi_fail(err, CMEND_REFUSED,
-			"no right to capture on \"%s\": run as root, or in a "
-			"network namespace of your own",
-			l->interface);
-	if (r < 0)
-		return fail_pcap(l, "capture on", err);
-	if (pcap_setnonblock(l->pcap, 1, says) < 0)
-		return fail_pcap(l, "capture on", err);
-	l->link = (uint32_t)pcap_datalink(l->pcap);
-	return CMEND_OK;
 }
 
 /* Is it our own marker?  Every packet of it, since the loopback interface
@@ -163,7 +131,8 @@ cmend_status cmi_live_start(const char *interface, const char *path,
 		return cmi_nomem(err);
 	snprintf(l->interface, sizeof(l->interface), "%s", interface);
 	CMI_TRY(cmi_random(NULL, l->marker, sizeof(l->marker)));
-	CMI_TRY(open_interface(l, err));
+	CMI_TRY(cmi_live_open(interface, NULL, &l->pcap, err));
+	l->link = (uint32_t)pcap_datalink(l->pcap);
 	/* What libpcap calls Ethernet or cooked is so called in files too. */
 	CMI_TRY(cmi_pcapng_create(path, (uint16_t)l->link,
 		"chainmend " CMI_VERSION, &l->writer, err));
@@ -203,7 +172,7 @@ static void wait_for_marker(struct cmi_live *l)
 
 	if (strcmp(l->interface, "lo") != 0 &&
 		strcmp(l->interface, "any") != 0) {
-		pause_ms(2L * POLL_MS);
+		pause_ms(2L * CMI_LIVE_POLL_MS);
 		return;
 	}
 	if (!send_marker(l))

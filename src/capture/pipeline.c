@@ -127,6 +127,12 @@ cmend_status cmi_pipeline_frame(
 	return CMEND_OK;
 }
 
+cmend_status cmi_pipeline_tick(struct cmi_pipeline *p, int64_t now_us,
+	int64_t idle_us, cmend_error *err)
+{
+	return cmi_flows_tick(p->flows, now_us, idle_us, err);
+}
+
 cmend_status cmi_pipeline_end(struct cmi_pipeline *p,
 	struct cmi_capture_summary *summary, cmend_error *err)
 {

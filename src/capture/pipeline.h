@@ -29,6 +29,9 @@ struct cmi_keylog *cmi_pipeline_keylog(struct cmi_pipeline *p);
 cmend_status cmi_pipeline_frame(
 	struct cmi_pipeline *p, const struct cmi_frame *frame, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* Live: what has been silent for idle_us is over (see cmi_flows_tick). */
+cmend_status cmi_pipeline_tick(struct cmi_pipeline *p, int64_t now_us,
+	int64_t idle_us, cmend_error *err) __attribute__((warn_unused_result));
 /* Nothing more comes: what is open goes to the sink.  Fills in what *summary
  * says of packets, flows, what was given up and not decoded. */
 cmend_status cmi_pipeline_end(struct cmi_pipeline *p,

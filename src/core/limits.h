@@ -119,6 +119,12 @@
 #define CMI_DNS_WAITING_MAX ((size_t)256)
 /* Captures: secrets of one key log; a browser's day has some thousands. */
 #define CMI_SECRETS_MAX ((size_t)1 << 20)
+/* Watching: the latest packets, kept to be written around a failure. */
+#define CMI_WATCH_RING_BYTES ((size_t)16 << 20)
+/* Watching: a handshake silent for so long is over. */
+#define CMI_WATCH_IDLE_US ((int64_t)60 * 1000000)
+/* Watching: frames of one failure that get a remark. */
+#define CMI_WATCH_REMARKS_MAX 32
 
 /* Device sign-in: one SOAP message. */
 #define CMI_SOAP_MAX ((size_t)256 << 10)
