@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The library as a stranger meets it: installed, found by pkg-config, its
+header read by C and C++ compilers, the examples built against it and run."""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from pki import LOCAL, Pki
+
+
+def run(*args, env=None, **how):
+    return subprocess.run([str(a) for a in args], text=True, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=env, **how)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory, program):
+    """Where the library was installed; skipped without the tools."""
+    for tool in ("meson", "pkg-config", "cc"):
+        if not shutil.which(tool):
+            pytest.skip(f"no {tool} on this machine")
+    build = Path(program).parents[2]
+    if "sanitize" in run("meson", "introspect", "--buildoptions",
+                         build).stdout and os.environ.get("ASAN_OPTIONS"):
+        pytest.skip("a sanitizer's build is not installed")
+    prefix = tmp_path_factory.mktemp("root")
+    done = run("meson", "install", "-C", build, "--no-rebuild", "--destdir",
+               prefix)
+    assert done.returncode == 0, done.stdout
+    return prefix
+
+
+@pytest.fixture(scope="module")
+def flags(installed):
+    """What pkg-config says, and the place of the shared object."""
+    [pc] = installed.rglob("chainmend.pc")
+    env = {**os.environ, "PKG_CONFIG_PATH": str(pc.parent),
+           "PKG_CONFIG_SYSROOT_DIR": str(installed)}
+    done = run("pkg-config", "--cflags", "--libs", "chainmend", env=env)
+    assert done.returncode == 0, done.stdout
+    [lib] = installed.rglob("libchainmend.so.0")
+    return done.stdout.split(), lib.parent
+
+
+@pytest.fixture(scope="module")
+def example(flags, tmp_path_factory):
+    """example(name, *libs) -> run(*args) of that example."""
+    words, lib = flags
+    out = tmp_path_factory.mktemp("examples")
+
+    def build(name, *libs):
+        done = run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o",
+                   out / name, ROOT / "examples" / f"{name}.c", *words, *libs)
+        assert done.returncode == 0, done.stdout
+        env = {**os.environ, "LD_LIBRARY_PATH": str(lib)}
+        return lambda *args: run(out / name, *args, env=env)
+
+    return build
+
+
+@pytest.fixture
+def lab(web, tmp_path):
+    """A PKI whose certificates name this test's own web server."""
+    p = Pki(tmp_path / "lab")
+    p.anchor = p.root("Lab Root")
+    p.ca1 = p.anchor.issue_ca("Lab CA 1")
+    p.ca2 = p.ca1.issue_ca("Lab CA 2", aia=web.url("/ca1.cer"))
+    p.leaf = p.ca2.issue("localhost", sans=LOCAL, aia=web.url("/ca2.cer"))
+    p.evil_root = p.root("Evil Root")
+    p.evil_ca = p.evil_root.issue_ca("Evil CA", aia=web.url("/evil-root.cer"))
+    p.evil = p.evil_ca.issue("localhost", sans=LOCAL,
+                             aia=web.url("/evil.cer"))
+    for path, cert in (("ca1", p.ca1), ("ca2", p.ca2), ("evil", p.evil_ca),
+                       ("evil-root", p.evil_root)):
+        web.put(f"/{path}.cer", cert.der)
+    return p
+
+
+def der_file(cert, tmp_path):
+    path = tmp_path / "leaf.der"
+    path.write_bytes(cert.der)
+    return path
+
+
+def test_only_our_names_are_exported(flags):
+    _, lib = flags
+    done = run("nm", "-D", "--defined-only", lib / "libchainmend.so.0")
+    names = [line.split()[-1].split("@")[0]
+             for line in done.stdout.splitlines()]
+    assert "cmend_complete" in names and "cmend_version" in names
+    assert [n for n in names if not n.startswith("cmend_") and
+            n != "CHAINMEND_0"] == []
+
+
+def test_every_declared_function_is_exported(flags):
+    _, lib = flags
+    declared = set()
+    for name in ("chainmend.h", "openssl.h"):
+        text = (ROOT / "include" / "chainmend" / name).read_text()
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+        for chunk in re.findall(r"^CMEND_API(.*?);", text, re.S | re.M):
+            declared.add(re.search(r"(cmend_\w+)\(", chunk).group(1))
+    done = run("nm", "-D", "--defined-only", lib / "libchainmend.so.0")
+    missing = [n for n in declared if f" {n}@" not in done.stdout]
+    assert len(declared) > 30 and missing == []
+
+
+@pytest.mark.parametrize("compiler, language", [
+    ("cc", "-std=c99"), ("cc", "-std=c11"), ("c++", "-std=c++11")])
+def test_the_header_stands_alone(flags, tmp_path, compiler, language):
+    if not shutil.which(compiler):
+        pytest.skip(f"no {compiler} on this machine")
+    words, _ = flags
+    source = tmp_path / ("a.cc" if "++" in compiler else "a.c")
+    source.write_text("#include <chainmend/chainmend.h>\n"
+                      "int main(void) { return cmend_version()[0] == 0; }\n")
+    done = run(compiler, language, "-Wall", "-Wextra", "-Wpedantic",
+               "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only", source,
+               *[w for w in words if w.startswith("-I")])
+    assert done.returncode == 0, done.stdout
+
+
+def test_openssl_client(example, lab, s_server):
+    client = example("openssl_client", "-lssl", "-lcrypto")
+    server = s_server(lab.leaf.pem, lab.leaf.key)
+    done = client("localhost", server.port, lab.anchor.pem)
+    assert done.returncode == 0 and "completed: " in done.stdout, done.stdout
+    server = s_server(lab.evil.pem, lab.evil.key)
+    done = client("localhost", server.port, lab.anchor.pem)
+    assert done.returncode == 1 and "refused" in done.stdout, done.stdout
+
+
+def test_libcurl(example, lab, nginx):
+    client = example("libcurl", "-lcurl", "-lssl", "-lcrypto")
+    for cert, status in ((lab.leaf, 0), (lab.evil, 1)):
+        server = nginx(cert.pem, cert.key)
+        done = client(f"https://localhost:{server.port}/", lab.anchor.pem)
+        assert done.returncode == status, done.stdout
+
+
+def test_event_loop(example, lab, web, tmp_path):
+    client = example("event_loop")
+    done = client(lab.anchor.pem, der_file(lab.leaf, tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines() == [
+        "wanted: " + web.url("/ca2.cer"), "wanted: " + web.url("/ca1.cer"),
+        "accepted: 2 added"]
+    done = client(lab.anchor.pem, der_file(lab.evil, tmp_path))
+    assert done.returncode == 1 and "refused" in done.stdout, done.stdout
+
+
+def test_own_fetcher(example, lab, web, tmp_path):
+    client = example("own_fetcher")
+    (tmp_path / "ca1.cer").write_bytes(lab.ca1.der)
+    (tmp_path / "ca2.cer").write_bytes(lab.ca2.der)
+    done = client(lab.anchor.pem, der_file(lab.leaf, tmp_path), tmp_path)
+    assert done.returncode == 0 and "accepted" in done.stdout, done.stdout
+    assert web.requests == []
