@@ -249,7 +249,7 @@ static const char *say_skipped(struct cmi_compare *c)
 	char url[CMI_PHRASE_NAME], cert[CMI_PHRASE_NAME];
 
 	return cmi_phrase(&c->arena,
-		"in frame %llu the good one asks %s%s and gets \"%s\"%s; the "
+		"in frame %llu the good one asks %s%s, and gets \"%s\"%s; the "
 		"bad one %s and never asks",
 		(unsigned long long)d->http.request_frame,
 		cmi_phrase_clip(url, d->http.url),

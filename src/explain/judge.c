@@ -282,7 +282,7 @@ static void add_aia(const struct cmi_judge_request *q, struct cmi_judgement *j)
 				   name, cmi_phrase_clip(url, top->aia_urls[0]))
 			 : cmi_phrase(&j->arena,
 				   "\"%s\" names no address of its issuer, so "
-				   "no client can download it",
+				   "the certificate itself leads nobody to it",
 				   name);
 	cmi_judgement_add(j, f, about);
 }

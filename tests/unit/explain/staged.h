@@ -23,7 +23,7 @@ struct world {
 
 static struct world world;
 
-static void make_world(void)
+static inline void make_world(void)
 {
 	struct world *w = &world;
 
@@ -66,7 +66,7 @@ static void make_world(void)
 	assert_int_equal(cmi_trust_add(w->trust, w->root->c, NULL), CMEND_OK);
 }
 
-static void free_world(void)
+static inline void free_world(void)
 {
 	cmi_trust_free(world.trust);
 	forge_free_all();
@@ -84,7 +84,7 @@ static inline struct cmi_endpoint at(unsigned last, uint16_t port)
 }
 
 /* A whole TLS 1.2 handshake that is used; the chain ends with NULL. */
-static void stage(struct staged *s, struct forged *const *chain)
+static inline void stage(struct staged *s, struct forged *const *chain)
 {
 	*s = (struct staged){.c = {
 				     .kind = CMI_CONV_TLS,
@@ -120,7 +120,7 @@ static void stage(struct staged *s, struct forged *const *chain)
 			(struct cmi_seen_cert){(*chain)->c->der, 15};
 }
 
-static void no_finish(struct staged *s)
+static inline void no_finish(struct staged *s)
 {
 	s->tls.client_finished = s->tls.server_finished = false;
 	s->tls.client_finished_frame = s->tls.server_finished_frame = 0;
@@ -128,7 +128,7 @@ static void no_finish(struct staged *s)
 	s->tls.outcome = CMI_FAILED;
 }
 
-static void alert(struct staged *s, enum cmi_side from, uint8_t code)
+static inline void alert(struct staged *s, enum cmi_side from, uint8_t code)
 {
 	no_finish(s);
 	s->tls.alerts[s->tls.n_alerts++] = (struct cmi_seen_alert){
@@ -138,14 +138,14 @@ static void alert(struct staged *s, enum cmi_side from, uint8_t code)
 }
 
 /* Finished on both sides, and closed without a byte. */
-static void unused_close(struct staged *s)
+static inline void unused_close(struct staged *s)
 {
 	s->tls.app_data[0] = s->tls.app_data[1] = 0;
 	s->c.closed[CMI_CLIENT] = CMI_CLOSE_FIN;
 	s->c.closed_frame[CMI_CLIENT] = 22;
 }
 
-static void client_closes(struct staged *s)
+static inline void client_closes(struct staged *s)
 {
 	no_finish(s);
 	s->tls.outcome = CMI_CUT;
@@ -153,7 +153,7 @@ static void client_closes(struct staged *s)
 	s->c.closed_frame[CMI_CLIENT] = 22;
 }
 
-static void server_closes(struct staged *s)
+static inline void server_closes(struct staged *s)
 {
 	no_finish(s);
 	s->tls.outcome = CMI_CUT;
@@ -162,7 +162,7 @@ static void server_closes(struct staged *s)
 }
 
 /* TLS 1.3 without secrets. */
-static void darken(struct staged *s)
+static inline void darken(struct staged *s)
 {
 	s->tls.version = 0x0304;
 	s->tls.cipher = 0x1301;
@@ -178,7 +178,7 @@ struct staged_http {
 	struct cmi_http_seen http;
 };
 
-static void stage_http(struct staged_http *h, struct cmi_endpoint client,
+static inline void stage_http(struct staged_http *h, struct cmi_endpoint client,
 	const char *url, unsigned status, struct cmi_bytes body,
 	const char *type)
 {
