@@ -134,6 +134,9 @@ static void send_reply(
 
 	evhttp_add_header(headers, "Content-Type", reply->type);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
+	if (reply->base64)
+		evhttp_add_header(
+			headers, "Content-Transfer-Encoding", "base64");
 	if (*reply->diagnostics)
 		evhttp_add_header(
 			headers, "X-Ms-diagnostics", reply->diagnostics);

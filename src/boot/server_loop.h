@@ -29,6 +29,7 @@ struct cmi_web_request {
 struct cmi_web_reply {
 	unsigned status;
 	const char *type;
+	bool base64;           /* Content-Transfer-Encoding, for EST */
 	char diagnostics[256]; /* X-Ms-diagnostics; "" for none */
 	struct cmi_buf body;
 };

@@ -88,6 +88,53 @@ static void chain_p7b(struct cmi_server_state *s,
 	cmi_buf_add_bytes(&reply->body, cmi_buf_view(&s->chain_p7b));
 }
 
+static void single_cer(struct cmi_server_state *s,
+	const struct cmi_web_request *request, struct cmi_web_reply *reply)
+{
+	(void)request;
+	if (s->options.download_off || !s->options.n_offer) {
+		plain(reply, 404);
+		return;
+	}
+	reply->type = "application/pkix-cert";
+	cmi_buf_add_bytes(&reply->body, s->options.offer[0]->der);
+}
+
+/* RFC 8894 sections 3.5 and 4.2: only the two operations that need no trust
+ * beforehand.  No enrolment by SCEP is offered, so no other capability. */
+static void scep(struct cmi_server_state *s,
+	const struct cmi_web_request *request, struct cmi_web_reply *reply)
+{
+	struct cmi_bytes query = cmi_bytes_of(request->query);
+
+	if (cmi_text_starts(query, "operation=GetCACaps")) {
+		reply->type = "text/plain";
+		cmi_buf_text(&reply->body, "SHA-256\n");
+	} else if (!cmi_text_starts(query, "operation=GetCACert")) {
+		plain(reply, 400);
+	} else if (s->options.n_offer == 1) {
+		single_cer(s, request, reply);
+		reply->type = "application/x-x509-ca-cert";
+	} else {
+		chain_p7b(s, request, reply);
+		reply->type = "application/x-x509-ca-ra-cert";
+	}
+}
+
+/* RFC 7030 section 4.1.3. */
+static void est_cacerts(struct cmi_server_state *s,
+	const struct cmi_web_request *request, struct cmi_web_reply *reply)
+{
+	(void)request;
+	if (s->options.download_off || !s->chain_p7b.n) {
+		plain(reply, 404);
+		return;
+	}
+	reply->type = "application/pkcs7-mime; smime-type=certs-only";
+	reply->base64 = true;
+	cmi_base64(&reply->body, cmi_buf_view(&s->chain_p7b), 76, "\r\n");
+}
+
 /* Port 443: ticket and certificate. */
 
 static void give_ticket(struct cmi_server_state *s,
@@ -274,7 +321,11 @@ struct route {
 static const struct route routes[] = {
 	{false, "POST", CMI_PATH_CERTPROV, chain_soap},
 	{false, "GET", CMI_PATH_CHAIN_P7B, chain_p7b},
+	{false, "GET", "/CertProv/chain.cer", single_cer},
+	{false, "GET", "/scep", scep},
+	{false, "GET", "/cgi-bin/pkiclient.exe", scep},
 	{true, "GET", CMI_PATH_CHAIN_P7B, chain_p7b},
+	{true, "GET", "/.well-known/est/cacerts", est_cacerts},
 	{true, "POST", CMI_PATH_TICKET_PIN, ticket_pin},
 	{true, "POST", CMI_PATH_TICKET_AUTH, ticket_auth},
 	{true, "POST", CMI_PATH_CERTPROV, certificate},

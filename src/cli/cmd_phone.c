@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot/discover.h"
 #include "boot/phone.h"
 #include "boot/tether.h"
 #include "cli/cli.h"
@@ -17,6 +18,7 @@ struct options {
 	const char *firmware, *download;
 	const char *number, *pin_file, *pin_fd;
 	const char *device;
+	const char *domain, *dhcp_server;
 	uint64_t http_port, https_port, wait_s;
 	bool tls12;
 };
@@ -43,6 +45,12 @@ static const struct cmi_option option_table[] = {
 		AT(pin_fd), 0, NULL},
 	{"device", 0, CMI_OPT_TEXT, "TTY", "where the PC's cable comes in",
 		AT(device), 0, NULL},
+	{"domain", 0, CMI_OPT_TEXT, "NAME",
+		"without --server: a name from DHCP counts only in here",
+		AT(domain), 0, NULL},
+	{"dhcp-server", 0, CMI_OPT_TEXT, "ADDR",
+		"without --server: ask there, not everybody", AT(dhcp_server),
+		0, NULL},
 	{"download", 0, CMI_OPT_CHOICE, "HOW",
 		"the chain over port 80: soap (profile), p7b or scep",
 		AT(download), 0, "soap|p7b|scep"},
@@ -202,8 +210,10 @@ static int check_words(struct cmi_cli *cli, const struct options *o,
 		return cmi_cli_usage(cli,
 			"a phone signs in by pin or usb, not \"%s\"", word);
 	*way = strcmp(word, "pin") == 0 ? CMI_WAY_PIN : CMI_WAY_USB;
-	if (!o->server)
-		return cmi_cli_usage(cli, "--server HOST is needed");
+	if (!o->server && !o->domain)
+		return cmi_cli_usage(cli,
+			"--server HOST is needed, or --domain NAME to find one "
+			"by DHCP");
 	if (*way == CMI_WAY_PIN && !o->number)
 		return cmi_cli_usage(cli, "--number NUMBER is needed");
 	if (*way == CMI_WAY_USB && !o->device)
@@ -211,11 +221,33 @@ static int check_words(struct cmi_cli *cli, const struct options *o,
 	return -1;
 }
 
+/* Without --server: DHCP, within the domain given. */
+static cmend_status find_server(const struct options *o,
+	const struct cmi_env *env, struct cmi_discovered *found,
+	struct cmi_phone_options *phone, cmend_error *err)
+{
+	struct cmi_inform_options ask = {.from = o->source,
+		.to = o->dhcp_server,
+		.wait_ms = (int64_t)o->wait_s * 1000,
+		.env = env};
+	uint64_t port;
+
+	if (o->server)
+		return CMEND_OK;
+	CMI_TRY(cmi_discover(&ask, o->domain, found, err));
+	phone->server = found->options.web;
+	if (!phone->net.https_port &&
+		cmi_parse_uint(cmi_bytes_of(found->options.port), 65535, &port))
+		phone->net.https_port = (uint16_t)port;
+	return CMEND_OK;
+}
+
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	const struct options *o = opts;
 	struct cmi_env env = *cmi_env_system();
 	struct cmi_phone_result result = {0};
+	struct cmi_discovered found;
 	cmend_error err = {0};
 	char dir[4096];
 	struct cmi_phone_options phone = {
@@ -250,7 +282,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		env.event = listen_in;
 		env.ctx = cli;
 	}
-	if (sign_in(cli, o, &phone, &result, &err) != CMEND_OK)
+	if (find_server(o, &env, &found, &phone, &err) != CMEND_OK ||
+		sign_in(cli, o, &phone, &result, &err) != CMEND_OK)
 		return cmi_cli_fail(cli, &err);
 	if (cli->common.json)
 		tell_json(cli, &phone, &result);

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "boot/dhcp_inform.h"
 #include "boot/keys.h"
 #include "boot/server.h"
 #include "cli/cli.h"
@@ -35,6 +36,12 @@ static const struct cmi_option option_table[] = {
 		65535, NULL},
 	{"https-port", 0, CMI_OPT_UINT, "PORT", "in place of 443",
 		AT(https_port), 65535, NULL},
+	{"dhcp", 0, CMI_OPT_FLAG, NULL,
+		"answer DHCPINFORM of class MS-UC-Client on UDP port 67",
+		AT(dhcp), 0, NULL},
+	{"registrar", 0, CMI_OPT_TEXT, "FQDN",
+		"the SIP server that DHCP names (--host)", AT(registrar), 0,
+		NULL},
 	{"workers", 0, CMI_OPT_UINT, "N", "threads (one a processor)",
 		AT(workers), 16, NULL},
 	{"hours", 0, CMI_OPT_UINT, "N",
@@ -183,6 +190,27 @@ static cmend_status furnish(
 	return load_issuer(o, h, err);
 }
 
+/* Beside the web server; *out stays NULL without --dhcp. */
+static cmend_status start_dhcp(const struct cmi_serve_options *o,
+	const struct cmi_env *env, struct cmi_inform_server **out,
+	cmend_error *err)
+{
+	struct cmi_uc_options uc = {.class_id = CMI_UC_CLASS,
+		.scheme = "https",
+		.port = "443",
+		.path = CMI_UC_PATH};
+
+	if (!o->dhcp)
+		return CMEND_OK;
+	snprintf(uc.web, sizeof(uc.web), "%s", o->host);
+	snprintf(uc.sip, sizeof(uc.sip), "%s",
+		o->registrar ? o->registrar : o->host);
+	if (o->https_port)
+		snprintf(uc.port, sizeof(uc.port), "%u",
+			(unsigned)o->https_port);
+	return cmi_inform_serve(o->address, 0, &uc, env, out, err);
+}
+
 /* Idle connections are cheap; the default limit of files is not enough for
  * many of them. */
 static void raise_file_limit(void)
@@ -220,6 +248,7 @@ static cmend_status serve(struct cmi_cli *cli,
 				      : (unsigned)(cpus > 0 ? cpus : 1),
 		.env = &env,
 	};
+	struct cmi_inform_server *dhcp = NULL;
 	sigset_t stop;
 	int signal_number;
 
@@ -234,10 +263,12 @@ static cmend_status serve(struct cmi_cli *cli,
 	sigaddset(&stop, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &stop, NULL);
 	CMI_TRY(cmi_server_start(&options, &server, err));
+	CMI_TRY(start_dhcp(o, &env, &dhcp, err));
 	fprintf(cli->out, "serving %s: http %u, https %u\n", o->host,
 		cmi_server_ports(server).http, cmi_server_ports(server).https);
 	fflush(cli->out);
 	sigwait(&stop, &signal_number);
+	cmi_inform_stop(dhcp);
 	return CMEND_OK;
 }
 
