@@ -25,6 +25,14 @@ static uint16_t finished_length(const struct cmi_tls_state *t)
 		t, CMI_TLS_MESSAGE_HEAD + (t->seen.cipher == 0x1302 ? 48 : 32));
 }
 
+/* Java pads what it seals by 16 bytes (RFC 8446 section 5.4 lets it). */
+#define PADDING 16
+
+static bool is_like(uint16_t length, uint16_t plain)
+{
+	return length == plain || length == plain + PADDING;
+}
+
 /* Records of a client in TLS 1.3: the flight that ends in Finished, or one
  * alert instead of it; then application data. */
 static void note_dark_client(struct cmi_session *s, struct cmi_tls_state *t,
@@ -32,7 +40,7 @@ static void note_dark_client(struct cmi_session *s, struct cmi_tls_state *t,
 {
 	struct cmi_tls_seen *v = &t->seen;
 
-	if (length == sealed(t, 2)) {
+	if (is_like(length, sealed(t, 2))) {
 		if (!v->dark_finished[side] && !v->app_data[side]) {
 			v->dark_alert_likely = true;
 			v->dark_alert_from = side;
@@ -40,7 +48,7 @@ static void note_dark_client(struct cmi_session *s, struct cmi_tls_state *t,
 		}
 	} else if (v->dark_finished[side]) {
 		v->app_data[side] += length;
-	} else if (length == finished_length(t)) {
+	} else if (is_like(length, finished_length(t))) {
 		v->dark_finished[side] = true;
 		v->dark_finished_frame[side] = s->frame;
 	}

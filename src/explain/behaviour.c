@@ -17,12 +17,37 @@ static bool is_error(
 	return a->level != 1 || t->version == 0x0304;
 }
 
-static const struct cmi_seen_alert *first_error(const struct cmi_tls_seen *t)
+/* An answer to the other side's going away tells nothing: OpenSSL's servers
+ * complain with decode_error when a client closes without close_notify. */
+static bool came_too_late(
+	const struct cmi_conversation *c, enum cmi_side from, uint64_t frame)
 {
+	enum cmi_side other = from == CMI_CLIENT ? CMI_SERVER : CMI_CLIENT;
+
+	return c->closed[other] != CMI_CLOSE_NONE && c->closed_frame[other] &&
+	       c->closed_frame[other] < frame;
+}
+
+static const struct cmi_seen_alert *first_error(
+	const struct cmi_conversation *c)
+{
+	const struct cmi_tls_seen *t = c->tls;
+
 	for (size_t i = 0; i < t->n_alerts; i++)
-		if (is_error(t, &t->alerts[i]))
+		if (is_error(t, &t->alerts[i]) &&
+			!came_too_late(
+				c, t->alerts[i].from, t->alerts[i].frame))
 			return &t->alerts[i];
 	return NULL;
+}
+
+/* Both sides were content with the handshake itself. */
+static bool was_finished(const struct cmi_tls_seen *t, bool dark)
+{
+	if (dark)
+		return t->dark_finished[CMI_CLIENT];
+	return t->outcome == CMI_COMPLETED ||
+	       (t->client_finished && t->server_finished);
 }
 
 static bool was_used(const struct cmi_tls_seen *t)
@@ -65,7 +90,7 @@ static struct cmi_behaviour by_alert(
 struct cmi_behaviour cmi_behaviour_of(const struct cmi_conversation *c)
 {
 	const struct cmi_tls_seen *t = c->tls;
-	const struct cmi_seen_alert *error = first_error(t);
+	const struct cmi_seen_alert *error = first_error(c);
 	struct cmi_behaviour b = {
 		.ending = CMI_END_NOT_SEEN,
 		.dark = t->version == 0x0304 && !t->decrypted &&
@@ -79,14 +104,16 @@ struct cmi_behaviour cmi_behaviour_of(const struct cmi_conversation *c)
 	}
 	if (error)
 		return by_alert(b, error);
-	if (t->dark_alert_likely) {
+	if (t->dark_alert_likely &&
+		!came_too_late(c, t->dark_alert_from, t->dark_alert_frame) &&
+		!(b.dark && t->dark_finished[t->dark_alert_from])) {
 		b.frame = t->dark_alert_frame;
 		b.ending = t->dark_alert_from == CMI_CLIENT
 				   ? CMI_END_CLIENT_DARK
 				   : CMI_END_SERVER_DARK;
 		return b;
 	}
-	if (t->outcome == CMI_COMPLETED || (b.dark && t->dark_finished[0])) {
+	if (was_finished(t, b.dark)) {
 		first_to_close(c, &who, &b.frame);
 		b.ending = CMI_END_UNUSED;
 		return b;

@@ -206,6 +206,16 @@ static enum cmi_finding_id find_cause(const struct cmi_compare *c)
 	return CMI_F_CHAIN_DOWNLOAD_SKIPPED;
 }
 
+/* Finished, and closed without a byte, while the good one went on. */
+static bool was_refused_in_the_dark(
+	const struct cmi_compare *c, const struct cmi_item_handshake *bad)
+{
+	const struct cmi_record *good = c->ladder[CMI_GOOD].focus;
+
+	return bad->outcome == CMI_DARK &&
+	       !c->ladder[CMI_BAD].focus->tls.used && good && good->tls.used;
+}
+
 /* Certificates are encrypted; that the good one needed a download and the
  * bad one made none still tells what the bad one lacked. */
 static void find_verdict(struct cmi_compare *c)
@@ -215,13 +225,16 @@ static void find_verdict(struct cmi_compare *c)
 	if (!bad)
 		return;
 	c->result.verdict = bad->verdict;
-	c->result.bad_failed =
-		bad->outcome == CMI_FAILED || bad->verdict != CMI_F_NONE;
+	c->result.bad_failed = bad->outcome == CMI_FAILED ||
+			       bad->verdict != CMI_F_NONE ||
+			       was_refused_in_the_dark(c, bad);
+	if (c->result.bad_failed && !bad->verdict)
+		c->result.verdict = CMI_F_ENCRYPTED_HANDSHAKE;
 	c->inferred = bad->n_findings && bad->findings[0].inferred;
 	if (!c->result.bad_failed)
 		return;
 	c->result.cause = find_cause(c);
-	if (bad->verdict == CMI_F_ENCRYPTED_HANDSHAKE &&
+	if (c->result.verdict == CMI_F_ENCRYPTED_HANDSHAKE &&
 		brought_issuer(&c->ladder[CMI_GOOD])) {
 		c->result.verdict = CMI_F_MISSING_INTERMEDIATE;
 		c->inferred = true;

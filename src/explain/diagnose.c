@@ -160,6 +160,29 @@ static const struct cmi_diagnose_client *kind_of(
 	return NULL;
 }
 
+/* Before this no packet was captured: simple packet blocks have no time, and
+ * some tools write zero. */
+#define FIRST_CAPTURE_S ((int64_t)315532800) /* 1980 */
+
+/* The time to judge at: as told, the packet's, or - where packets have none -
+ * now, moved into the leaf's validity so that only the chain matters. */
+static int64_t time_of(const struct cmi_diagnose *d,
+	const struct cmi_conversation *c, const struct cmi_cert *leaf)
+{
+	int64_t at_s = c->start_us / 1000000;
+
+	if (d->o.has_at)
+		return d->o.at_s;
+	if (at_s >= FIRST_CAPTURE_S)
+		return at_s;
+	at_s = cmi_now_us(d->o.env) / 1000000;
+	if (leaf && at_s > leaf->not_after_s)
+		return leaf->not_after_s;
+	if (leaf && at_s < leaf->not_before_s)
+		return leaf->not_before_s;
+	return at_s;
+}
+
 struct question {
 	struct cmi_cert *const *certs;
 	size_t n;
@@ -188,25 +211,33 @@ static uint64_t question_hash(const struct question *q)
 	return cmi_ways_hash(h, q->host, strlen(q->host));
 }
 
-static cmend_status judge(struct cmi_diagnose *d, const struct question *q,
+static struct cmi_judge_request request_for(
+	const struct cmi_diagnose *d, const struct chain *chain, int64_t at_s)
+{
+	const struct cmi_diagnose_client *client = chain->client;
+
+	return (struct cmi_judge_request){
+		.sent = chain->certs,
+		.n_sent = chain->n,
+		.trust = client ? client->trust : d->o.trust,
+		.at_s = at_s,
+		.host = chain->host[0] ? chain->host : NULL,
+		.security_level = client ? client->security_level : -1,
+		.no_wildcards = client && client->no_wildcards,
+		.reorder_off = client && client->reorder_off,
+		.env = d->o.env,
+	};
+}
+
+static cmend_status judge(struct cmi_diagnose *d, int64_t at_s,
 	struct chain *chain, cmend_error *err)
 {
 	const struct cmi_source *known[4] = {&d->intern.source};
-	struct cmi_judge_request r = {
-		.sent = chain->certs,
-		.n_sent = chain->n,
-		.trust = q->client ? q->client->trust : d->o.trust,
-		.at_s = q->at_s,
-		.host = chain->host[0] ? chain->host : NULL,
-		.security_level = q->client ? q->client->security_level : -1,
-		.no_wildcards = q->client && q->client->no_wildcards,
-		.reorder_off = q->client && q->client->reorder_off,
-		.known = known,
-		.n_known = 1,
-		.env = d->o.env,
-	};
+	struct cmi_judge_request r = request_for(d, chain, at_s);
 	const struct cmi_cert *about;
 
+	r.known = known;
+	r.n_known = 1;
 	for (size_t i = 0; i < d->o.n_known && r.n_known < 4; i++)
 		known[r.n_known++] = d->o.known[i];
 	d->counts.distinct_chains++;
@@ -234,7 +265,7 @@ static cmend_status chain_new(struct cmi_diagnose *d, const struct question *q,
 	for (size_t i = 0; i < q->n; i++)
 		chain->certs[i] = cmi_cert_ref(q->certs[i]);
 	memcpy(chain->host, q->host, strlen(q->host));
-	status = judge(d, q, chain, err);
+	status = judge(d, q->at_s, chain, err);
 	if (status != CMEND_OK) {
 		chain_unref(chain);
 		return status;
@@ -257,7 +288,7 @@ static cmend_status chain_of(struct cmi_diagnose *d, const struct question *q,
 		/* Its missing issuer has been seen meanwhile. */
 		cmi_judgement_dispose(&chain->judged);
 		chain->wanted_hash = 0;
-		CMI_TRY(judge(d, q, chain, err));
+		CMI_TRY(judge(d, q->at_s, chain, err));
 	}
 	if (!chain) {
 		CMI_TRY(chain_new(d, q, &chain, err));
@@ -318,8 +349,7 @@ static cmend_status judge_profiles(struct cmi_diagnose *d,
 	for (size_t i = 0; i < d->o.n_clients && w->chain; i++) {
 		const struct cmi_diagnose_client *client = &d->o.clients[i];
 		struct question q = {w->chain->certs, w->chain->n, client,
-			w->chain->host,
-			d->o.has_at ? d->o.at_s : w->c.start_us / 1000000};
+			w->chain->host, time_of(d, &w->c, w->chain->certs[0])};
 		struct chain *chain = NULL;
 
 		if (client->net.family != 0 &&
@@ -342,6 +372,32 @@ static void count(struct cmi_diagnose *d, const struct cmi_meaning *m)
 	d->counts.failed += m->outcome == CMI_FAILED;
 	d->counts.dark += m->outcome == CMI_DARK;
 	d->counts.cut += m->outcome == CMI_CUT;
+}
+
+/* Could this client accept the chain with what it downloaded? */
+static cmend_status judge_helped(struct cmi_diagnose *d,
+	const struct waiting *w, bool *helped, cmend_error *err)
+{
+	struct cmi_downloaded mine;
+	const struct cmi_source *sources[] = {&mine.source};
+	const struct chain *chain = w->chain;
+	struct cmi_judgement j = {0};
+	struct cmi_judge_request r;
+	cmend_status status;
+
+	*helped = false;
+	if (!chain || chain->judged.accepted ||
+		!cmi_evidence_fetched(
+			&w->c.client, &chain->judged, d->neighbours))
+		return CMEND_OK;
+	cmi_downloaded_init(&mine, d->neighbours, &w->c.client);
+	r = request_for(d, chain, time_of(d, &w->c, chain->certs[0]));
+	r.sources = sources;
+	r.n_sources = CMI_LEN(sources);
+	status = cmi_judge(&r, &j, err);
+	*helped = status == CMEND_OK && j.accepted;
+	cmi_judgement_dispose(&j);
+	return status;
 }
 
 static bool is_worth_saying(
@@ -394,12 +450,17 @@ static cmend_status finish_oldest(struct cmi_diagnose *d, cmend_error *err)
 	struct waiting *w = &d->waiting[d->first];
 	struct cmi_meaning m;
 	cmend_status status;
+	bool helped;
 
 	d->first = (d->first + 1) % WAITING_MAX;
 	d->n_waiting--;
-	cmi_meaning_init(&m, &w->c, w->chain ? &w->chain->judged : NULL);
-	status = finish(d, w, &m, err);
-	cmi_meaning_dispose(&m);
+	status = judge_helped(d, w, &helped, err);
+	if (status == CMEND_OK) {
+		cmi_meaning_init(
+			&m, &w->c, w->chain ? &w->chain->judged : NULL, helped);
+		status = finish(d, w, &m, err);
+		cmi_meaning_dispose(&m);
+	}
 	waiting_clear(w);
 	return status;
 }
@@ -443,7 +504,8 @@ static void remember_success(struct cmi_diagnose *d, const struct waiting *w,
 		!w->chain->judged.accepted && w->certs[0])
 		cmi_neighbours_managed(d->neighbours, &w->c.client, w->certs[0],
 			w->c.first_frame,
-			cmi_evidence_fetched(m, d->neighbours));
+			cmi_evidence_fetched(&w->c.client, &w->chain->judged,
+				d->neighbours));
 }
 
 static cmend_status understand(
@@ -454,18 +516,21 @@ static cmend_status understand(
 	struct question q = {.certs = w->certs,
 		.n = t->n_certs,
 		.client = kind_of(d, &w->c.client),
-		.host = host,
-		.at_s = d->o.has_at ? d->o.at_s : w->c.start_us / 1000000};
+		.host = host};
 	struct cmi_meaning m;
+	bool helped;
 	cmend_status status = CMEND_OK;
 
 	CMI_TRY(intern_all(d, t->certs, t->n_certs, w->certs, err));
 	CMI_TRY(intern_all(
 		d, t->client_certs, t->n_client_certs, w->client_certs, err));
 	host_of(t, host);
+	q.at_s = time_of(d, &w->c, w->certs[0]);
 	if (t->n_certs && !t->raw_public_key)
 		CMI_TRY(chain_of(d, &q, &w->chain, err));
-	cmi_meaning_init(&m, &w->c, w->chain ? &w->chain->judged : NULL);
+	CMI_TRY(judge_helped(d, w, &helped, err));
+	cmi_meaning_init(
+		&m, &w->c, w->chain ? &w->chain->judged : NULL, helped);
 	remember_success(d, w, &m);
 	if (m.verdict != CMI_F_NONE || m.behaviour.dark)
 		status = keep(d, w, err);

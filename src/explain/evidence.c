@@ -351,15 +351,11 @@ void cmi_evidence_add(struct cmi_meaning *m, const struct cmi_neighbours *n)
 		dark(&v);
 }
 
-bool cmi_evidence_fetched(
-	const struct cmi_meaning *m, const struct cmi_neighbours *n)
+bool cmi_evidence_fetched(const struct cmi_endpoint *client,
+	const struct cmi_judgement *judged, const struct cmi_neighbours *n)
 {
-	struct view v = {
-		.m = (struct cmi_meaning *)m, .n = n, .client = &m->c->client};
-	const struct cmi_cert *gap;
+	struct view v = {.n = n, .client = client};
+	const struct cmi_cert *gap = judged->accepted ? NULL : gap_of(judged);
 
-	if (!m->judged || m->judged->accepted)
-		return false;
-	gap = gap_of(m->judged);
 	return gap && got_issuer(&v, gap) != NULL;
 }

@@ -384,12 +384,26 @@ static void server_closed(struct cmi_meaning *m)
 					    : "it did not answer with TLS");
 }
 
+/* Finished and never used: clients that look at the chain only afterwards
+ * refuse it like that; so do those that only wanted to try. */
 static void unused(struct cmi_meaning *m)
 {
-	if (m->judged && !m->judged->accepted)
+	if (m->judged && !m->judged->accepted && !m->helped)
 		fail_by_chain(m);
 	else if (m->behaviour.dark)
-		certificates_not_seen(m);
+		cmi_meaning_add(
+			m, (struct cmi_finding){
+				   .id = CMI_F_ENCRYPTED_HANDSHAKE,
+				   .severity = CMI_SEVERITY_WARNING,
+				   .inferred = true,
+				   .says = cmi_phrase(&m->arena,
+					   "%s, as clients do that refuse a "
+					   "chain after the handshake; the "
+					   "certificates are encrypted",
+					   how_it_ended(m)),
+				   .frames = {m->behaviour.frame},
+				   .n_frames = m->behaviour.frame != 0,
+			   });
 }
 
 static void not_seen(struct cmi_meaning *m)
@@ -425,28 +439,30 @@ static void went_on(struct cmi_meaning *m)
 /* What an encrypted handshake leaves to be said. */
 static void note_dark(struct cmi_meaning *m)
 {
-	if (!m->behaviour.dark || m->verdict != CMI_F_NONE)
+	if (!m->behaviour.dark ||
+		cmi_meaning_find(m, CMI_F_ENCRYPTED_HANDSHAKE))
 		return;
 	cmi_meaning_add(m, (struct cmi_finding){
 				   .id = CMI_F_ENCRYPTED_HANDSHAKE,
 				   .severity = CMI_SEVERITY_INFO,
-				   .says = "the certificates are encrypted and "
-					   "no secrets are at hand",
+				   .says = "the certificates are encrypted, "
+					   "and no secrets are at hand",
 			   });
 }
 
 void cmi_meaning_init(struct cmi_meaning *m, const struct cmi_conversation *c,
-	const struct cmi_judgement *judged)
+	const struct cmi_judgement *judged, bool helped)
 {
 	m->c = c;
 	m->judged = judged;
+	m->helped = helped;
 	m->behaviour = cmi_behaviour_of(c);
 	m->outcome = c->tls->outcome;
 	m->verdict = CMI_F_NONE;
 	m->blame = CMI_BLAME_NONE;
 	m->n_findings = 0;
 	cmi_arena_init(&m->arena, MEANING_ARENA_MAX);
-	take_chain(m, m->behaviour.ending == CMI_END_USED ||
+	take_chain(m, helped || m->behaviour.ending == CMI_END_USED ||
 			      m->behaviour.ending == CMI_END_NOT_SEEN);
 	switch (m->behaviour.ending) {
 	case CMI_END_USED:

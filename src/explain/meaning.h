@@ -12,6 +12,7 @@
 struct cmi_meaning {
 	const struct cmi_conversation *c;
 	const struct cmi_judgement *judged; /* NULL: no certificates seen */
+	bool helped; /* with what it downloaded, this client could accept */
 	struct cmi_behaviour behaviour;
 	enum cmi_outcome outcome;
 	enum cmi_finding_id verdict;
@@ -23,7 +24,7 @@ struct cmi_meaning {
 
 /* c and judged are borrowed as long as the meaning is used. */
 void cmi_meaning_init(struct cmi_meaning *m, const struct cmi_conversation *c,
-	const struct cmi_judgement *judged);
+	const struct cmi_judgement *judged, bool helped);
 void cmi_meaning_dispose(struct cmi_meaning *m);
 /* Put one more finding behind the others; NULL where there is no room.
  * Severity as given; blame NONE takes the table's; frames of 0 are left out. */
