@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chainmend run: start a program whose TLS library completes chains, by the
+ * preload object of src/shim.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/setup.h"
+#include "core/cursor.h"
+
+#define SHIM "libchainmend-preload.so"
+
+struct run_options {
+	bool trace;
+};
+
+static const struct cmi_option options[] = {
+	{"trace", 't', CMI_OPT_FLAG, NULL,
+		"say on standard error what was completed",
+		offsetof(struct run_options, trace), 0, NULL},
+	{0},
+};
+
+/* Beside the program: as built, or as installed.  Into out. */
+static bool find_shim(char *out, size_t n_out)
+{
+	static const char *const places[] = {
+		"%.*s/../shim/" SHIM,
+		"%.*s/../" CMI_LIBDIR "/chainmend/" SHIM,
+	};
+	const char *named = getenv("CHAINMEND_SHIM");
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *slash;
+
+	if (named && *named) {
+		snprintf(out, n_out, "%s", named);
+		return access(out, R_OK) == 0;
+	}
+	if (n <= 0)
+		return false;
+	self[n] = 0;
+	slash = strrchr(self, '/');
+	for (size_t i = 0; slash && i < CMI_LEN(places); i++) {
+		snprintf(out, n_out, places[i], (int)(slash - self), self);
+		if (access(out, R_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The file that execvp will take; false where there is none. */
+static bool find_program(const char *name, char *out, size_t n_out)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(name, '/')) {
+		snprintf(out, n_out, "%s", name);
+		return access(out, X_OK) == 0;
+	}
+	while (path && *path) {
+		size_t n = strcspn(path, ":");
+
+		snprintf(out, n_out, "%.*s/%s", n ? (int)n : 1, n ? path : ".",
+			name);
+		if (access(out, X_OK) == 0)
+			return true;
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+/* A 64-bit ELF program without an interpreter: no loader, no preload. */
+static bool is_static(struct cmi_bytes head)
+{
+	struct cmi_cursor c = cmi_cursor_of(head), table;
+	uint64_t phoff;
+	uint16_t size, n;
+	uint32_t type;
+	uint8_t class;
+
+	if (!cmi_text_starts(head, "\x7f"
+				   "ELF") ||
+		!cmi_cursor_peek(&c, EI_CLASS, &class) || class != ELFCLASS64 ||
+		!cmi_cursor_skip(&c, offsetof(Elf64_Ehdr, e_phoff)) ||
+		!cmi_cursor_u64le(&c, &phoff))
+		return false;
+	c = cmi_cursor_of(head);
+	if (!cmi_cursor_skip(&c, offsetof(Elf64_Ehdr, e_phentsize)) ||
+		!cmi_cursor_u16le(&c, &size) || !cmi_cursor_u16le(&c, &n))
+		return false;
+	table = cmi_cursor_of(head);
+	if (phoff > head.n || !cmi_cursor_skip(&table, (size_t)phoff))
+		return false;
+	for (; n > 0; n--) {
+		struct cmi_cursor entry;
+
+		if (!cmi_cursor_sub(&table, size, &entry) ||
+			!cmi_cursor_u32le(&entry, &type))
+			return false; /* further on than we look */
+		if (type == PT_INTERP)
+			return false;
+	}
+	return true;
+}
+
+/* Say what cannot work; the program is run all the same. */
+static void warn_of_limits(struct cmi_cli *cli, const char *path)
+{
+	uint8_t head[4096];
+	struct stat st;
+	ssize_t n = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		n = read(fd, head, sizeof(head));
+		close(fd);
+	}
+	if (n > 0 && is_static((struct cmi_bytes){head, (size_t)n}))
+		fprintf(cli->err,
+			"chainmend: %s is statically linked: its chains "
+			"cannot be completed\n",
+			path);
+	if (stat(path, &st) == 0 && (st.st_mode & (S_ISUID | S_ISGID)))
+		fprintf(cli->err,
+			"chainmend: %s runs as another user: its chains "
+			"cannot be completed\n",
+			path);
+}
+
+static bool set_preload(const char *shim)
+{
+	const char *was = getenv("LD_PRELOAD");
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf both;
+
+	cmi_buf_init(&both, 65536);
+	cmi_buf_text(&both, shim);
+	if (was && *was)
+		cmi_buf_printf(&both, ":%s", was);
+	return setenv("LD_PRELOAD", cmi_buf_cstr(&both), 1) == 0;
+}
+
+static bool set_environment(
+	struct cmi_cli *cli, const struct run_options *o, const char *shim)
+{
+	char cache[4096];
+	bool ok = set_preload(shim);
+
+	if (cmi_setup_cache_path(cli, cache, sizeof(cache)))
+		ok &= setenv("CHAINMEND_CACHE", cache, 1) == 0;
+	if (cli->common.offline)
+		ok &= setenv("CHAINMEND_OFFLINE", "1", 1) == 0;
+	if (cli->common.allow_private)
+		ok &= setenv("CHAINMEND_ALLOW_PRIVATE", "1", 1) == 0;
+	if (o->trace)
+		ok &= setenv("CHAINMEND_TRACE", "1", 1) == 0;
+	return ok;
+}
+
+static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
+{
+	CMI_AUTO(cmi_freep)
+	char **command = cmi_alloc_array(argc + 1, sizeof(*command));
+	cmend_error err = {0};
+	char shim[8192], path[8192];
+
+	if (!command)
+		return cmi_cli_fail(cli, (cmi_nomem(&err), &err));
+	memcpy(command, argv, argc * sizeof(*command));
+	if (!find_shim(shim, sizeof(shim))) {
+		(void)cmi_fail(&err, CMEND_NOT_FOUND,
+			"cannot find %s; CHAINMEND_SHIM may name it", SHIM);
+		return cmi_cli_fail(cli, &err);
+	}
+	if (!find_program(argv[0], path, sizeof(path))) {
+		(void)cmi_fail(&err, CMEND_NOT_FOUND,
+			"cannot find the program \"%s\"", argv[0]);
+		return cmi_cli_fail(cli, &err);
+	}
+	if (!cli->common.quiet)
+		warn_of_limits(cli, path);
+	if (!set_environment(cli, opts, shim))
+		return cmi_cli_fail(cli, (cmi_nomem(&err), &err));
+	/* The program has its own mind about a closed pipe. */
+	signal(SIGPIPE, SIG_DFL);
+	execv(path, command);
+	(void)cmi_fail(
+		&err, CMEND_IO, "cannot run \"%s\": %s", path, strerror(errno));
+	return cmi_cli_fail(cli, &err);
+}
+
+const struct cmi_command cmi_cmd_run = {
+	.name = "run",
+	.summary = "Run a program whose TLS library completes chains.",
+	.usage = "run [options] -- COMMAND [ARGUMENT...]",
+	.examples = "  chainmend run -- curl https://incomplete-chain.badssl."
+		    "com/\n"
+		    "  chainmend run --trace -- python3 fetch.py\n"
+		    "  chainmend run --offline -- git pull",
+	.notes = "Works for programs that use the shared OpenSSL 3 or GnuTLS "
+		 "(3.7 or later):\ncurl, wget, git, python3, perl, ruby, php "
+		 "and most of a distribution.  It cannot\nwork for statically "
+		 "linked programs (Go, Rust, Node with its own OpenSSL), for\n"
+		 "setuid ones, nor for Java, NSS or programs that bring their "
+		 "own verification.\nNothing is trusted that was not trusted "
+		 "before: expired, wrong and untrusted\nchains still fail.\n",
+	.common = CMI_C_NET | CMI_C_CACHE,
+	.options = options,
+	.options_size = sizeof(struct run_options),
+	.min_args = 1,
+	.max_args = 100000,
+	.run = run,
+};

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""chainmend run: unmodified programs complete chains, and refuse what they
+refused before.  Each program is run with and without us, against the same
+servers: what must be cured, and what must not."""
+import shutil
+import subprocess
+
+import pytest
+
+import servers
+from pki import LOCAL, Pki, days_from_now
+
+PYTHON = """
+import ssl, sys, urllib.request
+c = ssl.create_default_context(cafile=sys.argv[2])
+print(urllib.request.urlopen(sys.argv[1], context=c).read().decode())
+"""
+PERL = """
+use IO::Socket::SSL;
+my ($url, $ca) = @ARGV;
+my ($port) = $url =~ /:(\\d+)/;
+my $s = IO::Socket::SSL->new(PeerHost => 'localhost', PeerPort => $port,
+  SSL_ca_file => $ca, SSL_verifycn_scheme => 'http') or die $SSL_ERROR;
+print $s "GET / HTTP/1.0\\r\\n\\r\\n"; print <$s>;
+"""
+PROGRAMS = {
+    "curl": lambda url, ca: ["curl", "-sS", "--cacert", ca, url],
+    "python3": lambda url, ca: ["/usr/bin/python3", "-c", PYTHON, url, ca],
+    "wget": lambda url, ca: ["wget", "-q", "-O-", "--tries=1",
+                             f"--ca-certificate={ca}", url],
+    "git": lambda url, ca: ["git", "-c", f"http.sslCAInfo={ca}", "ls-remote",
+                            url + "repo.git"],
+    "openssl": lambda url, ca: [
+        "openssl", "s_client", "-verify_return_error", "-CAfile", ca,
+        "-verify_hostname", "localhost", "-connect",
+        url.split("/")[2]],
+    "perl": lambda url, ca: ["perl", "-e", PERL, url, ca],
+}
+
+
+@pytest.fixture(params=PROGRAMS)
+def client(request, chainmend):
+    """client(url, roots, *options of run, plain=False) -> finished process"""
+    name = request.param
+    if not shutil.which(name):
+        pytest.skip(f"no {name} on this machine")
+    if name == "perl" and subprocess.run(
+            ["perl", "-MIO::Socket::SSL", "-e1"],
+            stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no IO::Socket::SSL on this machine")
+
+    def run(url, roots, *options, plain=False, env=None):
+        command = PROGRAMS[name](url, str(roots))
+        if not plain:
+            command = [chainmend.path, "run", *options, "--", *command]
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, errors="replace", timeout=60,
+            env={**chainmend.env, **(env or {})})
+
+    run.name = name
+    return run
+
+
+@pytest.fixture(scope="module")
+def module_web():
+    server = servers.WebServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def web(module_web):
+    """The server that every certificate of the lab names; asked nothing."""
+    module_web.requests.clear()
+    return module_web
+
+
+@pytest.fixture(scope="module")
+def lab(module_web, tmp_path_factory):
+    web = module_web
+    p = Pki(tmp_path_factory.mktemp("lab"))
+    p.anchor = p.root("Lab Root")
+    p.ca1 = p.anchor.issue_ca("Lab CA 1")
+    p.ca2 = p.ca1.issue_ca("Lab CA 2", aia=web.url("/ca1.cer"))
+    p.evil_root = p.root("Evil Root")
+    p.evil_ca = p.evil_root.issue_ca("Evil CA", aia=web.url("/evil-root.cer"))
+    for path, cert in (("ca1", p.ca1), ("ca2", p.ca2), ("evil", p.evil_ca),
+                       ("evil-root", p.evil_root)):
+        web.put(f"/{path}.cer", cert.der)
+    aia = web.url("/ca2.cer")
+    p.good = p.ca2.issue("localhost", sans=LOCAL, aia=aia)
+    p.dead = p.ca2.issue("localhost", sans=LOCAL, aia=web.url("/none.cer"))
+    p.rogue = p.evil_ca.issue("localhost", sans=LOCAL,
+                              aia=web.url("/evil.cer"))
+    p.rogue_twin = p.evil_root.issue("localhost", sans=LOCAL,
+                                     aia=web.url("/evil-root.cer"))
+    p.expired = p.ca2.issue("localhost", sans=LOCAL, aia=aia,
+                            not_before=days_from_now(-9),
+                            not_after=days_from_now(-2))
+    p.wrong_name = p.ca2.issue("other.example", aia=aia)
+    p.wrong_use = p.ca2.issue("localhost", sans=LOCAL, aia=aia,
+                              usage="clientAuth")
+    p.self_signed = p.make("localhost", sans=LOCAL)
+    return p
+
+
+@pytest.fixture
+def serve(nginx, tmp_path):
+    """serve(cert) -> URL of a server that sends this certificate alone."""
+    repo = tmp_path / "www" / "repo.git"
+    if shutil.which("git"):
+        subprocess.run(["git", "init", "-q", "--bare", repo], check=True)
+        subprocess.run(["git", "-C", repo, "update-server-info"], check=True)
+
+    def start(cert):
+        server = nginx(cert.pem, cert.key, more=(
+            f"location /repo.git/ {{ root {tmp_path / 'www'}; }}"))
+        return f"https://localhost:{server.port}/"
+
+    subprocess.run(["chmod", "-R", "a+rX", tmp_path.parent.parent, tmp_path])
+    return start
+
+
+def test_a_missing_intermediate_is_cured(client, lab, serve, web):
+    url = serve(lab.good)
+    assert client(url, lab.anchor.pem, plain=True).returncode != 0
+    assert web.requests == []
+    done = client(url, lab.anchor.pem, "--allow-private", "--trace")
+    assert done.returncode == 0, done
+    assert "chainmend: completed: " in done.stderr, done
+    assert sorted(web.paths()) == ["/ca1.cer", "/ca2.cer"]
+    # What was fetched was kept: the second time nothing is.
+    done = client(url, lab.anchor.pem, "--offline", "--trace")
+    assert done.returncode == 0, done
+    assert "from cache" in done.stderr, done
+    assert len(web.requests) == 2
+
+
+def test_offline_really_is(client, lab, serve, web):
+    done = client(serve(lab.good), lab.anchor.pem, "--offline",
+                  "--allow-private")
+    assert done.returncode != 0, done
+    assert web.requests == []
+
+
+def test_private_addresses_need_leave(client, lab, serve, web):
+    done = client(serve(lab.good), lab.anchor.pem, "--trace")
+    assert done.returncode != 0, done
+    assert web.requests == []
+
+
+@pytest.mark.parametrize("what", ["rogue", "rogue_twin", "expired",
+                                  "wrong_name", "wrong_use", "self_signed",
+                                  "dead"])
+def test_what_was_refused_still_is(client, lab, serve, what):
+    url = serve(getattr(lab, what))
+    if what == "wrong_use" and client.name in ("wget", "git"):
+        pytest.skip("GnuTLS as these use it does not look at the usage")
+    done = client(url, lab.anchor.pem, "--allow-private")
+    assert done.returncode != 0, done
+    # And with the issuers in the cache it is the same.
+    done = client(url, lab.anchor.pem, "--allow-private")
+    assert done.returncode != 0, done
+
+
+def test_a_stranger_to_the_program_stays_one(client, lab, serve):
+    """The cache may hold an issuer: without its root it proves nothing."""
+    url = serve(lab.good)
+    assert client(url, lab.anchor.pem, "--allow-private").returncode == 0
+    assert client(url, lab.evil_root.pem, "--allow-private").returncode != 0
+
+
+def test_a_whole_chain_is_left_alone(client, lab, nginx, web):
+    server = nginx(lab.file("full.pem", lab.good, lab.ca2, lab.ca1),
+                   lab.good.key, more="location /repo.git/ { return 404; }")
+    url = f"https://localhost:{server.port}/"
+    done = client(url, lab.anchor.pem, "--allow-private", "--trace")
+    if client.name != "git":
+        assert done.returncode == 0, done
+    assert "chainmend:" not in done.stderr, done
+    assert web.requests == []
+
+
+def test_run_keeps_status_words_and_streams(chainmend):
+    run = chainmend("run", "--", "sh", "-c", "echo \"$0 $1\"; exit 7", "a b",
+                    "--json")
+    assert (run.status, run.out) == (7, "a b --json\n")
+    assert chainmend("run", "--", "no-such-program").status == 3
+    assert chainmend("run").status == 2
+
+
+def test_a_static_program_is_told_of(chainmend, tmp_path):
+    source = tmp_path / "a.c"
+    source.write_text("int main(void) { return 5; }\n")
+    built = subprocess.run(["cc", "-static", "-o", tmp_path / "a", source],
+                           stderr=subprocess.DEVNULL)
+    if built.returncode:
+        pytest.skip("no static C library here")
+    run = chainmend("run", "--", tmp_path / "a")
+    assert run.status == 5 and "statically linked" in run.err
+
+
+def test_children_of_fork_complete_too(chainmend, lab, serve, web):
+    """The engine made in a parent is of no use to its children: they make
+    their own, and nothing hangs."""
+    url = serve(lab.good)
+    script = lab.dir / "fork.py"
+    script.write_text(f"""
+import os, ssl, threading, urllib.request
+c = ssl.create_default_context(cafile={str(lab.anchor.pem)!r})
+def get():
+    return urllib.request.urlopen({url!r}, context=c).read()
+assert get() == b"here\\n"
+threads = [threading.Thread(target=get) for _ in range(8)]
+[t.start() for t in threads]
+children = []
+for _ in range(4):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ok = get() == b"here\\n"
+        except Exception as e:
+            print(e, flush=True)
+            ok = False
+        os._exit(0 if ok else 1)
+    children.append(pid)
+[t.join() for t in threads]
+assert [os.waitpid(p, 0)[1] for p in children] == [0] * 4
+print("all well")
+""")
+    run = chainmend("run", "--allow-private", "--", "/usr/bin/python3", script)
+    assert run.status == 0 and "all well" in run.out, run
