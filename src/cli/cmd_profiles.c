@@ -363,7 +363,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_profiles = {
 	.name = "profiles",
-	.summary = "shows the kinds of client that it knows; adds your own",
+	.summary = "show the kinds of client that are known; add your own",
 	.usage = "profiles [NAME...] | profiles add NAME FILE",
 	.examples = "  chainmend profiles\n"
 		    "  chainmend profiles android-7.0\n"
