@@ -78,7 +78,8 @@ uint64_t cmi_ways_hash(uint64_t seed, const void *p, size_t n)
 		h ^= h >> 32;
 	}
 	word = 0;
-	memcpy(&word, at, n);
+	if (n)
+		memcpy(&word, at, n);
 	h = (h ^ word) * 0xff51afd7ed558ccdu;
 	return h ^ h >> 29;
 }
