@@ -71,6 +71,21 @@ static inline enum cmi_origin cmi_node_origin(const struct cmi_node *n)
 	return n->origin;
 }
 
+/* May a path go through n in the present round?  ctx is the search. */
+bool cmi_search_usable(void *ctx, const struct cmi_node *n);
+/* Bring n's possible issuers into the order of trying. */
+void cmi_search_sort(struct cmi_search *s, struct cmi_node *n);
+/* Put e's issuer's defect on record, once. */
+cmend_status cmi_search_note_defect(struct cmi_search *s,
+	const struct cmi_edge *e, unsigned depth, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* Reach further certificates of the pool until an anchor comes in sight. */
+cmend_status cmi_search_widen(struct cmi_search *s, bool *grew,
+	cmend_error *err) __attribute__((warn_unused_result));
+/* Make the next NEED, if there is one: then s->needed is set. */
+cmend_status cmi_search_ask(struct cmi_search *s,
+	struct cmi_search_answer *answer, cmend_error *err)
+	__attribute__((warn_unused_result));
 /* CMEND_LIMIT when the time allowed is over. */
 cmend_status cmi_search_time_left(const struct cmi_search *s, cmend_error *err)
 	__attribute__((warn_unused_result));
