@@ -6,8 +6,6 @@ static int level_bits(int level)
 {
 	static const int bits[] = {0, 80, 112, 128, 192, 256};
 
-	if (level < 0)
-		level = 1;
 	return bits[(size_t)level < CMI_LEN(bits) ? (size_t)level
 						  : CMI_LEN(bits) - 1];
 }
@@ -36,7 +34,7 @@ static bool may_issue(const struct cmi_cert *ca, bool is_anchor)
 enum cmi_finding_id cmi_ca_defect(const struct cmi_cert *ca, bool is_anchor,
 	const struct cmi_verdict_request *request)
 {
-	int bits = level_bits(request->security_level);
+	int bits = level_bits(cmi_security_level(request));
 	bool dates = !is_anchor || !request->anchor_dates_off;
 
 	if (dates && ca->not_before_s > request->at_s)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chain/verdict.h"
+#include "chain/verdict_rules.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,9 @@ struct judging {
 };
 
 /* ------------------------------------------- libcrypto's errors, explained */
+
+/* libcrypto has no number for a leaf whose key it cannot read. */
+#define ERROR_NO_PUBLIC_KEY (-1)
 
 struct reason {
 	int error;
@@ -105,6 +109,8 @@ static const struct reason reasons[] = {
 		true, "has a notAfter that is not a time"},
 	{X509_V_ERR_EC_KEY_EXPLICIT_PARAMS, CMI_F_MALFORMED_CERTIFICATE, true,
 		"has an EC key without a named curve"},
+	{ERROR_NO_PUBLIC_KEY, CMI_F_UNSUPPORTED_SIGNATURE, true,
+		"has a public key that cannot be read"},
 	{X509_V_ERR_CERT_REVOKED, CMI_F_REVOKED, true, "was revoked"},
 	{X509_V_ERR_UNABLE_TO_GET_CRL, CMI_F_REVOKED, false,
 		"has no revocation list to ask"},
@@ -221,6 +227,13 @@ static int purpose_of(enum cmi_purpose p)
 	return 0;
 }
 
+/* Ours say it more finely: a leaf's keyUsage is TLS's business, and
+ * anyExtendedKeyUsage means any. */
+static bool has_own_rules(enum cmi_policy policy)
+{
+	return policy == CMI_POLICY_RFC5280 || policy == CMI_POLICY_WEBPKI;
+}
+
 static bool set_policies(
 	X509_VERIFY_PARAM *param, const struct cmi_policy_inputs *in)
 {
@@ -243,12 +256,21 @@ static bool set_policies(
 	return X509_VERIFY_PARAM_set_flags(param, flags) == 1;
 }
 
+int cmi_security_level(const struct cmi_verdict_request *request)
+{
+	if (request->security_level >= 0)
+		return request->security_level;
+	return request->at_s < CMI_SHA1_SUNSET_S ? 0 : 1;
+}
+
 static bool set_rules(
 	X509_STORE_CTX *ctx, const struct cmi_verdict_request *request)
 {
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 	unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
-	int purpose = purpose_of(request->purpose);
+	int purpose = has_own_rules(request->policy)
+			      ? 0
+			      : purpose_of(request->purpose);
 
 	if (request->policy == CMI_POLICY_STRICT)
 		flags |= X509_V_FLAG_X509_STRICT;
@@ -256,8 +278,7 @@ static bool set_rules(
 		flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
 			 X509_V_FLAG_EXTENDED_CRL_SUPPORT |
 			 X509_V_FLAG_USE_DELTAS;
-	X509_VERIFY_PARAM_set_auth_level(param,
-		request->security_level < 0 ? 1 : request->security_level);
+	X509_VERIFY_PARAM_set_auth_level(param, cmi_security_level(request));
 	X509_VERIFY_PARAM_set_time(param, (time_t)request->at_s);
 	/* The CN is no name, for name constraints neither (RFC 9525). */
 	X509_VERIFY_PARAM_set_hostflags(
@@ -282,12 +303,21 @@ static bool stack_path(const struct cmi_path *path, STACK_OF(X509) * untrusted,
 	return sk_X509_push(trusted, path->certs[last]->x) > 0;
 }
 
+/* Section 5.2.3 of RFC 5280: a CRL has a number, or it is none to rely on. */
+static bool is_usable_crl(
+	const struct cmi_verdict_request *r, const X509_CRL *crl)
+{
+	return !has_own_rules(r->policy) ||
+	       X509_CRL_get_ext_by_NID(crl, NID_crl_number, -1) >= 0;
+}
+
 static STACK_OF(X509_CRL) * stack_crls(const struct cmi_verdict_request *r)
 {
 	STACK_OF(X509_CRL) *sk = sk_X509_CRL_new_null();
 
 	for (size_t i = 0; sk && i < r->n_crls; i++)
-		if (!sk_X509_CRL_push(sk, r->crls[i])) {
+		if (is_usable_crl(r, r->crls[i]) &&
+			!sk_X509_CRL_push(sk, r->crls[i])) {
 			sk_X509_CRL_free(sk);
 			return NULL;
 		}
@@ -320,6 +350,9 @@ static void run(X509_STORE_CTX *ctx, const struct cmi_path *path,
 	}
 	if (answer == 1 || error == X509_V_OK)
 		error = X509_V_ERR_UNSPECIFIED;
+	if (error == X509_V_ERR_UNSPECIFIED &&
+		!X509_get0_pubkey(path->certs[0]->x))
+		error = ERROR_NO_PUBLIC_KEY;
 	refuse(path, depth < 0 ? 0 : (unsigned)depth, error, out);
 }
 
@@ -353,6 +386,52 @@ static cmend_status verify_chain(const struct cmi_path *path,
 	}
 	run(ctx, path, out);
 	return CMEND_OK;
+}
+
+static void break_rule(const struct cmi_place *at, const struct cmi_rule *rule,
+	struct cmi_verdict *out)
+{
+	char name[80];
+
+	cmi_safe_cstr(name, sizeof(name), cmi_bytes_of(at->cert->subject));
+	*out = (struct cmi_verdict){
+		.why = rule->why, .depth = (unsigned)at->depth};
+	snprintf(out->says, sizeof(out->says), "\"%s\" %s", name, rule->says);
+}
+
+static void check_rules(const struct cmi_path *path,
+	const struct cmi_verdict_request *request, const struct cmi_rule *rules,
+	size_t n_rules, struct cmi_verdict *out)
+{
+	for (size_t i = 0; i < path->n && out->accepted; i++) {
+		const struct cmi_place at = {
+			.path = path,
+			.cert = path->certs[i],
+			.depth = i,
+			.is_leaf = i == 0,
+			.is_anchor = i + 1 == path->n,
+			.purpose = request->purpose,
+		};
+
+		for (size_t r = 0; r < n_rules && out->accepted; r++)
+			if (rules[r].broken(&at))
+				break_rule(&at, &rules[r], out);
+	}
+}
+
+static void check_length(const struct cmi_path *path,
+	const struct cmi_verdict_request *request, struct cmi_verdict *out)
+{
+	unsigned n = 0;
+
+	for (size_t i = 1; i + 1 < path->n; i++)
+		n += !path->certs[i]->self_issued;
+	if (!request->limit_intermediates || n <= request->max_intermediates)
+		return;
+	*out = (struct cmi_verdict){.why = CMI_F_PATH_LENGTH};
+	snprintf(out->says, sizeof(out->says),
+		"%u intermediates where %u are allowed", n,
+		request->max_intermediates);
 }
 
 static void check_host(const struct cmi_path *path,
@@ -393,7 +472,17 @@ cmend_status cmi_verdict_path(const struct cmi_path *path,
 	ERR_clear_error();
 	status = verify_chain(path, request, out, err);
 	ERR_clear_error();
-	if (status == CMEND_OK && out->accepted)
+	if (status != CMEND_OK)
+		return status;
+	if (out->accepted && has_own_rules(request->policy))
+		check_rules(path, request, cmi_rules_rfc5280,
+			cmi_n_rules_rfc5280, out);
+	if (out->accepted && request->policy == CMI_POLICY_WEBPKI)
+		check_rules(path, request, cmi_rules_webpki, cmi_n_rules_webpki,
+			out);
+	if (out->accepted)
+		check_length(path, request, out);
+	if (out->accepted)
 		check_host(path, request, out);
-	return status;
+	return CMEND_OK;
 }

@@ -14,11 +14,14 @@
 #include "chain/path.h"
 
 enum cmi_purpose { CMI_FOR_SERVER, CMI_FOR_CLIENT, CMI_FOR_ANY };
-/* Rules beyond RFC 5280 as every client applies it. */
+/* Which rules a path must keep. */
 enum cmi_policy {
-	CMI_POLICY_DEFAULT,
-	CMI_POLICY_STRICT, /* libcrypto's X509_STRICT: a lint */
-	CMI_POLICY_WEBPKI, /* the web PKI's own rules, see webpki.h */
+	CMI_POLICY_DEFAULT, /* as TLS clients do: libcrypto's */
+	CMI_POLICY_STRICT,  /* and libcrypto's X509_STRICT: a lint */
+	CMI_POLICY_WEBPKI,  /* as RFC5280, and the Baseline Requirements */
+	/* And the profile of RFC 5280, whether clients hold it or not; but a
+	 * leaf's keyUsage is TLS's business. */
+	CMI_POLICY_RFC5280,
 };
 
 struct X509_crl_st; /* libcrypto's X509_CRL */
@@ -38,8 +41,13 @@ struct cmi_verdict_request {
 	 * section 6.1 asks only for an anchor's name and key. */
 	bool anchor_dates_off;
 	enum cmi_purpose purpose;
-	int security_level; /* OpenSSL's 0..5; below 0: 1 */
+	/* OpenSSL's 0..5; below 0: as the web at that time, 1, and 0 before
+	 * SHA-1 was given up (CMI_SHA1_SUNSET_S). */
+	int security_level;
 	enum cmi_policy policy;
+	/* Intermediates allowed, self-issued ones not counted. */
+	bool limit_intermediates;
+	unsigned max_intermediates;
 	/* Not empty: revocation is checked for the whole path with these. */
 	struct X509_crl_st *const *crls;
 	size_t n_crls;
@@ -56,6 +64,9 @@ struct cmi_verdict {
 	bool whatever_path;
 	char says[200];
 };
+
+/* The level that a request means. */
+int cmi_security_level(const struct cmi_verdict_request *request);
 
 /* The path must end with its anchor.  CMEND_OK also when it is refused. */
 cmend_status cmi_verdict_path(const struct cmi_path *path,

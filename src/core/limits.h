@@ -151,4 +151,9 @@
 /* Fleet: jobs taken by one worker at a time. */
 #define CMI_FLEET_BATCH_MAX 500u
 
+/* 2017-01-01: since then no public CA may have signed with SHA-1, and clients
+ * refuse it (Baseline Requirements 7.1.3).  What is judged at an earlier time
+ * is judged as it was then. */
+#define CMI_SHA1_SUNSET_S ((int64_t)1483228800)
+
 #endif

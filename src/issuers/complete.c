@@ -346,6 +346,8 @@ static cmend_status run(struct driver *d, struct cmi_complete_result *result)
 		.purpose = r->purpose,
 		.security_level = r->security_level,
 		.policy = r->policy,
+		.limit_intermediates = r->limit_intermediates,
+		.max_intermediates = r->max_intermediates,
 		.crls = r->crls,
 		.n_crls = r->n_crls,
 		.policies = r->policies,

@@ -39,6 +39,9 @@ struct cmi_complete_request {
 	enum cmi_purpose purpose;  /* zero: a server's certificate */
 	enum cmi_policy policy;    /* zero: as every client */
 	unsigned depth; /* certificates in a path; zero: CMI_PATH_MAX */
+	/* Intermediates allowed, self-issued ones not counted. */
+	bool limit_intermediates;
+	unsigned max_intermediates;
 	/* Not empty: revocation is checked with these. */
 	struct X509_crl_st *const *crls;
 	size_t n_crls;

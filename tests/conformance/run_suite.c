@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * run-suite [--withhold none|all|first|last] [--aia]
- *           [--policy default|strict|webpki] [--pool FILE] SUITE.json[.gz]
+ *           [--policy default|strict|webpki|clients] [--pool FILE]
+ * SUITE.json[.gz]
  *
  * Judges each case of a suite as chainmend does and prints NDJSON, one line a
  * case.  Exit 0 when it ran, whatever the score; the scorer compares.
@@ -122,7 +123,8 @@ static void judge(
 		.policy = run->policy,
 		.crls = c->crls,
 		.n_crls = c->n_crls,
-		.depth = c->depth,
+		.limit_intermediates = c->limit_intermediates,
+		.max_intermediates = c->max_intermediates,
 		.policies = c->has_policies ? &c->policies : NULL,
 	};
 	CMI_AUTO(cmi_memory_freep)
@@ -246,7 +248,11 @@ static void parse_options(int argc, char **argv, struct run *run)
 		{0},
 	};
 	static const char *const withhold[] = {"none", "all", "first", "last"};
-	static const char *const policies[] = {"default", "strict", "webpki"};
+	static const char *const policies[] = {
+		"default", "strict", "webpki", "clients"};
+	/* The suites ask for RFC 5280; what clients ask for is less. */
+	static const enum cmi_policy policy_of[] = {CMI_POLICY_RFC5280,
+		CMI_POLICY_STRICT, CMI_POLICY_WEBPKI, CMI_POLICY_DEFAULT};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -254,8 +260,8 @@ static void parse_options(int argc, char **argv, struct run *run)
 			run->withhold =
 				(enum withhold)word_index(optarg, withhold, 4);
 		else if (c == 'p')
-			run->policy = (enum cmi_policy)word_index(
-				optarg, policies, 3);
+			run->policy =
+				policy_of[word_index(optarg, policies, 4)];
 		else if (c == 'P')
 			fill_pool(run, optarg);
 		else if (c == 'v')
@@ -269,7 +275,7 @@ static void parse_options(int argc, char **argv, struct run *run)
 
 int main(int argc, char **argv)
 {
-	struct run run = {0};
+	struct run run = {.policy = CMI_POLICY_RFC5280};
 	json_t *suite, *one;
 	size_t i;
 

@@ -190,16 +190,14 @@ static enum cmi_purpose read_purpose(json_t *from)
 						   : CMI_FOR_SERVER;
 }
 
-/* max_chain_depth counts intermediates; a path has a leaf and an anchor more,
- * which a zero budget cannot say. */
-static unsigned read_depth(json_t *from)
+static void read_depth(json_t *from, struct suite_case *c)
 {
 	json_t *n = json_object_get(from, "max_chain_depth");
 
-	if (!json_is_integer(n) || json_integer_value(n) < 0 ||
-		json_integer_value(n) > (json_int_t)CMI_PATH_MAX - 2)
-		return 0;
-	return (unsigned)json_integer_value(n) + 2;
+	if (!json_is_integer(n) || json_integer_value(n) < 0)
+		return;
+	c->limit_intermediates = true;
+	c->max_intermediates = (unsigned)json_integer_value(n);
 }
 
 static void read_policies(json_t *from, struct suite_case *c)
@@ -234,7 +232,7 @@ bool suite_read_case(json_t *from, struct suite_case *out)
 				&out->at_s))
 		return false;
 	out->purpose = read_purpose(from);
-	out->depth = read_depth(from);
+	read_depth(from, out);
 	out->aia = json_object_get(from, "aia");
 	read_names(from, out);
 	read_leaf(from, out);

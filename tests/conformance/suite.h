@@ -27,7 +27,8 @@ struct suite_case {
 	const char *id;
 	int64_t at_s;
 	enum cmi_purpose purpose;
-	unsigned depth; /* certificates in a path; 0: as ever */
+	bool limit_intermediates;
+	unsigned max_intermediates;
 	struct expected_name names[CASE_NAMES_MAX];
 	size_t n_names;
 	struct cmi_cert *leaf; /* NULL: unreadable, says why */

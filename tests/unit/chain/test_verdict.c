@@ -235,6 +235,153 @@ static void policies(void **state)
 		"no policy at all");
 }
 
+struct rule_row {
+	const char *name;
+	struct forge_order order;
+	bool as_ca; /* the odd one is an intermediate, not the leaf */
+	enum cmi_finding_id rfc5280, webpki;
+};
+
+/* What clients take, the profile refuses; and the web's CAs refuse more. */
+static void profiles(void **state)
+{
+	static const struct rule_row rows[] = {
+		{"plain", {.name = "a.example", .dns = "a.example"}, false,
+			CMI_F_NONE, CMI_F_NONE},
+		{"no key ids beside others",
+			{.name = "a.example",
+				.dns = "a.example",
+				.no_key_ids = true},
+			false, CMI_F_POLICY, CMI_F_POLICY},
+		{"a CA without its own", {.name = "X", .ca = true, .ski = ""},
+			true, CMI_F_POLICY, CMI_F_POLICY},
+		{"underscore", {.name = "x", .dns = "a_b.example"}, false,
+			CMI_F_MALFORMED_CERTIFICATE,
+			CMI_F_MALFORMED_CERTIFICATE},
+		{"empty label", {.name = "x", .dns = "a..example"}, false,
+			CMI_F_MALFORMED_CERTIFICATE,
+			CMI_F_MALFORMED_CERTIFICATE},
+		{"hyphen at the end", {.name = "x", .dns = "a-.example"}, false,
+			CMI_F_MALFORMED_CERTIFICATE,
+			CMI_F_MALFORMED_CERTIFICATE},
+		{"e-mail with two at signs",
+			{.name = "x", .san = "email:a@b@c.example"}, false,
+			CMI_F_MALFORMED_CERTIFICATE,
+			CMI_F_MALFORMED_CERTIFICATE},
+		{"leaf with constraints",
+			{.name = "a.example",
+				.dns = "a.example",
+				.constraints = "permitted;DNS:example"},
+			false, CMI_F_NAME_CONSTRAINT, CMI_F_NAME_CONSTRAINT},
+		{"constraint with a dot",
+			{.name = "X",
+				.ca = true,
+				.constraints = "permitted;DNS:.example"},
+			true, CMI_F_NAME_CONSTRAINT, CMI_F_NAME_CONSTRAINT},
+		{"wildcard over an exclusion",
+			{.name = "X",
+				.ca = true,
+				.constraints = "excluded;DNS:no.b.example"},
+			true, CMI_F_NAME_CONSTRAINT, CMI_F_NAME_CONSTRAINT},
+		{"CN elsewhere", {.name = "b.example", .dns = "a.example"},
+			false, CMI_F_NONE, CMI_F_POLICY},
+		{"CN in other case", {.name = "A.example", .dns = "a.example"},
+			false, CMI_F_NONE, CMI_F_POLICY},
+		{"no names", {.name = "a.example"}, false, CMI_F_NONE,
+			CMI_F_POLICY},
+		{"RSA of an odd size",
+			{.name = "a.example",
+				.dns = "a.example",
+				.rsa_bits = 2052},
+			false, CMI_F_NONE, CMI_F_WEAK_KEY},
+		{"any usage",
+			{.name = "a.example",
+				.dns = "a.example",
+				.eku = "serverAuth,anyExtendedKeyUsage"},
+			false, CMI_F_NONE, CMI_F_WRONG_USAGE},
+		{"usage for clients",
+			{.name = "a.example",
+				.dns = "a.example",
+				.eku = "clientAuth"},
+			false, CMI_F_WRONG_USAGE, CMI_F_WRONG_USAGE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct forge_order order = rows[i].order;
+		struct forged *odd, *end;
+
+		order.issuer = rows[i].as_ca ? root : ca;
+		odd = forge(&order);
+		end = rows[i].as_ca
+			      ? forge(&(struct forge_order){.name = "b.example",
+					.no_key_ids = order.ski != NULL,
+					.issuer = odd,
+					.dns = "*.b.example"})
+			      : odd;
+		struct cmi_verdict v =
+			JUDGE(CHAIN(end, rows[i].as_ca ? odd : ca, root),
+				.policy = CMI_POLICY_RFC5280);
+
+		if (v.why != rows[i].rfc5280)
+			fail_msg("%s: RFC 5280: %s", rows[i].name, v.says);
+		v = JUDGE(CHAIN(end, rows[i].as_ca ? odd : ca, root),
+			.policy = CMI_POLICY_WEBPKI);
+		if (v.why != rows[i].webpki)
+			fail_msg("%s: web PKI: %s", rows[i].name, v.says);
+	}
+}
+
+/* Nobody in the path has key ids: older than the profile, and taken. */
+static void a_path_without_key_ids_is_old_not_odd(void **state)
+{
+	struct forged *r = forge(&(struct forge_order){
+		.name = "Old", .ca = true, .no_key_ids = true});
+	struct forged *l = forge(&(struct forge_order){.name = "a.example",
+		.issuer = r,
+		.dns = "a.example",
+		.no_key_ids = true});
+
+	(void)state;
+	expect(JUDGE(CHAIN(l, r), .policy = CMI_POLICY_RFC5280), CMI_F_NONE, 0,
+		"old");
+}
+
+static void the_past_is_judged_as_it_was(void **state)
+{
+	const int64_t then = CMI_SHA1_SUNSET_S - FORGE_DAY;
+	struct forged *r = forge(&(struct forge_order){
+		.name = "Old", .ca = true, .from_s = then - FORGE_DAY});
+	struct forged *l = forge(&(struct forge_order){.name = "x",
+		.issuer = r,
+		.from_s = then - FORGE_DAY,
+		.digest = EVP_sha1()});
+
+	(void)state;
+	expect(JUDGE(CHAIN(l, r), .at_s = then), CMI_F_NONE, 0, "SHA-1 then");
+	expect(JUDGE(CHAIN(l, r), .at_s = CMI_SHA1_SUNSET_S),
+		CMI_F_WEAK_SIGNATURE, 0, "SHA-1 since");
+	expect(judge_with(
+		       CHAIN(l, r), (struct cmi_verdict_request){.at_s = then,
+					    .security_level = 1}),
+		CMI_F_WEAK_SIGNATURE, 0, "a level that was chosen");
+}
+
+static void intermediates_are_counted(void **state)
+{
+	struct forged *rolled = forge(
+		&(struct forge_order){.name = "CA", .issuer = ca, .ca = true});
+	struct forged *l =
+		forge(&(struct forge_order){.name = "x", .issuer = rolled});
+
+	(void)state;
+	expect(JUDGE(CHAIN(leaf, ca, root), .limit_intermediates = true),
+		CMI_F_PATH_LENGTH, 0, "none allowed");
+	expect(JUDGE(CHAIN(l, rolled, ca, root), .limit_intermediates = true,
+		       .max_intermediates = 1),
+		CMI_F_NONE, 0, "self-issued ones do not count");
+}
+
 /* Whatever stands in the path besides, libcrypto sees only the pairs. */
 static void only_the_path_given_is_taken(void **state)
 {
@@ -273,6 +420,10 @@ int main(void)
 		ROW(keys_and_signatures),
 		ROW(constraints),
 		ROW(policies),
+		ROW(profiles),
+		ROW(a_path_without_key_ids_is_old_not_odd),
+		ROW(the_past_is_judged_as_it_was),
+		ROW(intermediates_are_counted),
 		ROW(only_the_path_given_is_taken),
 		ROW(a_path_of_nothing_is_the_callers_fault),
 	};
