@@ -54,7 +54,7 @@ void cmi_buf_used(struct cmi_buf *b, size_t n)
 		b->n += n;
 }
 
-void cmi_buf_add(struct cmi_buf *b, const void *p, size_t n)
+void cmi_buf_add_slowly(struct cmi_buf *b, const void *p, size_t n)
 {
 	uint8_t *to = n ? cmi_buf_reserve(b, n) : NULL;
 
@@ -74,9 +74,15 @@ void cmi_buf_text(struct cmi_buf *b, const char *s)
 	cmi_buf_add(b, s, strlen(s));
 }
 
-void cmi_buf_u8(struct cmi_buf *b, uint8_t v)
+void cmi_buf_uint(struct cmi_buf *b, uint64_t v)
 {
-	cmi_buf_add(b, &v, 1);
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + v % 10);
+	while (v /= 10);
+	cmi_buf_add(b, digits + at, sizeof(digits) - at);
 }
 
 void cmi_buf_be(struct cmi_buf *b, unsigned width, uint64_t v)

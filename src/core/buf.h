@@ -10,6 +10,7 @@
 #define CMI_CORE_BUF_H
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "core/mem.h"
 
@@ -25,10 +26,26 @@ void cmi_buf_init(struct cmi_buf *b, size_t max);
 void cmi_buf_dispose(struct cmi_buf *b);
 /* Forget the content, keep the memory. */
 void cmi_buf_clear(struct cmi_buf *b);
-void cmi_buf_add(struct cmi_buf *b, const void *p, size_t n);
+/* What cmi_buf_add does where the memory at hand is not enough. */
+void cmi_buf_add_slowly(struct cmi_buf *b, const void *p, size_t n);
+static inline void cmi_buf_add(struct cmi_buf *b, const void *p, size_t n)
+{
+	/* One byte is kept for a final NUL. */
+	if (b->failed || n >= b->cap - b->n || n > b->max - b->n || !n) {
+		cmi_buf_add_slowly(b, p, n);
+		return;
+	}
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+}
 void cmi_buf_add_bytes(struct cmi_buf *b, struct cmi_bytes v);
 void cmi_buf_text(struct cmi_buf *b, const char *s);
-void cmi_buf_u8(struct cmi_buf *b, uint8_t v);
+static inline void cmi_buf_u8(struct cmi_buf *b, uint8_t v)
+{
+	cmi_buf_add(b, &v, 1);
+}
+/* Decimal digits. */
+void cmi_buf_uint(struct cmi_buf *b, uint64_t v);
 void cmi_buf_be(struct cmi_buf *b, unsigned width, uint64_t v);
 void cmi_buf_le(struct cmi_buf *b, unsigned width, uint64_t v);
 void cmi_buf_printf(struct cmi_buf *b, const char *fmt, ...)

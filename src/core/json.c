@@ -11,13 +11,23 @@ void cmi_json_init(struct cmi_json *j, struct cmi_buf *out)
 	*j = (struct cmi_json){.out = out};
 }
 
+/* Bytes that stand for themselves: printable ASCII but for two. */
+static bool is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 static void quoted(struct cmi_buf *out, struct cmi_bytes v)
 {
 	cmi_buf_u8(out, '"');
 	for (size_t i = 0; i < v.n;) {
 		uint8_t c = v.p[i];
-		size_t len = cmi_utf8_length(v.p + i, v.n - i);
+		size_t len = 0;
 
+		while (len < v.n - i && is_plain(v.p[i + len]))
+			len++;
+		if (!len)
+			len = cmi_utf8_length(v.p + i, v.n - i);
 		if (c == '"' || c == '\\')
 			cmi_buf_printf(out, "\\%c", c);
 		else if (c == '\n')
@@ -39,8 +49,10 @@ static void before_value(struct cmi_json *j, const char *key)
 		cmi_buf_u8(j->out, ',');
 	j->comma |= 1u << j->depth;
 	if (key) {
-		quoted(j->out, cmi_bytes_of(key));
-		cmi_buf_u8(j->out, ':');
+		/* Keys are ours: nothing in them needs an escape. */
+		cmi_buf_u8(j->out, '"');
+		cmi_buf_text(j->out, key);
+		cmi_buf_add(j->out, "\":", 2);
 	}
 }
 
@@ -97,7 +109,9 @@ void cmi_json_cstr(struct cmi_json *j, const char *key, const char *v)
 void cmi_json_int(struct cmi_json *j, const char *key, int64_t v)
 {
 	before_value(j, key);
-	cmi_buf_printf(j->out, "%lld", (long long)v);
+	if (v < 0)
+		cmi_buf_u8(j->out, '-');
+	cmi_buf_uint(j->out, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 void cmi_json_real(struct cmi_json *j, const char *key, double v, int decimals)

@@ -128,11 +128,12 @@ void cmi_hex_cstr(char *out, const uint8_t *p, size_t n)
 
 void cmi_hex(struct cmi_buf *out, struct cmi_bytes v)
 {
-	char two[3];
+	char some[2 * 64 + 1];
 
-	for (size_t i = 0; i < v.n; i++) {
-		cmi_hex_cstr(two, v.p + i, 1);
-		cmi_buf_add(out, two, 2);
+	for (size_t i = 0, n; i < v.n; i += n) {
+		n = v.n - i < 64 ? v.n - i : 64;
+		cmi_hex_cstr(some, v.p + i, n);
+		cmi_buf_add(out, some, 2 * n);
 	}
 }
 
@@ -341,8 +342,17 @@ bool cmi_time_from_civil(int year, int month, int day, int hour, int minute,
 	return true;
 }
 
+/* v with that many digits at p; returns what is behind them. */
+static char *put_digits(char *p, unsigned digits, unsigned v)
+{
+	for (unsigned i = digits; i > 0; i--, v /= 10)
+		p[i - 1] = (char)('0' + v % 10);
+	return p + digits;
+}
+
 const char *cmi_time_s(char out[CMI_TIME_TEXT], int64_t t_s)
 {
+	static const char form[] = "----------T--:--:--Z";
 	int64_t days = t_s / 86400, left = t_s % 86400, y;
 	int m, d;
 
@@ -353,24 +363,30 @@ const char *cmi_time_s(char out[CMI_TIME_TEXT], int64_t t_s)
 	civil_from_days(days, &y, &m, &d);
 	if (y < 0 || y > 9999)
 		y = y < 0 ? 0 : 9999;
-	snprintf(out, CMI_TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)y,
-		m, d, (int)(left / 3600), (int)(left / 60 % 60),
-		(int)(left % 60));
+	memcpy(out, form, sizeof(form));
+	put_digits(out, 4, (unsigned)y);
+	put_digits(out + 5, 2, (unsigned)m);
+	put_digits(out + 8, 2, (unsigned)d);
+	put_digits(out + 11, 2, (unsigned)(left / 3600));
+	put_digits(out + 14, 2, (unsigned)(left / 60 % 60));
+	put_digits(out + 17, 2, (unsigned)(left % 60));
 	return out;
 }
 
 const char *cmi_time_us(char out[CMI_TIME_TEXT], int64_t t_us)
 {
 	int64_t s = t_us / 1000000, us = t_us % 1000000;
-	size_t n;
+	char *p;
 
 	if (us < 0) {
 		us += 1000000;
 		s--;
 	}
 	cmi_time_s(out, s);
-	n = strlen(out) - 1;
-	snprintf(out + n, CMI_TIME_TEXT - n, ".%06dZ", (int)us);
+	p = out + sizeof("2026-11-22T20:15:00") - 1;
+	*p++ = '.';
+	p = put_digits(p, 6, (unsigned)us);
+	memcpy(p, "Z", 2);
 	return out;
 }
 

@@ -6,17 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Decimal digits at p; returns what is behind them. */
+static char *put_number(char *p, unsigned v)
+{
+	char digits[10];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + v % 10);
+	while (v /= 10);
+	while (n)
+		*p++ = digits[--n];
+	return p;
+}
+
 const char *cmi_endpoint_text(
 	char out[CMI_ENDPOINT_TEXT], const struct cmi_endpoint *e)
 {
-	char addr[INET6_ADDRSTRLEN] = "?";
+	char *p = out;
 
-	if (e->family == 4)
-		inet_ntop(AF_INET, e->addr, addr, sizeof(addr));
-	else if (e->family == 6)
-		inet_ntop(AF_INET6, e->addr, addr, sizeof(addr));
-	snprintf(out, CMI_ENDPOINT_TEXT, e->family == 6 ? "[%s]:%u" : "%s:%u",
-		addr, e->port);
+	if (e->family == 4) {
+		for (size_t i = 0; i < 4; i++) {
+			p = put_number(p, e->addr[i]);
+			*p++ = '.';
+		}
+		p--;
+	} else if (e->family == 6) {
+		*p++ = '[';
+		inet_ntop(AF_INET6, e->addr, p, INET6_ADDRSTRLEN);
+		p += strlen(p);
+		*p++ = ']';
+	} else {
+		*p++ = '?';
+	}
+	*p++ = ':';
+	*put_number(p, e->port) = 0;
 	return out;
 }
 
