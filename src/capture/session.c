@@ -192,7 +192,7 @@ static cmend_status eat(struct cmi_session *s, enum cmi_side side,
 			CMI_TRY(eat_all(s, side, &data, err));
 			if (!s->mode)
 				break;
-			d->dead = data.n > KEPT_MAX;
+			d->dead |= data.n > KEPT_MAX;
 			if (d->dead)
 				break;
 			cmi_buf_add_bytes(&d->kept, data);

@@ -11,9 +11,6 @@
 #include "core/text.h"
 #include "wire/http1.h"
 
-/* Requests that wait for an answer; pipelines are shorter. */
-#define WAITING_MAX 16u
-
 struct http_request {
 	struct cmi_buf text; /* method, URL, SOAPAction, one behind another */
 	size_t n_method, n_url, n_action;
@@ -24,8 +21,8 @@ struct http_request {
 };
 
 struct cmi_session_http {
-	struct http_request waiting[WAITING_MAX]; /* a ring */
-	unsigned first, n_waiting;
+	struct http_request *waiting; /* a ring of cap places */
+	size_t first, n_waiting, cap;
 	struct cmi_http_body in[2]; /* by stream side: the body being read */
 	bool reading[2];
 	enum cmi_side client; /* stream side that asks */
@@ -59,8 +56,6 @@ cmend_status cmi_session_http_open(struct cmi_session *s, cmend_error *err)
 
 	if (!h)
 		return cmi_nomem(err);
-	for (unsigned i = 0; i < WAITING_MAX; i++)
-		request_init(&h->waiting[i]);
 	cmi_buf_init(&h->type, CMI_NAME_MAX);
 	cmi_buf_init(&h->body, CMI_AIA_BODY_MAX);
 	cmi_session_enter(s, &cmi_session_mode_http);
@@ -72,8 +67,9 @@ static void http_free(struct cmi_session *s)
 {
 	if (!s->http)
 		return;
-	for (unsigned i = 0; i < WAITING_MAX; i++)
+	for (size_t i = 0; i < s->http->cap; i++)
 		request_dispose(&s->http->waiting[i]);
+	cmi_free(s->http->waiting);
 	cmi_buf_dispose(&s->http->type);
 	cmi_buf_dispose(&s->http->body);
 	cmi_free(s->http);
@@ -83,10 +79,14 @@ static void http_free(struct cmi_session *s)
 static size_t http_holds(const struct cmi_session *s)
 {
 	const struct cmi_session_http *h = s->http;
-	size_t n = sizeof(*h) + h->body.cap;
+	size_t n = sizeof(*h) + h->body.cap + h->cap * sizeof(*h->waiting);
 
-	for (unsigned i = 0; i < WAITING_MAX; i++)
-		n += h->waiting[i].text.cap + h->waiting[i].body.cap;
+	for (size_t i = 0; i < h->n_waiting; i++) {
+		const struct http_request *r =
+			&h->waiting[(h->first + i) % h->cap];
+
+		n += r->text.cap + r->body.cap;
+	}
 	return n;
 }
 
@@ -98,7 +98,7 @@ static struct http_request *oldest(struct cmi_session_http *h)
 static void drop_oldest(struct cmi_session_http *h)
 {
 	request_dispose(&h->waiting[h->first]);
-	h->first = (h->first + 1) % WAITING_MAX;
+	h->first = (h->first + 1) % h->cap;
 	h->n_waiting--;
 }
 
@@ -142,6 +142,33 @@ static cmend_status give(struct cmi_session *s, cmend_error *err)
 	return CMEND_OK;
 }
 
+/* A place for one more request: a larger ring, or the oldest given away. */
+static cmend_status have_room(struct cmi_session *s, cmend_error *err)
+{
+	struct cmi_session_http *h = s->http;
+	size_t cap = h->cap ? 2 * h->cap : 2;
+	struct http_request *grown;
+
+	if (h->n_waiting < h->cap)
+		return CMEND_OK;
+	if (h->cap == CMI_HTTP_WAITING_MAX)
+		return give(s, err);
+	grown = cmi_alloc_array(cap, sizeof(*grown));
+	if (!grown)
+		return cmi_nomem(err);
+	for (size_t i = 0; i < cap; i++) {
+		if (i < h->n_waiting)
+			grown[i] = h->waiting[(h->first + i) % h->cap];
+		else
+			request_init(&grown[i]);
+	}
+	cmi_free(h->waiting);
+	h->waiting = grown;
+	h->cap = cap;
+	h->first = 0;
+	return CMEND_OK;
+}
+
 static cmend_status take_request(struct cmi_session *s, enum cmi_side side,
 	const struct cmi_http_head *head, cmend_error *err)
 {
@@ -150,9 +177,8 @@ static cmend_status take_request(struct cmi_session *s, enum cmi_side side,
 	struct http_request *r;
 	size_t at;
 
-	if (h->n_waiting == WAITING_MAX)
-		CMI_TRY(give(s, err));
-	r = &h->waiting[(h->first + h->n_waiting) % WAITING_MAX];
+	CMI_TRY(have_room(s, err));
+	r = &h->waiting[(h->first + h->n_waiting) % h->cap];
 	cmi_endpoint_text(
 		host, side == CMI_CLIENT ? &s->info->server : &s->info->client);
 	cmi_buf_add_bytes(&r->text, head->method);
@@ -258,9 +284,9 @@ static cmend_status take_head(struct cmi_session *s, enum cmi_side side,
 
 static struct http_request *newest(struct cmi_session_http *h)
 {
-	return h->n_waiting ? &h->waiting[(h->first + h->n_waiting - 1) %
-					  WAITING_MAX]
-			    : NULL;
+	return h->n_waiting
+		       ? &h->waiting[(h->first + h->n_waiting - 1) % h->cap]
+		       : NULL;
 }
 
 static cmend_status keep_content(struct cmi_session *s, enum cmi_side side,

@@ -9,8 +9,10 @@ bool cmi_tls_is_13(const struct cmi_tls_state *t)
 {
 	uint16_t v = t->seen.version;
 
-	/* 0x7f and 0xfb: the drafts of TLS 1.3. */
-	return v == 0x0304 || v >> 8 == 0x7f || v >> 8 == 0xfb;
+	/* 0x7f and 0xfb: the drafts of TLS 1.3.  No older version has a
+	 * HelloRetryRequest, so that settles it before the ServerHello. */
+	return v == 0x0304 || v >> 8 == 0x7f || v >> 8 == 0xfb ||
+	       (!v && t->seen.hello_retry);
 }
 
 /* RFC 8446 section 5.2: the content, its type, and the tag of the AEAD. */

@@ -115,6 +115,9 @@
 #define CMI_INTERFACES_MAX ((size_t)4096)
 /* Captures: notes about damage given out; more are counted only. */
 #define CMI_NOTES_MAX 100u
+/* Captures: HTTP requests of one connection waiting for their answers; a load
+ * generator's pipeline has a thousand. */
+#define CMI_HTTP_WAITING_MAX ((size_t)1024)
 /* Captures: DNS questions waiting for their answers. */
 #define CMI_DNS_WAITING_MAX ((size_t)256)
 /* Captures: secrets of one key log; a browser's day has some thousands. */

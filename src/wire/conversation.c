@@ -102,8 +102,8 @@ const char *cmi_tls_version_name(uint16_t version)
 		{0xfeff, "DTLS 1.0"},
 	};
 
-	/* Drafts 14 to 28 of TLS 1.3, and Facebook's, named themselves so. */
-	if (version >> 8 == 0x7f || version >> 8 == 0xfb)
+	/* The drafts of TLS 1.3 named themselves so. */
+	if (version >> 8 == 0x7f)
 		return "TLS 1.3";
 	return find_named(rows, CMI_LEN(rows), version);
 }

@@ -224,11 +224,11 @@ static const uint8_t retry_random[32] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a,
 	0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8,
 	0x33, 0x9c};
 
-/* Drafts 18 to 21 of TLS 1.3 had a ServerHello without session id and
+/* Drafts up to 21 of TLS 1.3 had a ServerHello without session id and
  * compression; Wireshark's corpora still hold them. */
 static bool is_early_draft(uint16_t version)
 {
-	return version >= 0x7f10 && version <= 0x7f15;
+	return version >> 8 == 0x7f && version <= 0x7f15;
 }
 
 bool cmi_tls_server_hello(struct cmi_bytes body, struct cmi_tls_hello *out)
