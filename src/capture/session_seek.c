@@ -23,6 +23,18 @@ struct cmi_session_seek {
 	bool weak; /* the start was not seen */
 };
 
+/* Where TLS is what one expects, damage before it must not hide it. */
+static bool is_tls_port(uint16_t port)
+{
+	static const uint16_t ports[] = {
+		443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061};
+
+	for (size_t i = 0; i < CMI_LEN(ports); i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
 cmend_status cmi_session_seek_open(struct cmi_session *s, cmend_error *err)
 {
 	struct cmi_session_seek *seek = cmi_alloc(sizeof(*seek));
@@ -31,7 +43,9 @@ cmend_status cmi_session_seek_open(struct cmi_session *s, cmend_error *err)
 		return cmi_nomem(err);
 	for (int i = 0; i < 2; i++)
 		cmi_buf_init(&seek->said[i], CMI_STARTTLS_HEAD);
-	seek->weak = !s->info->saw_syn && !s->info->saw_syn_ack;
+	seek->weak = (!s->info->saw_syn && !s->info->saw_syn_ack) ||
+		     is_tls_port(s->info->client.port) ||
+		     is_tls_port(s->info->server.port);
 	cmi_session_enter(s, &cmi_session_mode_seek);
 	s->seek = seek;
 	return CMEND_OK;
@@ -108,7 +122,7 @@ static cmend_status enter_tls(struct cmi_session *s, cmend_error *err)
 	struct cmi_bytes client = cmi_buf_view(&s->seek->said[CMI_CLIENT]);
 	struct cmi_bytes server = cmi_buf_view(&s->seek->said[CMI_SERVER]);
 
-	if (!s->starttls && !s->seek->weak)
+	if (!s->starttls && (s->info->saw_syn || s->info->saw_syn_ack))
 		s->starttls = cmi_starttls_name(client, server);
 	return cmi_session_tls_open(s, err);
 }

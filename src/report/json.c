@@ -162,10 +162,12 @@ static void put_path(
 static void put_tls_words(
 	struct cmi_json *j, uint16_t version, uint16_t cipher, bool seen)
 {
+	const char *name = version ? cmi_tls_version_name(version) : NULL;
 	char id[8];
 
-	cmi_json_cstr(
-		j, "version", version ? cmi_tls_version_name(version) : NULL);
+	/* Versions without a name (private drafts) by their number. */
+	snprintf(id, sizeof(id), "0x%04x", version);
+	cmi_json_cstr(j, "version", name || !version ? name : id);
 	cmi_json_cstr(j, "cipher", seen ? cmi_tls_cipher_name(cipher) : NULL);
 	snprintf(id, sizeof(id), "0x%04x", cipher);
 	cmi_json_cstr(j, "cipher_id", seen ? id : NULL);

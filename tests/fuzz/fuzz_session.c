@@ -12,7 +12,7 @@
 
 static const struct cmi_stream_info info = {
 	.client = {.family = 4, .addr = {10, 0, 0, 9}, .port = 50112},
-	.server = {.family = 4, .addr = {10, 0, 0, 1}, .port = 443},
+	.server = {.family = 4, .addr = {10, 0, 0, 1}, .port = 4430},
 	.saw_syn = true,
 	.saw_syn_ack = true,
 };

@@ -7,7 +7,7 @@
 
 static const struct cmi_stream_info info = {
 	.client = {.family = 4, .addr = {10, 0, 0, 9}, .port = 50112},
-	.server = {.family = 4, .addr = {10, 0, 0, 1}, .port = 443},
+	.server = {.family = 4, .addr = {10, 0, 0, 1}, .port = 4430},
 	.saw_syn = true,
 	.saw_syn_ack = true,
 };
@@ -472,7 +472,7 @@ static const struct {
 		{"tls failed", "starttls=socks5", "alert=client:2:48"}, NULL},
 	{"the listener is the client", client_is_the_listener, 1,
 		{"tls failed", "alert=client:2:48",
-			"client=10.0.0.1:443 server=10.0.0.9:50112"},
+			"client=10.0.0.1:4430 server=10.0.0.9:50112"},
 		NULL},
 	{"a hole in the certificates", hole_in_certificates, 1,
 		{"tls failed", "version=0303", "gap=1", "cert=0",
@@ -490,7 +490,7 @@ static const struct {
 		{"http 200 method=GET url=http://pki.example/ca.crt "
 		 "type=application/pkix-cert",
 			"body=abcde cut=0",
-			"http 404 method=HEAD url=http://10.0.0.1:443/b"},
+			"http 404 method=HEAD url=http://10.0.0.1:4430/b"},
 		NULL},
 	{"no answer", unanswered, 1,
 		{"http 0 method=GET url=http://pki.example/ca.crt"}, NULL},
