@@ -228,7 +228,7 @@ static const uint8_t retry_random[32] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a,
  * compression; Wireshark's corpora still hold them. */
 static bool is_early_draft(uint16_t version)
 {
-	return version >> 8 == 0x7f && version <= 0x7f15;
+	return version == 0x0304 || (version >> 8 == 0x7f && version <= 0x7f15);
 }
 
 bool cmi_tls_server_hello(struct cmi_bytes body, struct cmi_tls_hello *out)
