@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/gather.h"
+#include "cli/profile_set.h"
 #include "cli/setup.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -43,6 +44,9 @@ struct mend {
 	struct cmi_cli *cli;
 	const struct mend_options *o;
 	struct cmi_setup setup;
+	struct cmi_profile_set profiles;
+	const struct cmi_trust *trusts[CMI_MEND_TRUSTS_MAX];
+	size_t n_trusts;
 	struct cmi_cert_list given;
 	struct cmi_cert *leaf; /* borrowed */
 	const char *target;
@@ -146,20 +150,32 @@ static void tell_changes(struct mend *m)
 		else if (c->moved)
 			fprintf(m->told, "       moved to its place\n");
 	}
-	fprintf(m->told,
-		"proven: with these certificates alone, a client "
-		"that trusts %s accepts\n",
-		cmi_trust_name(m->setup.trust));
+	for (size_t i = 0; i < m->n_trusts; i++)
+		fprintf(m->told,
+			"proven: with these certificates alone, a client that "
+			"trusts %s accepts\n",
+			cmi_trust_name(m->trusts[i]));
+}
+
+/* The first client for which there is no proof. */
+static size_t failed_client(const struct mend *m)
+{
+	for (size_t i = 0; i < m->result.n_judged; i++)
+		if (!m->result.judged[i].accepted)
+			return i;
+	return 0;
 }
 
 static void tell_failure(struct mend *m)
 {
-	const struct cmi_complete_result *why = &m->result.judged[0];
+	size_t client = failed_client(m);
+	const struct cmi_complete_result *why = &m->result.judged[client];
 
 	fprintf(m->cli->err,
-		"chainmend: no chain could be proven for \"%s\": %s: %s; "
-		"nothing is written\n",
-		m->leaf->subject, cmi_finding_name(why->reason), why->says);
+		"chainmend: no chain could be proven for \"%s\" and a client "
+		"that trusts %s: %s: %s; nothing is written\n",
+		m->leaf->subject, cmi_trust_name(m->trusts[client]),
+		cmi_finding_name(why->reason), why->says);
 	for (size_t i = 0; m->cli->common.verbose && i < why->n_refusals; i++)
 		fprintf(m->cli->err, "  %s: %s%s%s\n",
 			cmi_origin_name(why->refusals[i].origin),
@@ -288,15 +304,44 @@ static cmend_status check_deployed(struct mend *m, bool *same, cmend_error *err)
 	return status;
 }
 
+/* Whom the chain is proven for: the profiles asked for, and the roots given
+ * (or, without profiles, the system's). */
+static cmend_status choose_clients(struct mend *m, cmend_error *err)
+{
+	const struct cmi_common *common = &m->cli->common;
+
+	if (!common->profiles.n || common->roots.n)
+		m->trusts[m->n_trusts++] = m->setup.trust;
+	if (!common->profiles.n)
+		return CMEND_OK;
+	CMI_TRY(cmi_profile_set_open(&m->setup, &m->profiles, err));
+	CMI_TRY(cmi_profile_set_add(
+		&m->profiles, &common->profiles, false, err));
+	for (size_t i = 0; i < m->profiles.n; i++) {
+		const struct cmi_profile *p = m->profiles.list[i];
+
+		if (!p->list_path)
+			fprintf(m->cli->err,
+				"chainmend: nothing can be proven for %s: its "
+				"list of roots is not publicly known\n",
+				p->name);
+		else if (m->n_trusts < CMI_MEND_TRUSTS_MAX)
+			m->trusts[m->n_trusts++] = p->trust;
+	}
+	if (!m->n_trusts)
+		return cmi_fail(err, CMEND_UNSUPPORTED,
+			"there is no client left to prove a chain for");
+	return CMEND_OK;
+}
+
 static cmend_status mend(struct mend *m, int *exit_status, cmend_error *err)
 {
-	const struct cmi_trust *const trusts[] = {m->setup.trust};
 	struct cmi_mend_request q = {
 		.given = m->given.certs,
 		.n_given = m->given.n,
 		.leaf = m->leaf,
-		.trusts = trusts,
-		.n_trusts = 1,
+		.trusts = m->trusts,
+		.n_trusts = m->n_trusts,
 		.at_s = m->setup.at_s,
 		.host = m->host,
 		.sources = m->setup.sources,
@@ -347,6 +392,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 			m.o->server);
 	status = cmi_setup_open(cli, &setup, &m.setup, &err);
 	if (status == CMEND_OK)
+		status = choose_clients(&m, &err);
+	if (status == CMEND_OK)
 		status = gather_all(&m, argc, argv, &err);
 	if (status == CMEND_OK)
 		status = mend(&m, &exit_status, &err);
@@ -358,6 +405,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		exit_status = cmi_cli_fail(cli, &err);
 	cmi_mend_result_dispose(&m.result);
 	cmi_cert_list_dispose(&m.given);
+	cmi_profile_set_dispose(&m.profiles);
 	cmi_setup_dispose(&m.setup);
 	return exit_status;
 }

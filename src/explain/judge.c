@@ -287,6 +287,36 @@ static void add_aia(const struct cmi_judge_request *q, struct cmi_judgement *j)
 	cmi_judgement_add(j, f, about);
 }
 
+static bool is_fetch_trouble(enum cmi_finding_id id)
+{
+	return id == CMI_F_AIA_DEAD || id == CMI_F_AIA_WRONG_CONTENT ||
+	       id == CMI_F_AIA_REFUSED;
+}
+
+/* What went wrong when we asked ourselves: clients that fetch meet the same. */
+static void add_fetch_troubles(
+	const struct cmi_judge_request *q, struct cmi_judgement *j)
+{
+	for (size_t i = 0; i < j->repair.n_refusals; i++) {
+		const struct cmi_refusal *r = &j->repair.refusals[i];
+		char name[CMI_PHRASE_NAME];
+		struct cmi_finding f = {
+			.id = r->why,
+			.severity = CMI_SEVERITY_WARNING,
+		};
+		int about;
+
+		if (!is_fetch_trouble(r->why) || cmi_judgement_has(j, r->why))
+			continue;
+		about_sent(q, r->child, &about);
+		if (r->child)
+			f.subject = cmi_phrase(&j->arena, "%s",
+				cmi_phrase_cert(name, r->child));
+		f.says = cmi_phrase(&j->arena, "%s", r->says);
+		cmi_judgement_add(j, f, about);
+	}
+}
+
 static void malformed_leaf(struct cmi_judgement *j)
 {
 	j->verdict = CMI_F_MALFORMED_CERTIFICATE;
@@ -367,6 +397,7 @@ cmend_status cmi_judge(const struct cmi_judge_request *request,
 	if (!j->accepted)
 		add_verdict(request, j);
 	add_aia(request, j);
+	add_fetch_troubles(request, j);
 	cmi_tidy(request, j);
 	return CMEND_OK;
 }

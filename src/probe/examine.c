@@ -18,6 +18,8 @@ struct exam {
 	struct cmi_arena arena;
 	struct cmi_judgement plain;
 	struct cmi_source fetching;
+	struct cmi_cert *first[CMI_SENT_CERTS_MAX];
+	size_t n_first;
 	const struct cmi_source *with_aia[1], *preload[4];
 	size_t n_preload;
 	bool online;
@@ -96,6 +98,39 @@ static void fill_sources(struct exam *x)
 	}
 }
 
+/* The first sent certificate that could have issued c, and is not taken. */
+static struct cmi_cert *first_issuer(
+	const struct exam *x, const struct cmi_cert *c)
+{
+	for (size_t i = 1; i < x->q->n_sent; i++) {
+		struct cmi_cert *p = x->sent[i];
+		bool taken = false;
+
+		for (size_t k = 0; k < x->n_first; k++)
+			taken |= x->first[k] == p;
+		if (p && !taken && cmi_cert_names_issuer(c, p))
+			return p;
+	}
+	return NULL;
+}
+
+/* A client that does not go back takes the first issuer that fits by name,
+ * until one of its anchors does.  false: a malformed certificate is in the
+ * way, which it would stumble over. */
+static bool first_path(struct exam *x, const struct cmi_profile *p)
+{
+	struct cmi_cert *c = x->sent[0];
+
+	x->n_first = 0;
+	while (c && x->n_first < CMI_LEN(x->first)) {
+		x->first[x->n_first++] = c;
+		if (p->list_path && cmi_trust_issuers(p->trust, c, NULL, 0))
+			break;
+		c = first_issuer(x, c);
+	}
+	return x->n_first > 0;
+}
+
 static struct cmi_judge_request judge_request(
 	struct exam *x, const struct cmi_profile *p)
 {
@@ -114,6 +149,10 @@ static struct cmi_judge_request judge_request(
 
 	if (!p)
 		return r;
+	if (p->alternatives == CMI_NO && first_path(x, p)) {
+		r.sent = x->first;
+		r.n_sent = x->n_first;
+	}
 	/* Without its list of roots: any root we know, to see the rest. */
 	r.trust = p->list_path ? p->trust : q->any_trust;
 	r.no_wildcards = p->wildcards == CMI_NO;
@@ -341,37 +380,41 @@ static void apply_list(struct exam *x, const struct cmi_profile *p,
 	}
 }
 
-static bool is_about_roots(enum cmi_finding_id id)
+/*
+ * A refusal that may come from our own want of the client's roots is none: the
+ * path stops below an issuer that nobody here knows, and some roots of the
+ * client are not at hand.  Where even the leaf's issuer is unknown, that is an
+ * intermediate: certificates straight from a root are very rare.
+ */
+static bool may_be_our_want(struct exam *x, const struct cmi_profile *p,
+	const struct cmi_judgement *j)
 {
-	return id == CMI_F_UNTRUSTED_ROOT || id == CMI_F_MISSING_INTERMEDIATE;
+	const struct cmi_path *path = &j->result.path;
+	const struct cmi_cert *top = path->n ? path->certs[path->n - 1] : NULL;
+
+	if (!p->n_absent || j->repairable || x->plain.accepted ||
+		x->plain.repairable || !top || top->self_issued)
+		return false;
+	return j->verdict == CMI_F_UNTRUSTED_ROOT ||
+	       (j->verdict == CMI_F_MISSING_INTERMEDIATE && path->n > 1);
 }
 
-/* A refusal that may come from our own want of the client's roots is none. */
 static void weigh_ignorance(struct exam *x, const struct cmi_profile *p,
 	const struct cmi_judgement *j, struct cmi_item_profile *item)
 {
-	const struct cmi_path *path = &j->result.path;
-	bool rootless = path->n && !path->certs[path->n - 1]->self_issued;
-
 	if (!p->list_path &&
 		(item->accepts || j->verdict == CMI_F_UNTRUSTED_ROOT)) {
-		item->unknown = true;
 		item->says = "its list of roots is not publicly known; the "
 			     "rest is as it wants it";
-	} else if (!item->accepts && p->n_absent && rootless &&
-		   is_about_roots(j->verdict) && !j->repairable &&
-		   !x->plain.accepted && !x->plain.repairable) {
-		item->unknown = true;
+	} else if (!item->accepts && may_be_our_want(x, p, j)) {
 		item->says = arena_printf(&x->arena,
 			"%zu of its %zu roots are not at hand: chainmend data "
 			"update gets them",
 			p->n_absent, p->n_roots);
-	} else if (!item->accepts && p->n_absent &&
-		   j->verdict == CMI_F_MISSING_INTERMEDIATE && !j->repairable) {
-		item->unknown = !x->plain.repairable;
-	}
-	if (!item->unknown)
+	} else {
 		return;
+	}
+	item->unknown = true;
 	item->accepts = false;
 	item->why = CMI_F_NONE;
 	item->help = NULL;
