@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "probe/starttls.h"
 #include "x509/bundle.h"
 
 bool cmi_gather_is_file(const char *word)
@@ -52,10 +53,15 @@ static cmend_status gather_endpoint(const char *word,
 		.starttls = o->starttls,
 	};
 
+	uint16_t port = (uint16_t)o->port;
+
 	g->live = true;
 	cmi_safe_cstr(g->name, sizeof(g->name), cmi_bytes_of(word));
-	CMI_TRY(cmi_target_parse(
-		word, o->port ? (uint16_t)o->port : 443, &g->target, err));
+	if (o->starttls && !port && !(port = cmi_starttls_port(o->starttls)))
+		return cmi_fail(err, CMEND_ARG,
+			"--starttls does not know \"%s\"; it knows %s",
+			o->starttls, cmi_starttls_names());
+	CMI_TRY(cmi_target_parse(word, port ? port : 443, &g->target, err));
 	memcpy(g->name, g->target.text, sizeof(g->target.text));
 	CMI_TRY(cmi_dial(&dial, &g->dialed, err));
 	if (g->dialed.conversation.server.family) {

@@ -16,6 +16,7 @@
 #include "core/cursor.h"
 #include "core/text.h"
 #include "probe/resolve.h"
+#include "probe/starttls.h"
 
 /* One dial under way: the socket, the two memory pipes to libssl, the clock. */
 struct dial {
@@ -385,31 +386,82 @@ static cmend_status end_early(
 		target_text(d));
 }
 
-/* Send what libssl wants sent.  0, an errno, or -1 when the time is over. */
-static int send_pending(struct dial *d)
+/* 0, an errno, or -1 when the time is over. */
+static int send_all(const struct dial *d, struct cmi_bytes left)
 {
-	uint8_t chunk[4096];
-	int n;
+	while (left.n) {
+		ssize_t sent = send(d->fd, left.p, left.n, MSG_NOSIGNAL);
 
-	while ((n = BIO_read(d->wire, chunk, sizeof(chunk))) > 0) {
-		struct cmi_bytes left = {chunk, (size_t)n};
-
-		while (left.n) {
-			ssize_t sent =
-				send(d->fd, left.p, left.n, MSG_NOSIGNAL);
-
-			if (sent > 0) {
-				left.p += sent;
-				left.n -= (size_t)sent;
-			} else if (errno == EAGAIN) {
-				if (!wait_for(d, POLLOUT))
-					return -1;
-			} else if (errno != EINTR) {
-				return errno;
-			}
+		if (sent > 0) {
+			left.p += sent;
+			left.n -= (size_t)sent;
+		} else if (errno == EAGAIN) {
+			if (!wait_for(d, POLLOUT))
+				return -1;
+		} else if (errno != EINTR) {
+			return errno;
 		}
 	}
 	return 0;
+}
+
+/* Send what libssl wants sent; as send_all. */
+static int send_pending(struct dial *d)
+{
+	uint8_t chunk[4096];
+	int n, error = 0;
+
+	while (!error && (n = BIO_read(d->wire, chunk, sizeof(chunk))) > 0)
+		error = send_all(d, (struct cmi_bytes){chunk, (size_t)n});
+	return error;
+}
+
+static cmend_status plain_send(
+	void *ctx, struct cmi_bytes bytes, cmend_error *err)
+{
+	const struct dial *d = ctx;
+	int error = send_all(d, bytes);
+
+	return error ? fail_connect(d, error < 0 ? ETIMEDOUT : error, err)
+		     : CMEND_OK;
+}
+
+static cmend_status plain_receive(
+	void *ctx, struct cmi_buf *to, cmend_error *err)
+{
+	const struct dial *d = ctx;
+	uint8_t chunk[4096];
+	ssize_t n;
+
+	do {
+		if (!wait_for(d, POLLIN))
+			return cmi_fail(err, CMEND_TIMEOUT,
+				"%s is silent: it should speak %s first",
+				target_text(d), d->o->starttls);
+		n = recv(d->fd, chunk, sizeof(chunk), 0);
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	if (n < 0)
+		return fail_connect(d, errno, err);
+	if (n == 0)
+		return cmi_fail(err, CMEND_NET,
+			"%s closed the connection before TLS", target_text(d));
+	cmi_buf_add(to, chunk, (size_t)n);
+	return cmi_buf_status(to, err);
+}
+
+static cmend_status begin_plain(struct dial *d, cmend_error *err)
+{
+	const struct cmi_plain plain = {
+		.send = plain_send,
+		.receive = plain_receive,
+		.ctx = d,
+		.target = target_text(d),
+		.host = d->out->server_name[0] ? d->out->server_name
+					       : d->o->target->host,
+	};
+
+	return d->o->starttls ? cmi_starttls(d->o->starttls, &plain, err)
+			      : CMEND_OK;
 }
 
 /* One read into libssl.  *end: the connection is over, *error says how. */
@@ -525,6 +577,8 @@ cmend_status cmi_dial(const struct cmi_dial_options *options,
 		cmi_mono_ms(options->env) +
 		(options->timeout_ms ? options->timeout_ms : CMI_DIAL_MS);
 	status = connect_any(&d, err);
+	if (status == CMEND_OK)
+		status = begin_plain(&d, err);
 	if (status == CMEND_OK)
 		status = make_tls(&d, err);
 	if (status == CMEND_OK)
