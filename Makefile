@@ -21,7 +21,7 @@ DEPS = $(if $(NODEPS),:,tools/install-deps)
 # A reader of Makefiles may run targets at once; ours take turns.
 .NOTPARALLEL:
 .PHONY: build help demo test san lint fuzz bench cover conformance docs \
-	install uninstall clean deps deps-test deps-san
+	install uninstall deb clean deps deps-test deps-san
 
 build: deps $(BUILD)/build.ninja ## build the program and the library
 	@$(NINJA) -C $(BUILD) -j $(JOBS) $(NINJAFLAGS)
@@ -74,11 +74,15 @@ install: build ## install below PREFIX
 		-Dprefix=$(abspath $(PREFIX)) >/dev/null
 	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --quiet
 
+deb: deps ## Debian packages, in BUILD-deb
+	@$(DEPS) tools/deps-deb.list
+	@tools/make-deb $(BUILD)-deb
+
 uninstall: ## remove what install wrote from this build directory
 	@$(NINJA) -C $(BUILD) uninstall >/dev/null
 
 clean: ## remove what was built
-	rm -rf $(BUILD) $(SAN) $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-cover
+	rm -rf $(BUILD) $(SAN) $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-cover $(BUILD)-deb
 
 deps:
 	@$(DEPS) tools/deps.list
