@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each role may and may not do, tried in a child that has entered it:
+ * the child ends with 0 when the try was refused, 1 when it went through, and
+ * with 77 where the kernel offers no sandbox.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/sandbox.h"
+
+/* Each returns true where it got what it tried. */
+typedef bool (*try_fn)(void);
+
+static bool opens_a_file(void)
+{
+	return open("/etc/passwd", O_RDONLY) >= 0;
+}
+
+static bool makes_a_file(void)
+{
+	return open("/tmp/cmi-sandbox-test", O_CREAT | O_WRONLY, 0600) >= 0;
+}
+
+static bool removes_a_file(void)
+{
+	return unlink("/tmp/cmi-sandbox-test-file") == 0;
+}
+
+static bool opens_a_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0) >= 0;
+}
+
+static bool opens_a_unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
+}
+
+static bool runs_a_program(void)
+{
+	execl("/bin/true", "true", (char *)NULL);
+	return errno != EPERM && errno != EACCES;
+}
+
+static bool forks(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid > 0;
+}
+
+static void *nothing(void *ctx)
+{
+	return ctx;
+}
+
+static bool starts_a_thread(void)
+{
+	pthread_t t;
+
+	return pthread_create(&t, NULL, nothing, NULL) == 0 &&
+	       pthread_join(t, NULL) == 0;
+}
+
+static bool traces_its_parent(void)
+{
+	return ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) == 0;
+}
+
+static bool kills_its_parent(void)
+{
+	return kill(getppid(), 0) == 0;
+}
+
+static bool gets_executable_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+static bool gets_memory(void)
+{
+	void *p = malloc((size_t)8 << 20);
+
+	if (p)
+		memset(p, 1, (size_t)8 << 20);
+	free(p);
+	return p != NULL;
+}
+
+static int pipe_ends[2];
+
+static bool reads_what_is_open(void)
+{
+	char c = 0;
+
+	return write(pipe_ends[1], "x", 1) == 1 &&
+	       read(pipe_ends[0], &c, 1) == 1 && c == 'x';
+}
+
+static bool looks_up_hosts(void)
+{
+	return open("/etc/hosts", O_RDONLY) >= 0;
+}
+
+/* A port that is listened on, by the test itself. */
+static struct sockaddr_in listener;
+
+static bool connects(void)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	return s >= 0 &&
+	       connect(s, (struct sockaddr *)&listener, sizeof(listener)) == 0;
+}
+
+static int in_role(enum cmi_role role, try_fn try)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		cmend_error err = {0};
+		cmend_status entered = cmi_sandbox_enter(role, &err);
+
+		if (entered != CMEND_OK)
+			_exit(entered == CMEND_UNSUPPORTED ? 77 : 3);
+		_exit(try() ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+struct row {
+	const char *name;
+	try_fn try;
+	bool parser, fetcher;
+};
+
+static const struct row rows[] = {
+	{"opens a file", opens_a_file, false, false},
+	{"makes a file", makes_a_file, false, false},
+	{"removes a file", removes_a_file, false, false},
+	{"opens a socket", opens_a_socket, false, true},
+	{"opens a unix socket", opens_a_unix_socket, false, true},
+	{"connects", connects, false, true},
+	{"looks up hosts", looks_up_hosts, false, true},
+	{"runs a program", runs_a_program, false, false},
+	{"forks", forks, false, false},
+	{"starts a thread", starts_a_thread, false, true},
+	{"traces its parent", traces_its_parent, false, false},
+	{"kills its parent", kills_its_parent, false, false},
+	{"gets executable memory", gets_executable_memory, false, true},
+	{"gets memory", gets_memory, true, true},
+	{"reads what is open", reads_what_is_open, true, true},
+};
+
+static void each_role_keeps_its_promise(void **state)
+{
+	static const enum cmi_role roles[] = {
+		CMI_ROLE_PARSER, CMI_ROLE_FETCHER};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t k = 0; k < 2; k++) {
+			bool may = k ? rows[i].fetcher : rows[i].parser;
+			int got = in_role(roles[k], rows[i].try);
+
+			if (got == 77)
+				skip();
+			if (got != (may ? 1 : 0))
+				fail_msg("%s: %s (%d)",
+					k ? "fetcher" : "parser", rows[i].name,
+					got);
+		}
+}
+
+/* Without a role the same tries go through: the rows can fail. */
+static void outside_they_all_work(void **state)
+{
+	static const try_fn works[] = {opens_a_file, makes_a_file,
+		removes_a_file, opens_a_socket, connects, looks_up_hosts,
+		gets_executable_memory, gets_memory, reads_what_is_open};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+		if (!works[i]())
+			fail_msg("try %zu fails even outside", i);
+	unlink("/tmp/cmi-sandbox-test");
+}
+
+static int open_all(void **state)
+{
+	socklen_t n = sizeof(listener);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	listener.sin_family = AF_INET;
+	listener.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	close(open("/tmp/cmi-sandbox-test-file", O_CREAT | O_WRONLY, 0600));
+	return pipe(pipe_ends) ||
+	       bind(s, (struct sockaddr *)&listener, sizeof(listener)) ||
+	       listen(s, 8) || getsockname(s, (struct sockaddr *)&listener, &n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_role_keeps_its_promise),
+		cmocka_unit_test(outside_they_all_work),
+	};
+
+	return cmocka_run_group_tests(tests, open_all, NULL);
+}
