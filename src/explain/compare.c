@@ -206,14 +206,19 @@ static enum cmi_finding_id find_cause(const struct cmi_compare *c)
 	return CMI_F_CHAIN_DOWNLOAD_SKIPPED;
 }
 
-/* Finished, and closed without a byte, while the good one went on. */
+/* Finished, and closed without a byte, while the good one went on or at least
+ * got the issuer that this one never asked for. */
 static bool was_refused_in_the_dark(
 	const struct cmi_compare *c, const struct cmi_item_handshake *bad)
 {
 	const struct cmi_record *good = c->ladder[CMI_GOOD].focus;
 
+	bool fetched = brought_issuer(&c->ladder[CMI_GOOD]) &&
+		       !c->ladder[CMI_BAD].download;
+
 	return bad->outcome == CMI_DARK &&
-	       !c->ladder[CMI_BAD].focus->tls.used && good && good->tls.used;
+	       !c->ladder[CMI_BAD].focus->tls.used && good &&
+	       (good->tls.used || fetched);
 }
 
 /* Certificates are encrypted; that the good one needed a download and the

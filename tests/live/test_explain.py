@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""explain and compare on captures of real TLS, made in the test."""
+import html.parser
+import os
+import random
+import shutil
+import subprocess
+
+import pytest
+from tape import Tape, client_context, server_context
+
+
+@pytest.fixture
+def tape():
+    return Tape()
+
+
+@pytest.fixture
+def half(pki):
+    """The server that forgot its intermediate."""
+    return server_context(pki.leaf.pem, pki.leaf.key)
+
+
+@pytest.fixture
+def whole(pki):
+    chain = pki.file("whole.pem", pki.leaf, pki.intermediate)
+    return server_context(chain, pki.leaf.key)
+
+
+def verdicts(run):
+    return [h["verdict"] for h in run.of_kind("handshake")]
+
+
+def test_leaf_only_is_a_missing_intermediate(
+        chainmend, pki, tape, half, tmp_path):
+    path = tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    capture = tape.write(tmp_path / "bad.pcap")
+    run = chainmend("explain", "--json", "--roots", pki.anchor.pem, capture)
+    assert run.status == 1, run
+    handshake, = run.of_kind("handshake")
+    assert handshake["verdict"] == "missing-intermediate"
+    assert handshake["outcome"] == "failed"
+    assert handshake["sni"] == "localhost"
+    assert [c["sha256"] for c in handshake["certificates"]] == [
+        pki.leaf.sha256]
+    alert, = handshake["alerts"]
+    assert (alert["from"], alert["code"]) == ("client", 48)
+    assert alert["frame"] == path[-1]
+    finding = handshake["findings"][0]
+    assert alert["frame"] in finding["frames"]
+    assert finding["blame"] == "server"
+    summary, = run.of_kind("summary")
+    assert (summary["handshakes"], summary["failed"]) == (1, 1)
+    assert summary["packets"] == len(tape.frames)
+
+
+def test_a_whole_chain_is_nothing_to_report(
+        chainmend, pki, tape, whole, tmp_path):
+    tape.tls(whole, client_context(pki.anchor.pem), "localhost")
+    capture = tape.write(tmp_path / "good.pcap")
+    run = chainmend("explain", "--json", "--roots", pki.anchor.pem, capture)
+    assert run.status == 0, run
+    assert run.of_kind("handshake") == []
+    run = chainmend("explain", "--json", "--all", "--roots", pki.anchor.pem,
+                    capture)
+    assert run.status == 0
+    handshake, = run.of_kind("handshake")
+    assert handshake["outcome"] == "completed"
+    assert handshake["findings"] == []
+
+
+def test_standard_input_and_several_files(
+        chainmend, pki, tape, half, program, tmp_path):
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    capture = tape.write(tmp_path / "bad.pcap")
+    with open(capture, "rb") as stdin:
+        done = subprocess.run(
+            [program, "explain", "--json", "--roots", str(pki.anchor.pem),
+             "-", str(capture)], stdin=stdin, stdout=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stdout.count(b'"missing-intermediate","blame"') == 2
+
+
+def test_a_client_that_verifies_nothing_goes_on(
+        chainmend, pki, tape, half, tmp_path):
+    tape.tls(half, client_context(None), "localhost")
+    capture = tape.write(tmp_path / "careless.pcap")
+    run = chainmend("explain", "--json", "--all", "--roots", pki.anchor.pem,
+                    capture)
+    assert run.status == 0, run
+    assert verdicts(run) == [None]
+    finding, = [f for f in run.of_kind("handshake")[0]["findings"]
+                if f["id"] == "missing-intermediate"]
+    assert finding["severity"] == "warning"
+    strict = chainmend("explain", "--strict", "--all", "--roots",
+                       pki.anchor.pem, capture)
+    assert strict.status == 1
+
+
+def test_tls_1_3_is_dark_without_secrets_and_clear_with_them(
+        chainmend, pki, tape, tmp_path):
+    keys = tmp_path / "keys.txt"
+    server = server_context(pki.leaf.pem, pki.leaf.key, tls12=False)
+    client = client_context(pki.anchor.pem, tls12=False, keylog=keys)
+    tape.tls(server, client, "localhost")
+    capture = tape.write(tmp_path / "bad.pcap")
+    args = ("explain", "--json", "--roots", pki.anchor.pem)
+    run = chainmend(*args, capture)
+    assert verdicts(run) == ["encrypted-handshake"], run
+    assert run.of_kind("handshake")[0]["certificates"] == []
+    run = chainmend(*args, "--keylog", keys, capture)
+    assert verdicts(run) == ["missing-intermediate"], run
+    assert run.status == 1
+
+
+def test_the_text_names_what_to_do(chainmend, pki, tape, half, tmp_path):
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    capture = tape.write(tmp_path / "bad.pcap")
+    run = chainmend("explain", "--roots", pki.anchor.pem, capture)
+    assert "failed missing-intermediate  localhost  TLS 1.2" in run.out
+    assert "do: Let the server send its whole chain" in run.out
+    assert "1 handshake, 1 failed" in run.out
+    assert "\x1b" not in run.out and run.err == ""
+    colored = chainmend("explain", "--color", "always", "--roots",
+                        pki.anchor.pem, capture)
+    assert "\x1b[1;31m" in colored.out
+
+
+class Page(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.loads, self.open, self.text = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "srcset", "data", "action") or (
+                    name == "href" and not value.startswith("#")):
+                self.loads.append((tag, name, value))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_compare_and_its_page(chainmend, pki, half, whole, tmp_path):
+    good, bad = Tape(), Tape()
+    good.tls(whole, client_context(pki.anchor.pem), "localhost")
+    bad.tls(half, client_context(pki.anchor.pem), "localhost")
+    args = ("compare", "--roots", pki.anchor.pem,
+            good.write(tmp_path / "good.pcap"),
+            bad.write(tmp_path / "bad.pcap"))
+    page = tmp_path / "page.html"
+    run = chainmend(*args, "--json", "--html", page)
+    assert run.status == 1, run
+    divergence, = run.of_kind("divergence")
+    assert divergence["verdict"] == "missing-intermediate"
+    step, = [s for s in run.of_kind("step") if s["diverges"]]
+    assert step["event"] == "certificate"
+    assert "2 certificates" in step["good"]
+    assert "1 certificate:" in step["bad"]
+    assert divergence["good_frame"] == step["good_frame"] > 0
+    parsed = Page(page.read_text())
+    assert parsed.loads == [] and "script" not in parsed.tags
+    assert parsed.tags.count("svg") == 2
+    for part in ("Symptoms", "Applies to", "Cause", "Resolution",
+                 "Work-around", "Certificates", "Evidence"):
+        assert part in parsed.text
+    same = chainmend("compare", "--json", "--roots", pki.anchor.pem,
+                     tmp_path / "good.pcap", tmp_path / "good.pcap")
+    assert same.status == 0, same
+    assert same.of_kind("divergence")[0]["verdict"] is None
+
+
+def test_compare_finds_the_download_that_was_skipped(
+        chainmend, pki, half, tmp_path):
+    good, bad = Tape(), Tape()
+    good.http("/CertProv/CertProvisioningService.svc", "localhost",
+              pki.intermediate.der)
+    good.tls(half, client_context(None), "localhost")
+    bad.tls(half, client_context(pki.anchor.pem), "localhost")
+    run = chainmend("compare", "--json", "--roots", pki.anchor.pem,
+                    good.write(tmp_path / "pin.pcap"),
+                    bad.write(tmp_path / "usb.pcap"))
+    divergence, = run.of_kind("divergence")
+    assert divergence["verdict"] == "missing-intermediate"
+    assert divergence["cause"] == "chain-download-skipped"
+    titles = [r["title"] for r in divergence["remedies"]]
+    assert titles[0] == "send the full chain"
+    assert any("PIN once" in t for t in titles)
+    assert "preloaded root" in titles[-1]
+
+
+NOT_CAPTURES = {
+    "empty": b"",
+    "one byte": b"\xd4",
+    "text": b"this is a letter, not a capture\n" * 100,
+    "half a header": bytes.fromhex("d4c3b2a1020004000000"),
+    "zeros": bytes(4096),
+    "a pcapng block that lies": bytes.fromhex("0a0d0d0affffffff") + bytes(64),
+    "gzip of nothing": bytes.fromhex(
+        "1f8b08000000000000030300000000000000000000"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_CAPTURES)
+@pytest.mark.parametrize("command", ["explain", "compare"])
+def test_what_is_no_capture_is_refused(
+        chainmend, pki, tape, half, tmp_path, command, name):
+    bad = tmp_path / "input"
+    bad.write_bytes(NOT_CAPTURES[name])
+    page = tmp_path / "page.html"
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    good = tape.write(tmp_path / "good.pcap")
+    words = [bad] if command == "explain" else [good, bad]
+    run = chainmend(command, "--roots", pki.anchor.pem, "--html", page,
+                    *words)
+    assert run.status == 3, run
+    assert run.err.startswith("chainmend: ") and run.err.count("\n") == 1
+    assert "input" in run.err
+    assert not page.exists()
+
+
+@pytest.mark.parametrize("what", ["missing", "directory", "unreadable"])
+def test_what_cannot_be_opened_is_refused(chainmend, pki, tmp_path, what):
+    path = tmp_path / "thing"
+    if what == "directory":
+        path.mkdir()
+    if what == "unreadable":
+        path.write_bytes(b"x")
+        path.chmod(0)
+        if os.access(path, os.R_OK):
+            pytest.skip("this user may read everything")
+    run = chainmend("explain", "--roots", pki.anchor.pem, path)
+    assert run.status == 3, run
+    assert run.err.count("\n") == 1 and "thing" in run.err
+
+
+def test_damage_behind_is_a_note_and_the_rest_is_read(
+        chainmend, pki, tape, half, tmp_path):
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    capture = tmp_path / "cut.pcap"
+    capture.write_bytes(tape.bytes() + b"\x01\x02\x03")
+    run = chainmend("explain", "--json", "--roots", pki.anchor.pem, capture)
+    assert run.status == 1, run
+    assert verdicts(run) == ["missing-intermediate"]
+    assert run.err.startswith("chainmend: note: ")
+    assert run.of_kind("summary")[0]["damaged_places"] == 1
+
+
+def test_cut_anywhere_it_never_crashes(chainmend, pki, tape, half, tmp_path):
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    whole = tape.bytes()
+    random.seed(1)
+    for at in sorted(random.sample(range(24, len(whole)), 25)):
+        capture = tmp_path / "cut.pcap"
+        capture.write_bytes(whole[:at])
+        run = chainmend("explain", "--json", "--all", "--roots",
+                        pki.anchor.pem, capture)
+        assert run.status in (0, 1, 3), (at, run)
+        assert run.status == 3 or run.of_kind("summary"), (at, run)
+
+
+def test_tshark_agrees(chainmend, pki, tape, half, whole, tmp_path):
+    if not shutil.which("tshark"):
+        pytest.skip("no tshark on this machine")
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    tape.tls(whole, client_context(pki.anchor.pem), "localhost")
+    capture = tape.write(tmp_path / "both.pcap")
+    run = chainmend("explain", "--json", "--all", "--roots", pki.anchor.pem,
+                    capture)
+    theirs = subprocess.run(
+        ["tshark", "-r", str(capture), "-Y",
+         "tls.handshake.certificate || tls.alert_message.desc", "-T",
+         "fields", "-e", "frame.number", "-e",
+         "tls.handshake.certificates_length", "-e",
+         "tls.alert_message.desc"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    rows = [line.split("\t") for line in theirs.splitlines()]
+    certificates = sorted(int(r[0]) for r in rows if r[1])
+    alerts = sorted((int(r[0]), int(r[2])) for r in rows if r[2])
+    ours = run.of_kind("handshake")
+    assert sorted({c["frame"] for h in ours
+                   for c in h["certificates"]}) == certificates
+    assert sorted((a["frame"], a["code"]) for h in ours
+                  for a in h["alerts"]) == alerts
+
+
+def test_a_page_that_cannot_be_written_is_told(
+        chainmend, pki, tape, half, tmp_path):
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    capture = tape.write(tmp_path / "bad.pcap")
+    run = chainmend("explain", "--roots", pki.anchor.pem, "--html",
+                    tmp_path / "no" / "such" / "page.html", capture)
+    assert run.status == 3, run
+    assert "page.html" in run.err
