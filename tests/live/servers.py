@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-DEADLINE_S = 15
+DEADLINE_S = 30
 
 
 def free_port():
