@@ -40,7 +40,7 @@ static cmend_status have_datagrams(
 
 struct cmi_dtls_table **cmi_datagram_dtls(struct cmi_session_hub *hub)
 {
-	return hub->datagrams ? &hub->datagrams->dtls : NULL;
+	return &hub->datagrams->dtls;
 }
 
 static bool same_endpoint(
@@ -231,7 +231,10 @@ cmend_status cmi_session_datagram(struct cmi_session_hub *hub,
 			hub, CMI_UDP, from, to, data, frame, t_us, err);
 	if (is_port(from, to, 67) || is_port(from, to, 68))
 		return read_dhcp(hub, from, to, data, frame, t_us, err);
-	return CMEND_OK;
+	if (!cmi_dtls_looks_like(data))
+		return CMEND_OK;
+	CMI_TRY(have_datagrams(hub, err));
+	return cmi_dtls_datagram(hub, from, to, data, frame, t_us, err);
 }
 
 static cmend_status give_open(
@@ -252,11 +255,13 @@ static cmend_status give_open(
 cmend_status cmi_session_hub_end(
 	struct cmi_session_hub *hub, int64_t t_us, cmend_error *err)
 {
-	cmend_status status = CMEND_OK;
+	cmend_status status, ended;
 
 	if (!hub->datagrams)
 		return CMEND_OK;
 	status = give_open(hub, t_us, err);
+	ended = cmi_dtls_end(hub->datagrams->dtls, status ? NULL : err);
+	status = status ? status : ended;
 	cmi_free(hub->datagrams);
 	hub->datagrams = NULL;
 	return status;

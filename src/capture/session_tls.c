@@ -64,15 +64,20 @@ static void turn_round(struct cmi_tls_seen *v)
 	v->dark_alert_from = (enum cmi_side) !v->dark_alert_from;
 }
 
-static cmend_status give(struct cmi_session *s, cmend_error *err)
+const struct cmi_tls_seen *cmi_tls_settle(
+	struct cmi_session *s, struct cmi_tls_state *t)
 {
-	struct cmi_tls_state *t = &s->tls->state;
-	struct cmi_conversation c = cmi_session_record(s, CMI_CONV_TLS);
-
 	t->seen.outcome = cmi_tls_outcome(t);
 	if (s->flip)
 		turn_round(&t->seen);
-	c.tls = &t->seen;
+	return &t->seen;
+}
+
+static cmend_status give(struct cmi_session *s, cmend_error *err)
+{
+	struct cmi_conversation c = cmi_session_record(s, CMI_CONV_TLS);
+
+	c.tls = cmi_tls_settle(s, &s->tls->state);
 	return cmi_session_give(s, &c, err);
 }
 
@@ -93,7 +98,7 @@ static void check_over(struct cmi_tls_state *t)
 		t->over = true;
 }
 
-static void take_ccs(
+void cmi_tls_take_ccs(
 	struct cmi_session *s, struct cmi_tls_state *t, enum cmi_side side)
 {
 	struct cmi_tls_seen *v = &t->seen;
@@ -189,7 +194,7 @@ static cmend_status take_record(struct cmi_session *s, enum cmi_side side,
 	}
 	switch (r->type) {
 	case CMI_TLS_CHANGE_CIPHER_SPEC:
-		take_ccs(s, t, side);
+		cmi_tls_take_ccs(s, t, side);
 		return CMEND_OK;
 	case CMI_TLS_ALERT:
 		if (body.n == 2)

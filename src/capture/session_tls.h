@@ -29,6 +29,7 @@ struct cmi_tls_state {
 	/* The latest hellos, for the keys. */
 	struct cmi_decrypt_hello hello;
 	struct cmi_decrypt *decrypt; /* NULL: no key log, or no secret */
+	bool dtls;
 	bool early_data; /* offered: the client may write before Finished */
 	bool knows_client;
 	bool over; /* nothing more of this connection can matter */
@@ -38,6 +39,12 @@ struct cmi_tls_state {
 cmend_status cmi_tls_take_handshake(struct cmi_session *s,
 	struct cmi_tls_state *t, enum cmi_side side, struct cmi_bytes body,
 	cmend_error *err) __attribute__((warn_unused_result));
+cmend_status cmi_tls_take_message(struct cmi_session *s,
+	struct cmi_tls_state *t, enum cmi_side side,
+	const struct cmi_tls_message *m, cmend_error *err)
+	__attribute__((warn_unused_result));
+void cmi_tls_take_ccs(
+	struct cmi_session *s, struct cmi_tls_state *t, enum cmi_side side);
 void cmi_tls_take_alert(struct cmi_session *s, struct cmi_tls_state *t,
 	enum cmi_side side, struct cmi_bytes body);
 /* The start of a message whose rest is missing: what it says all the same. */
@@ -51,6 +58,9 @@ cmend_status cmi_tls_take_ssl2(struct cmi_session *s, struct cmi_tls_state *t,
 /* An application record of TLS 1.3 that cannot be read: its size. */
 void cmi_tls_note_dark(struct cmi_session *s, struct cmi_tls_state *t,
 	enum cmi_side side, uint16_t length);
+/* The record's facts as seen by role, with the outcome; t is spent. */
+const struct cmi_tls_seen *cmi_tls_settle(
+	struct cmi_session *s, struct cmi_tls_state *t);
 /* How it came out, as far as it has got. */
 enum cmi_outcome cmi_tls_outcome(const struct cmi_tls_state *t);
 bool cmi_tls_is_13(const struct cmi_tls_state *t);

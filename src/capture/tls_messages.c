@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/limits.h"
+#include "wire/tls_compress.h"
 
 cmend_status cmi_tls_keep(struct cmi_session *s, struct cmi_tls_state *t,
 	struct cmi_bytes v, struct cmi_bytes *out, cmend_error *err)
@@ -125,7 +126,7 @@ static cmend_status take_client_hello(struct cmi_session *s,
 {
 	struct cmi_tls_hello h;
 
-	if (!cmi_tls_client_hello(body, false, &h))
+	if (!cmi_tls_client_hello(body, t->dtls, &h))
 		return CMEND_OK;
 	client_is(s, t, side);
 	keep_random(t->hello.client_random, h.random);
@@ -186,10 +187,11 @@ static cmend_status take_certificate(struct cmi_session *s,
 		v->has_certificate = true;
 		v->certificate_frame = s->frame;
 	}
-	if (server && v->raw_public_key && !cmi_tls_is_13(t)) {
-		/* RFC 7250 section 3: the key alone in the list's place. */
+	/* RFC 7250 section 3: the key alone in the list's place; in TLS 1.3
+	 * (RFC 8446 section 4.4.2) inside a list of one.  Keys are no
+	 * certificates. */
+	if (server && v->raw_public_key)
 		return CMEND_OK;
-	}
 	if (!cmi_tls_certificate(body, cmi_tls_is_13(t), &certs))
 		return CMEND_OK;
 	while (cmi_tls_certs_next(&certs, &der)) {
@@ -202,6 +204,32 @@ static cmend_status take_certificate(struct cmi_session *s,
 	if (server)
 		v->ocsp_stapled |= certs.ocsp;
 	return CMEND_OK;
+}
+
+/* RFC 8879: the Certificate message in packed form. */
+static cmend_status take_compressed(struct cmi_session *s,
+	struct cmi_tls_state *t, enum cmi_side side, struct cmi_bytes body,
+	cmend_error *err)
+{
+	struct cmi_tls_compressed z;
+	struct cmi_buf unpacked;
+	cmend_status status;
+	cmend_error why;
+
+	if (!cmi_tls_compressed_certificate(body, &z))
+		return CMEND_OK;
+	t->seen.compressed_certificate = true;
+	cmi_buf_init(&unpacked, CMI_HANDSHAKE_MAX);
+	status = cmi_tls_decompress(&z, &unpacked, &why);
+	if (status == CMEND_OK)
+		status = take_certificate(
+			s, t, side, cmi_buf_view(&unpacked), err);
+	else if (status == CMEND_NOMEM)
+		status = cmi_nomem(err);
+	else
+		status = CMEND_OK; /* damaged: no certificates to be seen */
+	cmi_buf_dispose(&unpacked);
+	return status;
 }
 
 static cmend_status take_encrypted_extensions(struct cmi_session *s,
@@ -267,8 +295,9 @@ static bool is_known_type(uint8_t type)
 	return false;
 }
 
-static cmend_status take_message(struct cmi_session *s, struct cmi_tls_state *t,
-	enum cmi_side side, const struct cmi_tls_message *m, cmend_error *err)
+cmend_status cmi_tls_take_message(struct cmi_session *s,
+	struct cmi_tls_state *t, enum cmi_side side,
+	const struct cmi_tls_message *m, cmend_error *err)
 {
 	switch (m->type) {
 	case CMI_TLS_CLIENT_HELLO:
@@ -279,6 +308,8 @@ static cmend_status take_message(struct cmi_session *s, struct cmi_tls_state *t,
 		return take_encrypted_extensions(s, t, m->body, err);
 	case CMI_TLS_CERTIFICATE:
 		return take_certificate(s, t, side, m->body, err);
+	case CMI_TLS_COMPRESSED_CERTIFICATE:
+		return take_compressed(s, t, side, m->body, err);
 	case CMI_TLS_SERVER_KEY_EXCHANGE:
 		take_key_exchange(t, m->body);
 		return CMEND_OK;
@@ -314,7 +345,7 @@ static cmend_status take_messages(struct cmi_session *s,
 		}
 		if (!cmi_tls_message(c, &m))
 			return CMEND_OK;
-		CMI_TRY(take_message(s, t, side, &m, err));
+		CMI_TRY(cmi_tls_take_message(s, t, side, &m, err));
 	}
 	return CMEND_OK;
 }
@@ -386,7 +417,7 @@ cmend_status cmi_tls_take_part(struct cmi_session *s, struct cmi_tls_state *t,
 		m.body = cmi_cursor_rest(&c);
 		if (m.type == CMI_TLS_CLIENT_HELLO ||
 			m.type == CMI_TLS_SERVER_HELLO)
-			CMI_TRY(take_message(s, t, side, &m, err));
+			CMI_TRY(cmi_tls_take_message(s, t, side, &m, err));
 	}
 	cmi_buf_dispose(kept);
 	return CMEND_OK;

@@ -11,7 +11,7 @@ bool cmi_tls_is_13(const struct cmi_tls_state *t)
 
 	/* 0x7f and 0xfb: the drafts of TLS 1.3.  No older version has a
 	 * HelloRetryRequest, so that settles it before the ServerHello. */
-	return v == 0x0304 || v >> 8 == 0x7f || v >> 8 == 0xfb ||
+	return v == 0x0304 || v == 0xfefc || v >> 8 == 0x7f || v >> 8 == 0xfb ||
 	       (!v && t->seen.hello_retry);
 }
 

@@ -118,6 +118,8 @@
 /* Captures: HTTP requests of one connection waiting for their answers; a load
  * generator's pipeline has a thousand. */
 #define CMI_HTTP_WAITING_MAX ((size_t)1024)
+/* Captures: DTLS associations known at once; the oldest goes first. */
+#define CMI_DTLS_MAX ((size_t)1024)
 /* Captures: DNS questions waiting for their answers. */
 #define CMI_DNS_WAITING_MAX ((size_t)256)
 /* Captures: secrets of one key log; a browser's day has some thousands. */

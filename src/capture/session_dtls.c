@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DTLS handshakes: datagrams of one pair of endpoints are an association,
+ * whose messages are put together from fragments and then read as TLS's.
+ *
+ * An association borrows the TLS state of a session: it has one of its own
+ * that is fed with messages instead of bytes.
+ */
+#include "capture/datagram.h"
+#include "capture/session_tls.h"
+
+#include <string.h>
+
+#include "core/limits.h"
+#include "core/map.h"
+#include "wire/dtls.h"
+
+struct dtls_dir {
+	uint16_t next_seq;
+	struct cmi_buf message; /* of next_seq, from its start */
+};
+
+/* The endpoints as bytes, the smaller first, so both directions find it. */
+struct dtls_key {
+	uint8_t bytes[2 * (1 + 16 + 2)];
+};
+
+struct association {
+	struct association *next; /* in order of their beginning */
+	struct dtls_key key;
+	struct cmi_stream_info info;
+	struct cmi_session session; /* without a mode */
+	struct cmi_tls_state tls;
+	struct dtls_dir dir[2];
+};
+
+struct cmi_dtls_table {
+	struct cmi_map by_key;
+	struct association *first, *last;
+	size_t n;
+};
+
+static void put_endpoint(uint8_t out[19], const struct cmi_endpoint *e)
+{
+	out[0] = e->family;
+	memcpy(out + 1, e->addr, 16);
+	out[17] = (uint8_t)(e->port >> 8);
+	out[18] = (uint8_t)e->port;
+}
+
+static struct dtls_key key_of(
+	const struct cmi_endpoint *a, const struct cmi_endpoint *b)
+{
+	uint8_t ka[19], kb[19];
+	struct dtls_key key;
+	bool swap;
+
+	put_endpoint(ka, a);
+	put_endpoint(kb, b);
+	swap = memcmp(ka, kb, sizeof(ka)) > 0;
+	memcpy(key.bytes, swap ? kb : ka, sizeof(ka));
+	memcpy(key.bytes + sizeof(ka), swap ? ka : kb, sizeof(ka));
+	return key;
+}
+
+static struct cmi_bytes key_bytes(const struct dtls_key *key)
+{
+	return (struct cmi_bytes){key->bytes, sizeof(key->bytes)};
+}
+
+static void association_free(struct association *a)
+{
+	if (!a)
+		return;
+	a->session.hub->bytes_kept -= a->session.charged;
+	cmi_decrypt_free(a->tls.decrypt);
+	cmi_arena_dispose(&a->tls.arena);
+	for (int i = 0; i < 2; i++)
+		cmi_buf_dispose(&a->dir[i].message);
+	cmi_free(a);
+}
+
+CMI_DEFINE_CLEANUP(association_freep, struct association, association_free)
+
+static cmend_status give(struct association *a, cmend_error *err)
+{
+	struct cmi_conversation c =
+		cmi_session_record(&a->session, CMI_CONV_TLS);
+
+	c.transport = CMI_UDP;
+	c.tls = cmi_tls_settle(&a->session, &a->tls);
+	return cmi_session_give(&a->session, &c, err);
+}
+
+/* The oldest, given to the sink and forgotten. */
+static cmend_status give_first(struct cmi_dtls_table *t, cmend_error *err)
+{
+	struct association *a = t->first;
+	cmend_status status = give(a, err);
+
+	cmi_map_remove(&t->by_key, key_bytes(&a->key));
+	t->first = a->next;
+	if (!t->first)
+		t->last = NULL;
+	t->n--;
+	association_free(a);
+	return status;
+}
+
+static cmend_status association_new(struct cmi_session_hub *hub,
+	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
+	uint64_t frame, int64_t t_us, struct association **out,
+	cmend_error *err)
+{
+	struct association *a = cmi_alloc(sizeof(*a));
+
+	if (!a)
+		return cmi_nomem(err);
+	a->info = (struct cmi_stream_info){.client = *from,
+		.server = *to,
+		.start_us = t_us,
+		.first_frame = frame};
+	a->session.hub = hub;
+	a->session.info = &a->info;
+	a->session.flip = from->port < to->port;
+	a->tls.dtls = true;
+	cmi_arena_init(&a->tls.arena, 2 * CMI_HANDSHAKE_MAX);
+	a->tls.arena.block = 1024;
+	for (int i = 0; i < 2; i++)
+		cmi_buf_init(&a->dir[i].message, CMI_HANDSHAKE_MAX);
+	*out = a;
+	return CMEND_OK;
+}
+
+static cmend_status add(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
+	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
+	uint64_t frame, int64_t t_us, struct association **out,
+	cmend_error *err)
+{
+	CMI_AUTO(association_freep) struct association *a = NULL;
+
+	if (t->n == CMI_DTLS_MAX)
+		CMI_TRY(give_first(t, err));
+	CMI_TRY(association_new(hub, from, to, frame, t_us, &a, err));
+	a->key = key_of(from, to);
+	CMI_TRY(cmi_map_put(&t->by_key, key_bytes(&a->key), a, err));
+	if (t->last)
+		t->last->next = a;
+	else
+		t->first = a;
+	t->last = a;
+	t->n++;
+	*out = CMI_TAKE(a);
+	return CMEND_OK;
+}
+
+/* RFC 6347 section 4.2.3: fragments of the message that is due, in any cut
+ * that leaves no hole; what is behind a hole comes again when it is resent. */
+static cmend_status take_fragment(struct association *a, enum cmi_side side,
+	const struct cmi_dtls_fragment *f, cmend_error *err)
+{
+	struct dtls_dir *d = &a->dir[side];
+	struct cmi_cursor fresh = cmi_cursor_of(f->data);
+	struct cmi_tls_message m = {.type = f->type};
+
+	if (f->seq != d->next_seq || f->offset > d->message.n ||
+		!cmi_cursor_skip(&fresh, d->message.n - f->offset))
+		return CMEND_OK;
+	if (d->message.n + fresh.n > CMI_HANDSHAKE_MAX)
+		return CMEND_OK;
+	cmi_buf_add_bytes(&d->message, cmi_cursor_rest(&fresh));
+	CMI_TRY(cmi_buf_status(&d->message, err));
+	if (d->message.n != f->length)
+		return CMEND_OK;
+	m.body = cmi_buf_view(&d->message);
+	CMI_TRY(cmi_tls_take_message(&a->session, &a->tls, side, &m, err));
+	cmi_buf_dispose(&d->message);
+	d->next_seq++;
+	return CMEND_OK;
+}
+
+static cmend_status take_handshake(struct association *a, enum cmi_side side,
+	struct cmi_bytes body, cmend_error *err)
+{
+	struct cmi_cursor c = cmi_cursor_of(body);
+	struct cmi_dtls_fragment f;
+
+	while (cmi_dtls_fragment(&c, &f)) {
+		/* A capture that begins in the middle begins there. */
+		if (!a->tls.seen.has_client_hello && !a->dir[side].message.n &&
+			f.offset == 0)
+			a->dir[side].next_seq = f.seq;
+		CMI_TRY(take_fragment(a, side, &f, err));
+	}
+	return CMEND_OK;
+}
+
+static cmend_status take_record(struct association *a, enum cmi_side side,
+	const struct cmi_dtls_record *r, cmend_error *err)
+{
+	if (r->type == CMI_TLS_APPLICATION_DATA)
+		a->tls.seen.app_data[side] += r->body.n;
+	if (r->epoch) {
+		a->tls.seen.encrypted_alerts[side] += r->type == CMI_TLS_ALERT;
+		return CMEND_OK;
+	}
+	switch (r->type) {
+	case CMI_TLS_CHANGE_CIPHER_SPEC:
+		cmi_tls_take_ccs(&a->session, &a->tls, side);
+		return CMEND_OK;
+	case CMI_TLS_ALERT:
+		cmi_tls_take_alert(&a->session, &a->tls, side, r->body);
+		return CMEND_OK;
+	case CMI_TLS_HANDSHAKE:
+		return take_handshake(a, side, r->body, err);
+	default:
+		return CMEND_OK;
+	}
+}
+
+static void now_is(struct association *a, uint64_t frame, int64_t t_us)
+{
+	struct cmi_session *s = &a->session;
+	size_t held = sizeof(*a) + a->tls.arena.held + a->dir[0].message.cap +
+		      a->dir[1].message.cap;
+
+	s->frame = s->last_frame = frame;
+	s->t_us = s->last_us = t_us;
+	s->hub->bytes_kept = s->hub->bytes_kept - s->charged + held;
+	s->charged = held;
+}
+
+/* The association, made when a handshake in the clear begins one. */
+static cmend_status find(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
+	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
+	const struct cmi_dtls_record *first, uint64_t frame, int64_t t_us,
+	struct association **out, cmend_error *err)
+{
+	struct dtls_key key = key_of(from, to);
+
+	*out = cmi_map_get(&t->by_key, key_bytes(&key));
+	if (*out || first->epoch ||
+		(first->type != CMI_TLS_HANDSHAKE &&
+			first->type != CMI_TLS_ALERT))
+		return CMEND_OK;
+	return add(t, hub, from, to, frame, t_us, out, err);
+}
+
+bool cmi_dtls_looks_like(struct cmi_bytes data)
+{
+	struct cmi_cursor c = cmi_cursor_of(data);
+	struct cmi_dtls_record r;
+
+	return cmi_dtls_record(&c, &r);
+}
+
+cmend_status cmi_dtls_datagram(struct cmi_session_hub *hub,
+	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
+	struct cmi_bytes data, uint64_t frame, int64_t t_us, cmend_error *err)
+{
+	struct cmi_dtls_table **table = cmi_datagram_dtls(hub);
+	struct cmi_cursor c = cmi_cursor_of(data);
+	struct association *a = NULL;
+	struct cmi_dtls_record r;
+	enum cmi_side side;
+
+	if (!*table) {
+		*table = cmi_alloc(sizeof(**table));
+		if (!*table)
+			return cmi_nomem(err);
+		cmi_map_init(&(*table)->by_key);
+	}
+	while (cmi_dtls_record(&c, &r)) {
+		if (!a)
+			CMI_TRY(find(*table, hub, from, to, &r, frame, t_us, &a,
+				err));
+		if (!a)
+			return CMEND_OK;
+		now_is(a, frame, t_us);
+		side = a->info.client.port == from->port &&
+				       cmi_endpoint_same_host(
+					       &a->info.client, from)
+			       ? CMI_CLIENT
+			       : CMI_SERVER;
+		CMI_TRY(take_record(a, side, &r, err));
+	}
+	return CMEND_OK;
+}
+
+cmend_status cmi_dtls_end(struct cmi_dtls_table *t, cmend_error *err)
+{
+	cmend_status status = CMEND_OK;
+
+	if (!t)
+		return CMEND_OK;
+	while (t->first) {
+		cmend_status now = give_first(t, status ? NULL : err);
+
+		status = status ? status : now;
+	}
+	cmi_map_dispose(&t->by_key);
+	cmi_free(t);
+	return status;
+}
