@@ -17,12 +17,6 @@ static const struct cmi_stream_info info = {
 	.saw_syn_ack = true,
 };
 
-static size_t whole(void *ctx, size_t left)
-{
-	(void)ctx;
-	return left;
-}
-
 static size_t piece(void *ctx, size_t left)
 {
 	size_t *n = ctx;
@@ -62,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct talk t = read_talk(data, size);
 	struct recorder as_one, split;
 
-	play(&t, &as_one, whole, NULL);
+	play(&t, &as_one, talk_whole, NULL);
 	for (size_t n = 1; n < 20; n += 6) {
 		play(&t, &split, piece, &n);
 		if (getenv("CMI_FUZZ_SAY") &&

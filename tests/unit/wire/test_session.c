@@ -12,12 +12,6 @@ static const struct cmi_stream_info info = {
 	.saw_syn_ack = true,
 };
 
-static size_t whole(void *ctx, size_t left)
-{
-	(void)ctx;
-	return left;
-}
-
 static size_t one(void *ctx, size_t left)
 {
 	(void)ctx;
@@ -524,7 +518,7 @@ static void conversations(void **state)
 
 		print_message("row: %s\n", rows[i].name);
 		rows[i].make(&t);
-		run(&t, &r, whole, NULL);
+		run(&t, &r, talk_whole, NULL);
 		text = cmi_buf_cstr(&r.text);
 		if (r.n != rows[i].records)
 			print_message("%s", text);
@@ -551,7 +545,7 @@ static void splits_change_nothing(void **state)
 
 		print_message("row: %s\n", rows[i].name);
 		rows[i].make(&t);
-		run(&t, &as_one, whole, NULL);
+		run(&t, &as_one, talk_whole, NULL);
 		run(&t, &split, one, NULL);
 		assert_string_equal(
 			cmi_buf_cstr(&as_one.text), cmi_buf_cstr(&split.text));
@@ -585,7 +579,8 @@ static void no_memory_is_an_error(void **state)
 			recorder_init(&r);
 			assert_non_null(cmi_buf_reserve(&r.text, 1 << 16));
 			cmi_mem_fail_after(n);
-			status = talk_run(&t, &r, &info, whole, NULL, &err);
+			status =
+				talk_run(&t, &r, &info, talk_whole, NULL, &err);
 			cmi_mem_fail_after(-1);
 			assert_int_equal(r.hub.bytes_kept, 0);
 			recorder_dispose(&r);
@@ -607,7 +602,7 @@ static void endless_message_is_given_up(void **state)
 	talk_say(&t, CMI_SERVER, record(22, SERVER_HELLO));
 	talk_say(&t, CMI_SERVER,
 		records_of(certs(1, (size_t)1 << 20, false), 16000));
-	run(&t, &r, whole, NULL);
+	run(&t, &r, talk_whole, NULL);
 	assert_int_equal(r.n, 1);
 	assert_int_equal(r.hub.given_up, 1);
 	assert_non_null(strstr(cmi_buf_cstr(&r.text), "version=0303"));
@@ -627,7 +622,8 @@ static void ceiling_over_all_sessions(void **state)
 	add_opening(&t);
 	recorder_init(&r);
 	r.hub.bytes_kept = 2 * CMI_FLOW_BYTES_MAX;
-	assert_int_equal(talk_run(&t, &r, &info, whole, NULL, &err), CMEND_OK);
+	assert_int_equal(
+		talk_run(&t, &r, &info, talk_whole, NULL, &err), CMEND_OK);
 	assert_int_equal(r.n, 1);
 	assert_int_equal(r.hub.given_up, 1);
 	assert_int_equal(r.hub.bytes_kept, 2 * CMI_FLOW_BYTES_MAX);
@@ -652,7 +648,8 @@ static void middle_of_a_connection(void **state)
 	talk_say(&t, CMI_CLIENT, DATA);
 	talk_say(&t, CMI_SERVER, record(21, CMI_BYTES("0123456789012345")));
 	recorder_init(&r);
-	assert_int_equal(talk_run(&t, &r, &late, whole, NULL, &err), CMEND_OK);
+	assert_int_equal(
+		talk_run(&t, &r, &late, talk_whole, NULL, &err), CMEND_OK);
 	assert_int_equal(r.n, 1);
 	assert_non_null(strstr(cmi_buf_cstr(&r.text), "ch=0 sh=0"));
 	assert_non_null(strstr(cmi_buf_cstr(&r.text), "app=0/1"));
