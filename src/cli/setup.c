@@ -84,6 +84,43 @@ static cmend_status open_store(
 	return CMEND_OK;
 }
 
+bool cmi_setup_preload_path(char *out, size_t n_out)
+{
+	const char *named = getenv("CHAINMEND_PRELOAD");
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	int n;
+
+	if (named && *named)
+		n = snprintf(out, n_out, "%s", named);
+	else if (data && *data == '/')
+		n = snprintf(out, n_out, "%s/chainmend/preload.bin", data);
+	else if (home && *home == '/')
+		n = snprintf(out, n_out,
+			"%s/.local/share/chainmend/preload.bin", home);
+	else
+		return false;
+	return n > 0 && (size_t)n < n_out;
+}
+
+/* The user's, else the system's, else none: having none is no trouble. */
+static void open_preload(struct cmi_cli *cli, struct cmi_setup *s)
+{
+	char path[4096];
+	cmend_error why = {.status = CMEND_NOT_FOUND};
+
+	if (cmi_setup_preload_path(path, sizeof(path)))
+		(void)!cmi_preload_open(path, &s->preload, &why);
+	if (!s->preload && why.status == CMEND_NOT_FOUND)
+		(void)!cmi_preload_open(
+			CMI_DATADIR "/preload.bin", &s->preload, &why);
+	if (s->preload)
+		s->sources[s->n_sources++] = cmi_preload_source(s->preload);
+	else if (why.status != CMEND_NOT_FOUND && !cli->common.quiet)
+		fprintf(cli->err,
+			"chainmend: going on without known issuers: %s\n",
+			why.message);
+}
+
 /* The cache's troubles are warnings: the work goes on without it. */
 static void on_event(void *ctx, const struct cmi_event *event)
 {
@@ -113,7 +150,9 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	CMI_TRY(cmi_setup_trust(cli, &s->trust, err));
 	s->trust_is_system = !cli->common.roots.n;
 	CMI_TRY(open_pool(o->pool, s, err));
-	return open_store(cli, s, err);
+	CMI_TRY(open_store(cli, s, err));
+	open_preload(cli, s);
+	return CMEND_OK;
 }
 
 cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
@@ -152,6 +191,7 @@ void cmi_setup_dispose(struct cmi_setup *s)
 {
 	cmi_fetcher_free(s->fetcher);
 	cmi_store_close(s->store);
+	cmi_preload_close(s->preload);
 	cmi_memory_free(s->pool);
 	cmi_trust_free(s->trust);
 	*s = (struct cmi_setup){0};

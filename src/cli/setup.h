@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "issuers/complete.h"
 #include "issuers/fetch.h"
+#include "issuers/preload.h"
 #include "issuers/memory.h"
 #include "issuers/store.h"
 #include "x509/trust.h"
@@ -21,6 +22,7 @@ struct cmi_setup {
 	bool trust_is_system;        /* no --roots was given */
 	struct cmi_trust *trust;     /* --roots, else the system's */
 	struct cmi_store *store;     /* NULL where it cannot be used */
+	struct cmi_preload *preload; /* NULL where there is none */
 	struct cmi_fetcher *fetcher; /* NULL: nothing is fetched */
 	struct cmi_memory *pool;     /* bundles given; NULL: none */
 	struct cmi_env env;          /* tells the cache's warnings */
@@ -59,5 +61,9 @@ cmend_status cmi_setup_trust(struct cmi_cli *cli, struct cmi_trust **out,
 /* Where issuers are kept: --cache, $CHAINMEND_CACHE, or chainmend/issuers.db
  * in the user's cache directory.  Into out; false where there is no home. */
 bool cmi_setup_cache_path(const struct cmi_cli *cli, char *out, size_t n_out);
+
+/* Where known issuers stand: $CHAINMEND_PRELOAD, chainmend/preload.bin in the
+ * user's data directory.  Into out; false where there is no home. */
+bool cmi_setup_preload_path(char *out, size_t n_out);
 
 #endif

@@ -77,6 +77,9 @@
 /* Kept issuers: parsed certificates held in memory. */
 #define CMI_STORE_PARSED_MAX 512u
 
+/* Known issuers: the mapped file; ten thousand take about 15 MiB. */
+#define CMI_PRELOAD_MAX ((size_t)256 << 20)
+
 /* HTTP header block; common servers stop at 8 to 64 KiB. */
 #define CMI_HTTP_HEAD_MAX ((size_t)64 << 10)
 /* URL as long as browsers accept without doubt. */
