@@ -8,6 +8,7 @@
 #include "boot/phone.h"
 #include "boot/tether.h"
 #include "cli/cli.h"
+#include "cli/phone_test.h"
 #include "cli/secret.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -20,7 +21,8 @@ struct options {
 	const char *device;
 	const char *domain, *dhcp_server;
 	uint64_t http_port, https_port, wait_s;
-	bool tls12;
+	const char *ntp, *capture;
+	bool tls12, nagios;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -66,6 +68,14 @@ static const struct cmi_option option_table[] = {
 	{"wait", 0, CMI_OPT_UINT, "SECONDS",
 		"for each connection (5), and for the cable (60)", AT(wait_s),
 		3600, NULL},
+	{"ntp", 0, CMI_OPT_TEXT, "HOST", "test: hold the clock against it",
+		AT(ntp), 0, NULL},
+	{"capture", 0, CMI_OPT_TEXT, "FILE",
+		"test: write what was sent and received as pcapng", AT(capture),
+		0, NULL},
+	{"nagios", 0, CMI_OPT_FLAG, NULL,
+		"test: one line and status as a monitoring plugin", AT(nagios),
+		0, NULL},
 	{"tls12", 0, CMI_OPT_FLAG, NULL,
 		"TLS 1.2 and no later, as such phones speak: a capture then "
 		"shows the certificates",
@@ -203,6 +213,41 @@ static cmend_status sign_in(struct cmi_cli *cli, const struct options *o,
 	return status;
 }
 
+static int test(struct cmi_cli *cli, const struct options *o,
+	struct cmi_phone_options *phone)
+{
+	struct cmi_secret_from from = {o->pin_file, o->pin_fd, "PIN"};
+	char pin[CMI_CLI_SECRET_MAX] = {0};
+	cmend_error err = {0};
+	struct cmi_phone_test t = {.cli = cli,
+		.dhcp = {.from = o->source,
+			.to = o->dhcp_server,
+			.wait_ms = (int64_t)o->wait_s * 1000},
+		.domain = o->domain,
+		.ntp = o->ntp,
+		.capture = o->capture,
+		.nagios = o->nagios};
+	int status;
+
+	if (!o->server && !o->domain)
+		return cmi_cli_usage(
+			cli, "--server HOST or --domain NAME is needed");
+	if (!o->number)
+		return cmi_cli_usage(cli, "--number NUMBER is needed");
+	if (cmi_secret_read(&from, pin, &err) != CMEND_OK)
+		return cmi_cli_fail(cli, &err);
+	phone->way = CMI_WAY_PIN;
+	phone->name = o->number;
+	phone->secret = pin;
+	phone->sip = "";
+	if (!o->state)
+		phone->state_dir = NULL; /* out of the box */
+	t.phone = *phone;
+	status = cmi_phone_test_run(&t);
+	cmi_wipe(pin, sizeof(pin));
+	return status;
+}
+
 static int check_words(struct cmi_cli *cli, const struct options *o,
 	const char *word, enum cmi_way *way)
 {
@@ -307,7 +352,7 @@ const struct cmi_command cmi_cmd_phone = {
 		 "certificate leads to an anchor and bears the server's name.\n"
 		 "What is downloaded over port 80 is path material; a root "
 		 "from there is put into quarantine.\n",
-	.common = CMI_C_AT | CMI_C_JSON | CMI_C_NET,
+	.common = CMI_C_AT | CMI_C_JSON | CMI_C_NET | CMI_C_STRICT,
 	.options = option_table,
 	.options_size = sizeof(struct options),
 	.min_args = 1,

@@ -26,6 +26,8 @@ struct cmi_demo {
 cmend_status cmi_demo_open(struct cmi_demo *d, cmend_error *err)
 	__attribute__((warn_unused_result));
 void cmi_demo_dispose(struct cmi_demo *d, bool keep);
+/* Remove a phone's memory with all that is in it. */
+void cmi_demo_forget(const char *dir);
 /* "out/name" */
 const char *cmi_demo_path(
 	const struct cmi_demo *d, const char *name, struct cmi_buf *out);

@@ -81,10 +81,15 @@ static int remove_entry(
 	return remove(path);
 }
 
+void cmi_demo_forget(const char *dir)
+{
+	nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static void forget_phone(struct cmi_demo *d, bool keep)
 {
 	if (*d->phone_dir && !keep)
-		nftw(d->phone_dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+		cmi_demo_forget(d->phone_dir);
 	*d->phone_dir = 0;
 }
 
