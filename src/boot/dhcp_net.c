@@ -48,7 +48,7 @@ static void own_address(
 {
 	struct sockaddr_in me = {.sin_family = AF_INET};
 	socklen_t n = sizeof(me);
-	int fd;
+	int fd, one = 1;
 
 	if (given) {
 		inet_pton(AF_INET, given, out);
@@ -57,6 +57,7 @@ static void own_address(
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one));
 	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0 &&
 		getsockname(fd, (struct sockaddr *)&me, &n) == 0)
 		memcpy(out, &me.sin_addr, 4);

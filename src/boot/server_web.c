@@ -132,7 +132,8 @@ static void est_cacerts(struct cmi_server_state *s,
 	}
 	reply->type = "application/pkcs7-mime; smime-type=certs-only";
 	reply->base64 = true;
-	cmi_base64(&reply->body, cmi_buf_view(&s->chain_p7b), 76, "\r\n");
+	/* In one line: RFC 8951, and some clients need it. */
+	cmi_base64(&reply->body, cmi_buf_view(&s->chain_p7b), 0, "");
 }
 
 /* Port 443: ticket and certificate. */

@@ -248,12 +248,43 @@ static int test(struct cmi_cli *cli, const struct options *o,
 	return status;
 }
 
+/* `phone discover`: only what DHCP says, faults and all. */
+static int discover(
+	struct cmi_cli *cli, const struct options *o, const struct cmi_env *env)
+{
+	struct cmi_inform_options ask = {.from = o->source,
+		.to = o->dhcp_server,
+		.wait_ms = (int64_t)o->wait_s * 1000,
+		.env = env};
+	struct cmi_discovered d;
+	cmend_error err = {0};
+	cmend_status status;
+
+	if (!o->domain)
+		return cmi_cli_usage(cli, "--domain NAME is needed");
+	status = cmi_discover(&ask, o->domain, &d, &err);
+	if (*d.server) {
+		fprintf(cli->out, "answered by %s\nurl %s://%s:%s%s\nsip %s\n",
+			d.server, d.options.scheme, d.options.web,
+			d.options.port, d.options.path, d.options.sip);
+		for (size_t i = 0; i < d.faults.n; i++)
+			fprintf(cli->out, "option %u: %s\n",
+				d.faults.faults[i].option,
+				d.faults.faults[i].says);
+	}
+	if (!status)
+		return CMI_EXIT_OK;
+	(void)cmi_cli_fail(cli, &err);
+	return status == CMEND_REFUSED ? CMI_EXIT_FAILS : CMI_EXIT_CANNOT;
+}
+
 static int check_words(struct cmi_cli *cli, const struct options *o,
 	const char *word, enum cmi_way *way)
 {
 	if (strcmp(word, "pin") != 0 && strcmp(word, "usb") != 0)
 		return cmi_cli_usage(cli,
-			"a phone signs in by pin or usb, not \"%s\"", word);
+			"a phone takes pin, usb, test or discover, not \"%s\"",
+			word);
 	*way = strcmp(word, "pin") == 0 ? CMI_WAY_PIN : CMI_WAY_USB;
 	if (!o->server && !o->domain)
 		return cmi_cli_usage(cli,
@@ -316,9 +347,14 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		.tls12_only = o->tls12,
 		.allow_private = cli->common.allow_private,
 	};
-	int status = check_words(cli, o, argv[0], &phone.way);
+	int status;
 
 	(void)argc;
+	if (strcmp(argv[0], "discover") == 0)
+		return discover(cli, o, &env);
+	if (strcmp(argv[0], "test") == 0)
+		return test(cli, o, &phone);
+	status = check_words(cli, o, argv[0], &phone.way);
 	if (status >= 0)
 		return status;
 	if (!state_dir(o, dir, sizeof(dir)))
@@ -342,7 +378,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 const struct cmi_command cmi_cmd_phone = {
 	.name = "phone",
 	.summary = "sign in as a desk phone, by PIN or over the USB tether",
-	.usage = "phone [options] pin|usb",
+	.usage = "phone [options] pin|usb|test|discover",
 	.examples = "  chainmend phone pin --server web.corp.example --number "
 		    "+15550100 --anchors root.pem\n"
 		    "  chainmend phone usb --server web.corp.example --device "
