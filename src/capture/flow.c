@@ -405,21 +405,21 @@ static cmend_status add(struct cmi_flows *t, const struct cmi_packet *p,
 	return CMEND_OK;
 }
 
-cmend_status cmi_flows_segment(struct cmi_flows *t, const struct cmi_packet *p,
-	uint64_t frame, int64_t t_us, cmend_error *err)
+static bool is_plain(const struct cmi_packet *p)
 {
-	struct cmi_flow old, *f;
-	struct cmi_flow_key key;
-	uint32_t hash;
-	bool end, replaces = false;
+	return !(p->flags & (CMI_TCP_SYN | CMI_TCP_FIN | CMI_TCP_RST));
+}
 
-	t->frame = frame;
-	t->t_us = t_us;
-	t->clock++;
-	CMI_TRY(keep_ceilings(t, err));
-	cmi_flow_key_of(p, &key, &end);
-	hash = cmi_flow_hash(&t->table, &key);
-	f = cmi_flow_find(&t->table, &key, hash);
+/* The entry of the packet's connection; NULL: it has and needs none. */
+static cmend_status find_flow(struct cmi_flows *t, const struct cmi_packet *p,
+	const struct cmi_flow_key *key, bool end, struct cmi_flow **out,
+	cmend_error *err)
+{
+	uint32_t hash = cmi_flow_hash(&t->table, key);
+	struct cmi_flow old, *f = cmi_flow_find(&t->table, key, hash);
+	bool replaces = false;
+
+	*out = NULL;
 	if (f && is_new(t, f, p, end)) {
 		CMI_TRY(cmi_flow_finish(t, f, false, err));
 		old = *f;
@@ -427,17 +427,39 @@ cmend_status cmi_flows_segment(struct cmi_flows *t, const struct cmi_packet *p,
 		cmi_flow_remove(&t->table, f);
 		f = NULL;
 	}
-	if (f && f->list == CMI_FLOWS_ENDED)
+	if (f) {
+		*out = f->list == CMI_FLOWS_ENDED ? NULL : f;
 		return CMEND_OK;
-	if (!f) {
-		/* Nothing begins with a bare acknowledgement or a reset. */
-		if (!(p->flags & CMI_TCP_SYN) &&
-			(!p->payload.n || (p->flags & CMI_TCP_RST)))
-			return CMEND_OK;
-		CMI_TRY(add(t, p, &key, hash, end, replaces ? &old : NULL, &f,
-			err));
 	}
-	return take_segment(t, f, p, end, err);
+	/* Nothing begins with a bare acknowledgement or a reset. */
+	if (!(p->flags & CMI_TCP_SYN) &&
+		(!p->payload.n || (p->flags & CMI_TCP_RST)))
+		return CMEND_OK;
+	return add(t, p, key, hash, end, replaces ? &old : NULL, out, err);
+}
+
+cmend_status cmi_flows_segment(struct cmi_flows *t, const struct cmi_packet *p,
+	uint64_t frame, int64_t t_us, cmend_error *err)
+{
+	struct cmi_flow_key key;
+	struct cmi_flow *f;
+	bool end;
+
+	t->frame = frame;
+	t->t_us = t_us;
+	t->clock++;
+	CMI_TRY(keep_ceilings(t, err));
+	cmi_flow_key_of(p, &key, &end);
+	f = cmi_flow_again(&t->table, &key);
+	/* Most packets of a capture are of a connection in which nothing more
+	 * is of interest. */
+	if (f && (f->flags & CMI_FLOW_QUIET) && is_plain(p) &&
+		!(f->flags & CMI_FLOW_PENDING)) {
+		touch(t, f);
+		return CMEND_OK;
+	}
+	CMI_TRY(find_flow(t, p, &key, end, &f, err));
+	return f ? take_segment(t, f, p, end, err) : CMEND_OK;
 }
 
 cmend_status cmi_flows_end(struct cmi_flows *t, int64_t t_us, cmend_error *err)

@@ -9,6 +9,8 @@
 #ifndef CMI_CAPTURE_FLOW_TABLE_H
 #define CMI_CAPTURE_FLOW_TABLE_H
 
+#include <string.h>
+
 #include "capture/packet.h"
 #include "core/env.h"
 
@@ -18,6 +20,9 @@ struct cmi_flow_key {
 	uint16_t port_a, port_b;
 	uint32_t family;
 };
+
+/* Of a key, for the hash. */
+#define CMI_FLOW_WORDS (sizeof(struct cmi_flow_key) / sizeof(uint32_t))
 
 enum cmi_flow_list {
 	CMI_FLOWS_FREE,  /* no entry */
@@ -74,8 +79,9 @@ struct cmi_flow_table {
 	uint32_t *buckets;
 	size_t n_buckets; /* a power of two */
 	struct cmi_flow_ends lists[CMI_FLOWS_LISTS];
-	uint64_t seed[2];
+	uint64_t seed[CMI_FLOW_WORDS + 1];
 	size_t n;
+	uint32_t last; /* found last; 0: none */
 };
 
 /* *from_b: the sender is end b. */
@@ -91,8 +97,16 @@ void cmi_flow_table_dispose(struct cmi_flow_table *t);
 uint32_t cmi_flow_hash(
 	const struct cmi_flow_table *t, const struct cmi_flow_key *key);
 /* NULL if absent. */
-struct cmi_flow *cmi_flow_find(const struct cmi_flow_table *t,
+struct cmi_flow *cmi_flow_find(struct cmi_flow_table *t,
 	const struct cmi_flow_key *key, uint32_t hash);
+/* The one found last, if it has that key: packets come in runs. */
+static inline struct cmi_flow *cmi_flow_again(
+	const struct cmi_flow_table *t, const struct cmi_flow_key *key)
+{
+	struct cmi_flow *f = t->last ? &t->pool[t->last] : NULL;
+
+	return f && memcmp(&f->key, key, sizeof(*key)) == 0 ? f : NULL;
+}
 /* A new entry, zeroed but for the key, in the list of bare ones.  CMEND_LIMIT
  * when CMI_CONNECTIONS_MAX are there: remove one first. */
 cmend_status cmi_flow_add(struct cmi_flow_table *t,

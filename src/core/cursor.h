@@ -9,8 +9,10 @@
 #ifndef CMI_CORE_CURSOR_H
 #define CMI_CORE_CURSOR_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/mem.h"
 
@@ -102,14 +104,27 @@ static inline bool cmi_cursor_le(
 		*out = (type)v;                                                \
 		return true;                                                   \
 	}
+/* The widths of machine words in one load each. */
+#define CMI_CURSOR_WORD(name, type, to_host)                                   \
+	static inline bool name(struct cmi_cursor *c, type *out)               \
+	{                                                                      \
+		const uint8_t *p = c->p;                                       \
+		type v;                                                        \
+                                                                               \
+		if (!cmi_cursor_skip(c, sizeof(v)))                            \
+			return false;                                          \
+		memcpy(&v, p, sizeof(v));                                      \
+		*out = to_host(v);                                             \
+		return true;                                                   \
+	}
 CMI_CURSOR_GETTER(cmi_cursor_u8, uint8_t, 1, cmi_cursor_be)
-CMI_CURSOR_GETTER(cmi_cursor_u16, uint16_t, 2, cmi_cursor_be)
+CMI_CURSOR_WORD(cmi_cursor_u16, uint16_t, be16toh)
 CMI_CURSOR_GETTER(cmi_cursor_u24, uint32_t, 3, cmi_cursor_be)
-CMI_CURSOR_GETTER(cmi_cursor_u32, uint32_t, 4, cmi_cursor_be)
-CMI_CURSOR_GETTER(cmi_cursor_u64, uint64_t, 8, cmi_cursor_be)
-CMI_CURSOR_GETTER(cmi_cursor_u16le, uint16_t, 2, cmi_cursor_le)
-CMI_CURSOR_GETTER(cmi_cursor_u32le, uint32_t, 4, cmi_cursor_le)
-CMI_CURSOR_GETTER(cmi_cursor_u64le, uint64_t, 8, cmi_cursor_le)
+CMI_CURSOR_WORD(cmi_cursor_u32, uint32_t, be32toh)
+CMI_CURSOR_WORD(cmi_cursor_u64, uint64_t, be64toh)
+CMI_CURSOR_WORD(cmi_cursor_u16le, uint16_t, le16toh)
+CMI_CURSOR_WORD(cmi_cursor_u32le, uint32_t, le32toh)
+CMI_CURSOR_WORD(cmi_cursor_u64le, uint64_t, le64toh)
 
 /* A vector with its length in front: 1, 2 or 3 bytes of it, as TLS has them
  * (RFC 8446 section 3.4). */
