@@ -6,7 +6,8 @@
  *   handshakes  TLS 1.2 handshakes and nothing else: a leaf and an issuer
  *               sent, or only the leaf, and every tenth one refused by the
  *               client; 355 connections share a chain, as in a campus study
- *   flows       small connections of HTTP/1 on port 80, and DNS
+ *   flows       small connections as a campus has them: DNS, HTTP/1, other
+ *               protocols, a refused or unanswered one now and then
  *
  * OUT.pcap.root.pem is the root that the certificates lead to.  The packets
  * are made by rule, the same for the same arguments but for keys and
@@ -460,16 +461,12 @@ static void put_datagram(struct maker *m, bool answer, const char *host)
 	put_frame(m, b, (size_t)(p - b), NULL, 0);
 }
 
-static void make_flow(struct maker *m)
+static void make_http(struct maker *m, const char *host)
 {
-	char host[64], text[1024];
-	struct ends e;
+	struct ends e = open_connection(m, 80);
+	char text[1024];
 	int n;
 
-	snprintf(host, sizeof(host), "www%u.bench.example", m->connection);
-	put_datagram(m, false, host);
-	put_datagram(m, true, host);
-	e = open_connection(m, 80);
 	n = snprintf(text, sizeof(text),
 		"GET /page/%u HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n"
 		"Accept: */*\r\n\r\n",
@@ -481,6 +478,57 @@ static void make_flow(struct maker *m)
 		"<html>bench</html>");
 	put_bytes(m, &e, 1, (const uint8_t *)text, (size_t)n);
 	close_connection(m, &e);
+}
+
+/* A protocol that nobody here knows. */
+static void make_other(struct maker *m)
+{
+	struct ends e = open_connection(m, 9100);
+	uint8_t b[400];
+
+	for (size_t i = 0; i < sizeof(b); i++)
+		b[i] = (uint8_t)(0x80 | (m->connection * 31 + i * 7));
+	put_bytes(m, &e, 0, b, 60);
+	put_bytes(m, &e, 1, b, sizeof(b));
+	put_bytes(m, &e, 0, b, 90);
+	put_bytes(m, &e, 1, b, 200);
+	close_connection(m, &e);
+}
+
+static void make_failing(struct maker *m)
+{
+	struct ends e = {
+		.client = 0x0a000002u + m->connection % 60000,
+		.server = 0xc6336401u + m->connection % 200,
+		.client_port = (uint16_t)(1024 + m->connection % 64000),
+		.server_port = 8443,
+	};
+
+	m->connection++;
+	put_segment(m, &e, 0, SYN, NULL, 0);
+	if (m->connection % 2)
+		put_segment(m, &e, 1, RST | ACK, NULL, 0);
+}
+
+static void make_flow(struct maker *m)
+{
+	char host[64];
+
+	snprintf(host, sizeof(host), "www%u.bench.example", m->connection);
+	switch (m->connection % 8) {
+	case 0:
+	case 1:
+		put_datagram(m, false, host);
+		put_datagram(m, true, host);
+		make_http(m, host);
+		break;
+	case 7:
+		make_failing(m);
+		break;
+	default:
+		make_other(m);
+		break;
+	}
 }
 
 static const struct {
