@@ -57,6 +57,7 @@ static void turn_round(struct cmi_tls_seen *v)
 		v->app_data[i] = was.app_data[!i];
 		v->encrypted_alerts[i] = was.encrypted_alerts[!i];
 		v->dark_finished[i] = was.dark_finished[!i];
+		v->dark_goodbye[i] = was.dark_goodbye[!i];
 		v->dark_finished_frame[i] = was.dark_finished_frame[!i];
 	}
 	for (size_t i = 0; i < v->n_alerts; i++)

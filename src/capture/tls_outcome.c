@@ -35,25 +35,49 @@ static bool is_like(uint16_t length, uint16_t plain)
 	return length == plain || length == plain + PADDING;
 }
 
+static void likely_alert(
+	struct cmi_session *s, struct cmi_tls_seen *v, enum cmi_side side)
+{
+	v->dark_alert_likely = true;
+	v->dark_alert_from = side;
+	v->dark_alert_frame = s->frame;
+}
+
+static void likely_finished(
+	struct cmi_session *s, struct cmi_tls_seen *v, enum cmi_side side)
+{
+	v->dark_finished[side] = true;
+	v->dark_finished_frame[side] = s->frame;
+}
+
 /* Records of a client in TLS 1.3: the flight that ends in Finished, or one
- * alert instead of it; then application data. */
+ * alert instead of it; then application data, and close_notify.  Behind
+ * Finished a padded alert cannot be told from a short request, so only the
+ * exact size is one. */
 static void note_dark_client(struct cmi_session *s, struct cmi_tls_state *t,
 	enum cmi_side side, uint16_t length)
 {
 	struct cmi_tls_seen *v = &t->seen;
 
-	if (is_like(length, sealed(t, 2))) {
-		if (!v->dark_finished[side] && !v->app_data[side]) {
-			v->dark_alert_likely = true;
-			v->dark_alert_from = side;
-			v->dark_alert_frame = s->frame;
-		}
-	} else if (v->dark_finished[side]) {
-		v->app_data[side] += length;
+	if (v->dark_finished[side]) {
+		if (length == sealed(t, 2))
+			v->dark_goodbye[side] = true;
+		else
+			v->app_data[side] += length;
+	} else if (is_like(length, sealed(t, 2))) {
+		likely_alert(s, v, side);
 	} else if (is_like(length, finished_length(t))) {
-		v->dark_finished[side] = true;
-		v->dark_finished_frame[side] = s->frame;
+		likely_finished(s, v, side);
 	}
+}
+
+/* Has the other side said that it is leaving?  Then a record of an alert's
+ * size is the answer to that and no objection. */
+static bool other_leaves(const struct cmi_session *s,
+	const struct cmi_tls_seen *v, enum cmi_side side)
+{
+	return s->dir[!side].closed || v->dark_goodbye[!side] ||
+	       v->dark_alert_likely;
 }
 
 /* A server's flight comes before the client's; what comes behind that may
@@ -62,19 +86,19 @@ static void note_dark_server(struct cmi_session *s, struct cmi_tls_state *t,
 	enum cmi_side side, uint16_t length)
 {
 	struct cmi_tls_seen *v = &t->seen;
+	bool alert = length == sealed(t, 2);
 
-	if (v->dark_finished[!side] && length == sealed(t, 2) &&
-		!v->app_data[side]) {
-		v->dark_alert_likely = true;
-		v->dark_alert_from = side;
-		v->dark_alert_frame = s->frame;
+	if (alert && v->dark_finished[!side]) {
+		if (v->app_data[side] || other_leaves(s, v, side))
+			v->dark_goodbye[side] = true;
+		else
+			likely_alert(s, v, side);
 	} else if (v->app_data[!side]) {
 		v->app_data[side] += length;
 		if (v->dark_alert_likely && v->dark_alert_from == side)
 			v->dark_alert_likely = false;
 	} else if (length == finished_length(t)) {
-		v->dark_finished[side] = true;
-		v->dark_finished_frame[side] = s->frame;
+		likely_finished(s, v, side);
 	}
 }
 

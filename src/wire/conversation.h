@@ -117,6 +117,9 @@ struct cmi_tls_seen {
 	 * Finished, so it had no objection to what it had got till then. */
 	bool dark_finished[2];
 	uint64_t dark_finished_frame[2];
+	/* And this side one of an alert's size when it was leaving: most
+	 * likely its close_notify. */
+	bool dark_goodbye[2];
 	size_t alerts_more; /* alerts beyond those kept */
 };
 

@@ -250,6 +250,31 @@ static void dark_and_talking(struct talk *t)
 	talk_say(t, CMI_SERVER, sealed(500));
 }
 
+static void dark_and_leaving(struct talk *t)
+{
+	add_dark_opening(t);
+	talk_say(t, CMI_CLIENT, sealed(4 + 32 + 1 + 16));
+	talk_say(t, CMI_CLIENT, sealed(2 + 1 + 16));
+	talk_say(t, CMI_SERVER, sealed(2 + 1 + 16));
+}
+
+static void dark_server_refuses(struct talk *t)
+{
+	add_dark_opening(t);
+	talk_say(t, CMI_CLIENT, sealed(4 + 32 + 1 + 16));
+	talk_say(t, CMI_SERVER, sealed(2 + 1 + 16));
+	talk_close(t, CMI_SERVER, CMI_CLOSE_FIN);
+}
+
+static void dark_short_request(struct talk *t)
+{
+	add_dark_opening(t);
+	talk_say(t, CMI_CLIENT, sealed(4 + 32 + 1 + 16));
+	/* as long as an alert that is padded */
+	talk_say(t, CMI_CLIENT, sealed(2 + 1 + 16 + 16));
+	talk_say(t, CMI_SERVER, sealed(300));
+}
+
 static void plain_alert_in_tls13(struct talk *t)
 {
 	add_dark_opening(t);
@@ -450,6 +475,12 @@ static const struct {
 		NULL},
 	{"TLS 1.3: finishes and closes", dark_finished_and_closed, 1,
 		{"tls dark", "dark=1/0", "app=0/0", "dalert=0"}, NULL},
+	{"TLS 1.3: finishes and says goodbye", dark_and_leaving, 1,
+		{"tls dark", "dark=1/0", "app=0/0", "dalert=0"}, NULL},
+	{"TLS 1.3: the server objects", dark_server_refuses, 1,
+		{"tls dark", "dark=1/0", "dalert=1/1"}, NULL},
+	{"TLS 1.3: a short request", dark_short_request, 1,
+		{"tls dark", "app=1/1", "dalert=0"}, NULL},
 	{"TLS 1.3: talks", dark_and_talking, 1,
 		{"tls dark", "dark=1/0", "app=1/1", "dalert=0"}, NULL},
 	{"TLS 1.3: alert in the clear", plain_alert_in_tls13, 1,
