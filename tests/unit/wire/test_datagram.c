@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "recorder.h"
+#include "tls_build.h"
+#include "wire/dtls.h"
+
+static const struct cmi_endpoint client = {
+	.family = 4, .addr = {10, 0, 0, 9}, .port = 50112};
+static const struct cmi_endpoint dns = {
+	.family = 4, .addr = {10, 0, 0, 53}, .port = 53};
+static const struct cmi_endpoint server = {
+	.family = 4, .addr = {10, 0, 0, 1}, .port = 4433};
+
+static void send(struct recorder *r, const struct cmi_endpoint *from,
+	const struct cmi_endpoint *to, struct cmi_bytes data)
+{
+	cmend_error err;
+
+	assert_int_equal(
+		cmi_session_datagram(&r->hub, from, to, data, 1, 1, &err),
+		CMEND_OK);
+}
+
+static void end(struct recorder *r)
+{
+	cmend_error err;
+
+	assert_int_equal(cmi_session_hub_end(&r->hub, 2, &err), CMEND_OK);
+	assert_int_equal(r->hub.bytes_kept, 0);
+}
+
+static void expect(struct recorder *r, const char *text)
+{
+	const char *all = cmi_buf_cstr(&r->text);
+
+	if (!strstr(all, text))
+		print_message("no \"%s\" in: %s", text, all);
+	assert_non_null(strstr(all, text));
+}
+
+#define NAME                                                                   \
+	"\x03web\x07"                                                          \
+	"example\x00\x00\x01\x00\x01"
+#define ASK "\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" NAME
+#define TELL                                                                   \
+	"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00" NAME                        \
+	"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x01"
+#define NONE "\x81\x83\x00\x01\x00\x00\x00\x00\x00\x00" NAME
+
+static void questions_meet_their_answers(void **state)
+{
+	struct recorder r;
+
+	(void)state;
+	recorder_init(&r);
+	send(&r, &client, &dns, CMI_BYTES("\x00\x01" ASK));
+	send(&r, &client, &dns, CMI_BYTES("\x00\x01" ASK)); /* again */
+	send(&r, &client, &dns, CMI_BYTES("\x00\x02" ASK));
+	assert_int_equal(r.n, 0);
+	send(&r, &dns, &client, CMI_BYTES("\x00\x01" TELL));
+	assert_int_equal(r.n, 1);
+	expect(&r, "dns 0 type=1 name=web.example addr=10.0.0.1:0");
+	expect(&r, "client=10.0.0.9:50112 server=10.0.0.53:53");
+	send(&r, &dns, &client, CMI_BYTES("\x00\x03" NONE)); /* not asked */
+	assert_int_equal(r.n, 2);
+	expect(&r, "dns 3 type=1 name=web.example starttls");
+	end(&r);
+	assert_int_equal(r.n, 3);
+	expect(&r, "dns -1 type=1 name=web.example");
+	recorder_dispose(&r);
+}
+
+static void more_questions_than_are_kept(void **state)
+{
+	uint8_t ask[] = "\x00\x00" ASK;
+	struct recorder r;
+
+	(void)state;
+	recorder_init(&r);
+	for (size_t i = 0; i < CMI_DNS_WAITING_MAX + 5; i++) {
+		ask[0] = (uint8_t)(i >> 8);
+		ask[1] = (uint8_t)i;
+		send(&r, &client, &dns,
+			(struct cmi_bytes){ask, sizeof(ask) - 1});
+	}
+	assert_int_equal(r.n, 5);
+	end(&r);
+	assert_int_equal(r.n, CMI_DNS_WAITING_MAX + 5);
+	recorder_dispose(&r);
+}
+
+static void what_is_no_message_gives_nothing(void **state)
+{
+	static const struct cmi_bytes rows[] = {
+		{0},
+		CMI_BYTES("\x00"),
+		CMI_BYTES("\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"),
+		/* no question, and an update */
+		CMI_BYTES("\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
+		CMI_BYTES("\x00\x01\x28\x00\x00\x01\x00\x00\x00\x00\x00"
+			  "\x00" NAME),
+	};
+	struct recorder r;
+
+	(void)state;
+	recorder_init(&r);
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		send(&r, &client, &dns, rows[i]);
+		send(&r, &client, &server, rows[i]);
+	}
+	end(&r);
+	assert_int_equal(r.n, 0);
+	recorder_dispose(&r);
+}
+
+/* One handshake message in DTLS records of `size` bytes of it each. */
+static void send_message(struct recorder *r, const struct cmi_endpoint *from,
+	const struct cmi_endpoint *to, uint16_t seq, struct cmi_bytes message,
+	size_t size)
+{
+	struct cmi_bytes body = {message.p + 4, message.n - 4};
+
+	for (size_t at = 0; at < body.n || at == 0; at += size) {
+		size_t n = body.n - at < size ? body.n - at : size;
+		struct cmi_buf fragment = build_new(), record = build_new();
+
+		cmi_buf_add(&fragment, message.p, 4);
+		cmi_buf_be(&fragment, 2, seq);
+		cmi_buf_be(&fragment, 3, at);
+		cmi_buf_be(&fragment, 3, n);
+		cmi_buf_add(&fragment, body.p + at, n);
+		cmi_buf_u8(&record, 22);
+		cmi_buf_be(&record, 2, 0xfefd);
+		cmi_buf_be(&record, 8, seq);
+		build_vector(&record, 2, cmi_buf_view(&fragment));
+		send(r, from, to, cmi_buf_view(&record));
+		send(r, from, to, cmi_buf_view(&record)); /* resent */
+		cmi_buf_dispose(&fragment);
+		cmi_buf_dispose(&record);
+		if (body.n == 0)
+			break;
+	}
+}
+
+static void send_client_hello(struct recorder *r, uint16_t seq)
+{
+	struct cmi_buf b = build_new(), with_cookie = build_new();
+
+	build_hello(&b, 1,
+		&(struct build_hello){.version = 0xfefd,
+			.sni = "web.example",
+			.cipher = 0xc02f});
+	/* The cookie stands behind the session id, which is empty. */
+	cmi_buf_u8(&with_cookie, 1);
+	cmi_buf_be(&with_cookie, 3, b.n - 4 + 3);
+	cmi_buf_add(&with_cookie, b.p + 4, 35);
+	cmi_buf_add(&with_cookie,
+		"\x02"
+		"ck",
+		3);
+	cmi_buf_add(&with_cookie, b.p + 39, b.n - 39);
+	send_message(r, &client, &server, seq, cmi_buf_view(&with_cookie), 50);
+	cmi_buf_dispose(&b);
+	cmi_buf_dispose(&with_cookie);
+}
+
+static void dtls_in_fragments(void **state)
+{
+	struct cmi_buf hello = build_new(), certs = build_new();
+	struct recorder r;
+
+	(void)state;
+	recorder_init(&r);
+	send_client_hello(&r, 0);
+	send_message(&r, &server, &client, 0,
+		CMI_BYTES("\x03\x00\x00\x05\xfe\xff\x02"
+			  "ck"),
+		100);
+	send_client_hello(&r, 1);
+	build_hello(&hello, 2,
+		&(struct build_hello){.version = 0xfefd, .cipher = 0xc02f});
+	build_certificate(&certs, 2, 900, false);
+	send_message(&r, &server, &client, 1, cmi_buf_view(&hello), 1000);
+	send_message(&r, &server, &client, 2, cmi_buf_view(&certs), 200);
+	send_message(&r, &server, &client, 3, CMI_BYTES("\x0e\x00\x00\x00"), 9);
+	send(&r, &client, &server,
+		CMI_BYTES("\x15\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x09\x00\x02"
+			  "\x02\x30"));
+	assert_int_equal(r.n, 0);
+	end(&r);
+	assert_int_equal(r.n, 1);
+	expect(&r, "tls failed sni=web.example");
+	expect(&r, "version=fefd cipher=c02f");
+	expect(&r, "certs=2:900/");
+	expect(&r, " alert=client:2:48");
+	expect(&r, "client=10.0.0.9:50112 server=10.0.0.1:4433");
+	recorder_dispose(&r);
+	cmi_buf_dispose(&hello);
+	cmi_buf_dispose(&certs);
+}
+
+static void more_associations_than_are_kept(void **state)
+{
+	struct cmi_endpoint from = client;
+	struct recorder r;
+
+	(void)state;
+	recorder_init(&r);
+	for (size_t i = 0; i < CMI_DTLS_MAX + 3; i++) {
+		from.port = (uint16_t)(10000 + i);
+		send_message(&r, &from, &server, 0,
+			CMI_BYTES("\x01\x00\x00\x01z"), 10);
+	}
+	assert_int_equal(r.n, 3);
+	end(&r);
+	assert_int_equal(r.n, CMI_DTLS_MAX + 3);
+	recorder_dispose(&r);
+}
+
+static void dtls_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		struct cmi_bytes record;
+	} rows[] = {
+		{"cut head", CMI_BYTES("\x16\xfe\xfd\x00\x00\x00\x00\x00\x00")},
+		{"version of TLS",
+			CMI_BYTES("\x16\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00"
+				  "\x00\x00")},
+		{"longer than the datagram",
+			CMI_BYTES("\x16\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x00"
+				  "\x00\x05"
+				  "abcd")},
+		{"content type 19",
+			CMI_BYTES("\x13\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x00"
+				  "\x00\x00")},
+	};
+	static const struct {
+		const char *name;
+		struct cmi_bytes fragment;
+	} parts[] = {
+		{"offset behind the end",
+			CMI_BYTES("\x01\x00\x00\x02\x00\x00\x00\x00\x03\x00\x00"
+				  "\x00")},
+		{"fragment beyond the message",
+			CMI_BYTES("\x01\x00\x00\x02\x00\x00\x00\x00\x01\x00\x00"
+				  "\x02xy")},
+		{"fragment longer than the record",
+			CMI_BYTES("\x01\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00"
+				  "\x03xy")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct cmi_cursor c = cmi_cursor_of(rows[i].record);
+		struct cmi_dtls_record r;
+
+		print_message("row: %s\n", rows[i].name);
+		assert_false(cmi_dtls_record(&c, &r));
+		assert_int_equal(c.at, 0);
+	}
+	for (size_t i = 0; i < CMI_LEN(parts); i++) {
+		struct cmi_cursor c = cmi_cursor_of(parts[i].fragment);
+		struct cmi_dtls_fragment f;
+
+		print_message("row: %s\n", parts[i].name);
+		assert_false(cmi_dtls_fragment(&c, &f));
+		assert_int_equal(c.at, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(questions_meet_their_answers),
+		cmocka_unit_test(more_questions_than_are_kept),
+		cmocka_unit_test(what_is_no_message_gives_nothing),
+		cmocka_unit_test(dtls_in_fragments),
+		cmocka_unit_test(more_associations_than_are_kept),
+		cmocka_unit_test(dtls_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
