@@ -207,9 +207,8 @@ static enum cmi_finding_id port80_trouble(void *ctx, char *says, size_t n_says)
 	snprintf(says, n_says, "%.150s", a->download_says);
 	if (a->download_status)
 		return CMI_F_CHAIN_DOWNLOAD_FAILED;
-	return a->stores->quarantined || a->n_untrusted
-		       ? CMI_F_CHAIN_DOWNLOAD_UNTRUSTED
-		       : CMI_F_NONE;
+	return a->stores->quarantined ? CMI_F_CHAIN_DOWNLOAD_UNTRUSTED
+				      : CMI_F_NONE;
 }
 
 static cmend_status judge(struct cmi_acquire *a,

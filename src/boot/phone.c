@@ -121,8 +121,7 @@ static void note_judgement(struct phone *p)
 	/* A handshake that failed although a download offered issuers that
 	 * nobody trusts has that as its reason. */
 	if (r->reason == CMI_F_MISSING_INTERMEDIATE && p->acquire.downloaded &&
-		!p->acquire.usable.n &&
-		(p->stores.quarantined || p->acquire.n_untrusted))
+		!p->acquire.usable.n && p->stores.quarantined)
 		p->result->why = CMI_F_CHAIN_DOWNLOAD_UNTRUSTED;
 }
 

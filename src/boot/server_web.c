@@ -225,7 +225,13 @@ static void ticket(struct cmi_server_state *s,
 static void ticket_pin(struct cmi_server_state *s,
 	const struct cmi_web_request *request, struct cmi_web_reply *reply)
 {
-	ticket(s, request, reply, cmi_ledger_check_pin);
+	if (s->options.pin_off)
+		fault(s, reply, "FailedAuthentication", ERROR_PIN,
+			"sign-in by PIN is switched off");
+	else if (s->options.pin_locked)
+		refuse(s, reply, CMI_PIN_ACCOUNT_LOCKED);
+	else
+		ticket(s, request, reply, cmi_ledger_check_pin);
 }
 
 static void ticket_auth(struct cmi_server_state *s,

@@ -9,6 +9,7 @@
 
 #include "boot/dhcp_inform.h"
 #include "boot/keys.h"
+#include "boot/lab.h"
 #include "boot/server.h"
 #include "cli/cli.h"
 #include "cli/serve_user.h"
@@ -36,6 +37,13 @@ static const struct cmi_option option_table[] = {
 		65535, NULL},
 	{"https-port", 0, CMI_OPT_UINT, "PORT", "in place of 443",
 		AT(https_port), 65535, NULL},
+	{"lab", 0, CMI_OPT_FLAG, NULL,
+		"in place of --cert: a PKI made here, its root in "
+		"STATE/lab-root.pem",
+		AT(lab), 0, NULL},
+	{"break", 0, CMI_OPT_TEXT, "NAME",
+		"with --lab: show this failure (? lists them)", AT(break_name),
+		0, NULL},
 	{"dhcp", 0, CMI_OPT_FLAG, NULL,
 		"answer DHCPINFORM of class MS-UC-Client on UDP port 67",
 		AT(dhcp), 0, NULL},
@@ -90,6 +98,7 @@ struct house {
 	struct evp_pkey_st *key, *issuer_key;
 	struct cmi_cert *issuer;
 	struct cmi_ledger *ledger;
+	const struct cmi_lab_break *broken; /* NULL: not in the lab */
 };
 
 static void house_dispose(struct house *h)
@@ -179,9 +188,34 @@ static cmend_status load_issuer(
 	return status;
 }
 
+static cmend_status furnish_lab(
+	const struct cmi_serve_options *o, struct house *h, cmend_error *err)
+{
+	CMI_AUTO(cmi_lab_dispose) struct cmi_lab lab = {0};
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem;
+	char path[4096];
+
+	CMI_TRY(cmi_lab_make(h->broken, o->host, cmi_env_system(), &lab, err));
+	for (size_t i = 0; i < lab.chain.n; i++)
+		CMI_TRY(cmi_cert_list_add(
+			&h->chain.list, lab.chain.certs[i], err));
+	for (size_t i = 0; i < lab.offer.n; i++)
+		CMI_TRY(cmi_cert_list_add(&h->given, lab.offer.certs[i], err));
+	h->key = cmi_key_ref(lab.key);
+	cmi_buf_init(&pem, CMI_CERT_MAX);
+	CMI_TRY(cmi_bundle_write(&lab.root, 1, CMI_FORM_PEM, true, &pem, err));
+	snprintf(path, sizeof(path), "%s/lab-root.pem", o->state);
+	return cmi_file_write(path, cmi_buf_view(&pem), 0644, err);
+}
+
 static cmend_status furnish(
 	const struct cmi_serve_options *o, struct house *h, cmend_error *err)
 {
+	if (h->broken) {
+		CMI_TRY(cmi_serve_ledger(o, &h->ledger, err));
+		CMI_TRY(furnish_lab(o, h, err));
+		return load_issuer(o, h, err);
+	}
 	CMI_TRY(cmi_bundle_read_file(
 		o->cert, CMI_SENT_CERTS_MAX, &h->chain, err));
 	CMI_TRY(read_key(o->key, &h->key, err));
@@ -231,7 +265,12 @@ static cmend_status serve(struct cmi_cli *cli,
 	CMI_AUTO(cmi_server_stopp) struct cmi_server *server = NULL;
 	struct cmi_server_options options = {
 		.address = o->address,
-		.http_port = o->http_port ? (unsigned)o->http_port : 80,
+		.http_port = h->broken && h->broken->no_port80 ? 0
+			     : o->http_port ? (unsigned)o->http_port
+					    : 80,
+		.download_off = h->broken && h->broken->download_off,
+		.pin_locked = h->broken && h->broken->pin_locked,
+		.pin_off = h->broken && h->broken->pin_off,
 		.https_port = o->https_port ? (unsigned)o->https_port : 443,
 		.host = o->host,
 		.chain = h->chain.list.certs,
@@ -272,6 +311,16 @@ static cmend_status serve(struct cmi_cli *cli,
 	return CMEND_OK;
 }
 
+static int list_breaks(struct cmi_cli *cli, const char *asked)
+{
+	if (strcmp(asked, "?") != 0)
+		return cmi_cli_usage(
+			cli, "no failure \"%s\"; --break ? lists them", asked);
+	for (const struct cmi_lab_break *b = cmi_lab_breaks; b->name; b++)
+		fprintf(cli->out, "%-22s %s\n", b->name, b->what);
+	return CMI_EXIT_OK;
+}
+
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	const struct cmi_serve_options *o = opts;
@@ -283,9 +332,14 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		return cmi_cli_usage(cli, "--state DIR is needed");
 	if (argc)
 		return cmi_serve_user(cli, o, argc, argv);
-	if (!o->host || !o->cert || !o->key)
+	if (o->lab || o->break_name) {
+		h.broken = cmi_lab_find(o->break_name ? o->break_name : "none");
+		if (!h.broken)
+			return list_breaks(cli, o->break_name);
+	}
+	if (!o->host || (!h.broken && (!o->cert || !o->key)))
 		return cmi_cli_usage(
-			cli, "--host, --cert and --key are needed");
+			cli, "--host, --cert and --key (or --lab) are needed");
 	if (o->hours && o->hours < 8)
 		return cmi_cli_usage(cli, "--hours is 8 at least");
 	status = furnish(o, &h, &err);

@@ -12,7 +12,8 @@
 struct cmi_serve_options {
 	const char *host, *cert, *key, *offer, *state, *address;
 	uint64_t http_port, https_port, workers, hours;
-	bool tls12, dhcp;
+	bool tls12, dhcp, lab;
+	const char *break_name;
 	const char *registrar;
 	const char *sip, *number, *extension, *login;
 	const char *secret_file, *secret_fd;
