@@ -113,6 +113,20 @@ CMEND_API CMEND_MUST_USE cmend_status cmend_store_open(
 	const char *path, unsigned flags, cmend_store **out, cmend_error *err);
 CMEND_API void cmend_store_close(cmend_store *store);
 
+/* ---- Known issuers ----------------------------------------------------- */
+
+/*
+ * A read-only file of known issuers, as chainmend data update makes it: most
+ * missing ones are in it, and nobody is asked.  Any thread may use a handle.
+ */
+typedef struct cmend_preload cmend_preload;
+
+/* CMEND_NOT_FOUND, CMEND_IO, CMEND_PARSE: no such file or damaged;
+ * CMEND_UNSUPPORTED: from a newer version. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_preload_open(
+	const char *path, cmend_preload **out, cmend_error *err);
+CMEND_API void cmend_preload_close(cmend_preload *preload);
+
 /* ---- What a host may bring --------------------------------------------- */
 
 /* Where certificates are handed over; valid during one callback only. */
@@ -200,6 +214,7 @@ CMEND_API void cmend_job_set_purpose(cmend_job *job, cmend_purpose purpose);
 
 /* Suppliers, asked in the order they are given.  At most 8 sources. */
 CMEND_API void cmend_job_use_store(cmend_job *job, cmend_store *store);
+CMEND_API void cmend_job_use_preload(cmend_job *job, cmend_preload *preload);
 CMEND_API CMEND_MUST_USE cmend_status cmend_job_use_source(
 	cmend_job *job, const cmend_source *source, cmend_error *err);
 CMEND_API CMEND_MUST_USE cmend_status cmend_job_use_anchors(

@@ -25,8 +25,9 @@ typedef struct cmend_completer cmend_completer;
 typedef struct cmend_completer_options {
 	size_t size;        /* sizeof(cmend_completer_options) */
 	cmend_store *store; /* kept issuers, or NULL; outlives the completer */
-	int fetch;          /* not 0: AIA over http, blocking, at most 3 s */
-	unsigned fetch_flags;         /* CMEND_FETCH_PRIVATE */
+	cmend_preload *preload; /* known issuers, or NULL; the same */
+	int fetch;            /* not 0: AIA over http, blocking, at most 3 s */
+	unsigned fetch_flags; /* CMEND_FETCH_PRIVATE */
 	const cmend_fetcher *fetcher; /* in place of the built-in one, or NULL;
 				       * what it points to outlives the
 				       * completer */

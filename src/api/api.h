@@ -9,6 +9,7 @@
 #include "issuers/aia.h"
 #include "issuers/complete.h"
 #include "issuers/fetch.h"
+#include "issuers/preload.h"
 #include "issuers/store.h"
 #include "x509/trust.h"
 
@@ -16,6 +17,10 @@
 
 struct cmend_trust {
 	struct cmi_trust *t;
+};
+
+struct cmend_preload {
+	struct cmi_preload *p;
 };
 
 struct cmend_store {
@@ -54,6 +59,7 @@ struct cmend_job {
 	bool has_at;
 	enum cmi_purpose purpose;
 	struct cmi_store *store; /* the caller's; may be NULL */
+	struct cmi_preload *preload;
 	struct cmi_host_source host_sources[CMI_JOB_SOURCES_MAX];
 	size_t n_host_sources;
 

@@ -10,8 +10,8 @@
 
 #define WRONG(err, what) cmi_fail((err), CMEND_ARG, "no " what " given")
 
-/* Host's anchors, store, cheap ones, fetcher. */
-#define SOURCES_MAX (CMI_JOB_SOURCES_MAX + 3)
+/* Host's anchors, store, preload, the host's sources, fetcher. */
+#define SOURCES_MAX (CMI_JOB_SOURCES_MAX + 4)
 
 struct run {
 	struct cmi_complete_request request;
@@ -64,6 +64,9 @@ static cmend_status open_sources(
 	if (job->store)
 		r->sources[r->request.n_sources++] =
 			cmi_store_source(job->store);
+	if (job->preload)
+		r->sources[r->request.n_sources++] =
+			cmi_preload_source(job->preload);
 	for (size_t i = 0; i < job->n_host_sources; i++)
 		r->sources[r->request.n_sources++] =
 			&job->host_sources[i].source;

@@ -139,6 +139,11 @@ void cmend_job_use_store(cmend_job *job, cmend_store *store)
 	job->store = store ? store->s : NULL;
 }
 
+void cmend_job_use_preload(cmend_job *job, cmend_preload *preload)
+{
+	job->preload = preload ? preload->p : NULL;
+}
+
 cmend_status cmend_job_use_source(
 	cmend_job *job, const cmend_source *source, cmend_error *err)
 {

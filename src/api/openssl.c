@@ -207,6 +207,7 @@ static cmend_status prepare_job(const cmend_completer *c, X509_STORE_CTX *ctx,
 				   : SSL_is_server(ssl) ? CMEND_FOR_CLIENT
 							: CMEND_FOR_SERVER);
 	cmend_job_use_store(job, c->o.store);
+	cmend_job_use_preload(job, c->o.preload);
 	if (c->o.fetcher)
 		return cmend_job_use_fetcher(job, c->o.fetcher, err);
 	return c->o.fetch ? cmend_job_fetch(job, c->o.fetch_flags, err)

@@ -78,6 +78,29 @@ cmend_status cmend_store_open(
 	return CMEND_OK;
 }
 
+cmend_status cmend_preload_open(
+	const char *path, cmend_preload **out, cmend_error *err)
+{
+	CMI_AUTO(cmi_freep) cmend_preload *p = NULL;
+
+	if (!path || !out)
+		return WRONG(err, "path or place for the known issuers");
+	p = cmi_alloc(sizeof(*p));
+	if (!p)
+		return cmi_nomem(err);
+	CMI_TRY(cmi_preload_open(path, &p->p, err));
+	*out = CMI_TAKE(p);
+	return CMEND_OK;
+}
+
+void cmend_preload_close(cmend_preload *preload)
+{
+	if (!preload)
+		return;
+	cmi_preload_close(preload->p);
+	cmi_free(preload);
+}
+
 void cmend_store_close(cmend_store *store)
 {
 	if (!store)

@@ -155,6 +155,9 @@ static bool set_environment(
 
 	if (cmi_setup_cache_path(cli, cache, sizeof(cache)))
 		ok &= setenv("CHAINMEND_CACHE", cache, 1) == 0;
+	if (cmi_setup_preload_path(cache, sizeof(cache)) &&
+		access(cache, R_OK) == 0)
+		ok &= setenv("CHAINMEND_PRELOAD", cache, 1) == 0;
 	if (cli->common.offline)
 		ok &= setenv("CHAINMEND_OFFLINE", "1", 1) == 0;
 	if (cli->common.allow_private)

@@ -102,6 +102,7 @@ static bool is_set(const char *name)
 static bool make(struct cmi_engine *e)
 {
 	const char *cache = getenv("CHAINMEND_CACHE");
+	const char *preload = getenv("CHAINMEND_PRELOAD");
 	cmend_completer_options o = {.size = sizeof(o), .trace = trace};
 	cmend_error err = {0};
 
@@ -114,7 +115,11 @@ static bool make(struct cmi_engine *e)
 	e->trace = is_set("CHAINMEND_TRACE");
 	if (cache && *cache && e->cmend_store_open(cache, 0, &e->store, &err))
 		cmi_engine_trace(e, err.message);
+	if (preload && *preload &&
+		e->cmend_preload_open(preload, &e->preload, &err))
+		cmi_engine_trace(e, err.message);
 	o.store = e->store;
+	o.preload = e->preload;
 	o.fetch = e->online;
 	o.fetch_flags = e->allow_private ? CMEND_FETCH_PRIVATE : 0;
 	o.ctx = e;

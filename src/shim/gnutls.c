@@ -126,6 +126,7 @@ static cmend_job *new_job(const struct cmi_engine *e, trust_list list)
 		return NULL;
 	}
 	e->cmend_job_use_store(job, e->store);
+	e->cmend_job_use_preload(job, e->preload);
 	/* The program's own rules on purpose, name and time come after. */
 	e->cmend_job_set_purpose(job, CMEND_FOR_ANY);
 	return job;

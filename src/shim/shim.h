@@ -22,12 +22,14 @@
 
 /* libchainmend's functions, found at run time. */
 #define CMI_SHIM_FUNCTIONS(X)                                                  \
+	X(cmend_preload_open)                                                  \
 	X(cmend_store_open)                                                    \
 	X(cmend_completer_new)                                                 \
 	X(cmend_openssl_verify)                                                \
 	X(cmend_job_new)                                                       \
 	X(cmend_job_free)                                                      \
 	X(cmend_job_set_purpose)                                               \
+	X(cmend_job_use_preload)                                               \
 	X(cmend_job_use_store)                                                 \
 	X(cmend_job_use_anchors)                                               \
 	X(cmend_job_fetch)                                                     \
@@ -42,7 +44,8 @@ struct cmi_engine {
 #define CMI_SHIM_FIELD(name) __typeof__(name) *name;
 	CMI_SHIM_FUNCTIONS(CMI_SHIM_FIELD)
 #undef CMI_SHIM_FIELD
-	cmend_store *store; /* or NULL */
+	cmend_store *store;     /* or NULL */
+	cmend_preload *preload; /* or NULL */
 	cmend_completer *completer;
 	bool online, allow_private, trace;
 };

@@ -137,6 +137,19 @@ def test_a_missing_intermediate_is_cured(client, lab, serve, web):
     assert len(web.requests) == 2
 
 
+def test_known_issuers_need_no_network(client, lab, serve, web, chainmend,
+                                       tmp_path):
+    known = tmp_path / "known.bin"
+    bundle = lab.file("known.pem", lab.anchor, lab.ca1, lab.ca2)
+    assert chainmend("data", "update", "--from", bundle, "-o",
+                     known).status == 0
+    done = client(serve(lab.good), lab.anchor.pem, "--offline", "--trace",
+                  env={"CHAINMEND_PRELOAD": str(known)})
+    assert done.returncode == 0, done
+    assert "from preload" in done.stderr, done
+    assert web.requests == []
+
+
 def test_offline_really_is(client, lab, serve, web):
     done = client(serve(lab.good), lab.anchor.pem, "--offline",
                   "--allow-private")
