@@ -159,3 +159,13 @@ bool cmi_capfile_damaged(const struct cmi_capfile *f)
 {
 	return f->damaged;
 }
+
+bool cmi_capfile_has_blocks(const struct cmi_capfile *f)
+{
+	return f->has_blocks;
+}
+
+uint32_t cmi_capfile_link(const struct cmi_capfile *f)
+{
+	return f->link;
+}

@@ -25,7 +25,16 @@ struct cmi_frame {
 	uint64_t number;       /* from 1, as Wireshark counts */
 	uint64_t offset;       /* of its record in the unpacked file */
 	int64_t t_us;          /* since 1970 */
+	uint16_t ns;           /* beyond t_us, where a classic file has it */
 	uint32_t link;         /* LINKTYPE_ */
+};
+
+/* An intact block of a pcapng file, just as it stands there. */
+struct cmi_raw_block {
+	uint32_t type;
+	bool big;        /* most significant byte first */
+	uint64_t number; /* of the frame; 0: it is none */
+	struct cmi_bytes bytes;
 };
 
 struct cmi_capfile_hooks {
@@ -35,6 +44,9 @@ struct cmi_capfile_hooks {
 	/* Decryption secrets: type 0x544c534b is a TLS key log. */
 	cmend_status (*secrets)(void *ctx, uint32_t type,
 		struct cmi_bytes secrets, cmend_error *err);
+	/* Each block of a pcapng file, before what it says is used. */
+	cmend_status (*block)(
+		void *ctx, const struct cmi_raw_block *block, cmend_error *err);
 	void *ctx;
 };
 
@@ -52,5 +64,9 @@ cmend_status cmi_capfile_next(struct cmi_capfile *f, struct cmi_frame *out,
 /* Bytes read so far, of the unpacked file. */
 uint64_t cmi_capfile_bytes(const struct cmi_capfile *f);
 bool cmi_capfile_damaged(const struct cmi_capfile *f);
+/* Of blocks, that is pcapng. */
+bool cmi_capfile_has_blocks(const struct cmi_capfile *f);
+/* What the header of a classic capture says. */
+uint32_t cmi_capfile_link(const struct cmi_capfile *f);
 
 #endif

@@ -27,6 +27,7 @@ struct cmi_capfile {
 	int64_t last_us;
 	unsigned notes;
 	bool damaged, told_trouble;
+	bool has_blocks;
 	bool big; /* most significant byte first */
 	/* pcap */
 	uint32_t link;

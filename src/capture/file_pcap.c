@@ -153,6 +153,7 @@ static cmend_status pcap_next(struct cmi_capfile *f, struct cmi_frame *out,
 		.number = ++f->frames,
 		.offset = f->in->offset,
 		.t_us = f->last_us,
+		.ns = f->per_second > 1000000 ? r.fraction % 1000 : 0,
 		.link = f->link,
 	};
 	return CMEND_OK;

@@ -353,6 +353,20 @@ static cmend_status find_block(struct cmi_capfile *f, struct block *b,
 	return CMEND_OK;
 }
 
+static cmend_status tell_block(struct cmi_capfile *f, const struct block *b,
+	struct cmi_bytes view, uint64_t number, cmend_error *err)
+{
+	const struct cmi_raw_block raw = {
+		.type = b->type,
+		.big = f->big,
+		.number = number,
+		.bytes = {view.p, b->length},
+	};
+
+	return f->hooks.block ? f->hooks.block(f->hooks.ctx, &raw, err)
+			      : CMEND_OK;
+}
+
 static cmend_status pcapng_next(struct cmi_capfile *f, struct cmi_frame *out,
 	bool *more, cmend_error *err)
 {
@@ -371,6 +385,9 @@ static cmend_status pcapng_next(struct cmi_capfile *f, struct cmi_frame *out,
 			out->number = ++f->frames;
 			out->link = CMI_LINK_NONE;
 			out->t_us = f->last_us;
+		}
+		CMI_TRY(tell_block(f, &b, view, out->number, err));
+		if (out->number) {
 			if (is_other_frame(b.type) ||
 				take_packet(f, b.type, &c, out)) {
 				f->pass = b.length;
@@ -395,6 +412,7 @@ cmend_status cmi_pcapng_begin(
 			"section header",
 			f->in->name);
 	start_section(f, big);
+	f->has_blocks = true;
 	f->next = pcapng_next;
 	return CMEND_OK;
 }

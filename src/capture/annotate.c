@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/annotate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "capture/file.h"
+#include "capture/file_block.h"
+#include "core/cursor.h"
+#include "core/file.h"
+#include "core/limits.h"
+
+/* Written out when so much has come together. */
+#define FLUSH_AT ((size_t)256 << 10)
+/* Type, length, interface, time and two lengths: before a packet's bytes. */
+#define PACKET_HEAD 28u
+
+struct copy {
+	const struct cmi_annotation *notes; /* those still to come */
+	size_t n;
+	int fd;
+	char *name; /* temporary; NULL once renamed */
+	struct cmi_buf out;
+	struct cmi_buf options;
+};
+
+static cmend_status flush(struct copy *c, cmend_error *err)
+{
+	CMI_TRY(cmi_buf_status(&c->out, err));
+	CMI_TRY(cmi_fd_write(c->fd, cmi_buf_view(&c->out), err));
+	cmi_buf_clear(&c->out);
+	return CMEND_OK;
+}
+
+/* The comments of a frame as options; those of frames passed are let go. */
+static void take_comments(struct copy *c, uint64_t number, bool big)
+{
+	cmi_buf_clear(&c->options);
+	for (; c->n && c->notes->frame <= number; c->notes++, c->n--)
+		if (c->notes->frame == number)
+			cmi_block_comment(
+				&c->options, big, cmi_bytes_of(c->notes->text));
+}
+
+/* A block with options behind its packet, and ours before them. */
+static bool put_commented(struct copy *c, const struct cmi_raw_block *b)
+{
+	struct cmi_cursor in = cmi_cursor_of(b->bytes);
+	struct cmi_bytes head, data, old;
+	uint32_t captured;
+	size_t n;
+
+	if (!cmi_cursor_skip(&in, 8) || !cmi_cursor_bytes(&in, 12, &head) ||
+		!(b->big ? cmi_cursor_u32(&in, &captured)
+			 : cmi_cursor_u32le(&in, &captured)) ||
+		captured > CMI_PACKET_MAX || !cmi_cursor_skip(&in, 4))
+		return false;
+	in = cmi_cursor_of(b->bytes);
+	if (!cmi_cursor_skip(&in, 8) ||
+		!cmi_cursor_bytes(&in,
+			PACKET_HEAD - 8 + cmi_block_padded(captured), &data) ||
+		in.n < 4)
+		return false;
+	old = (struct cmi_bytes){in.p, in.n - 4};
+	n = b->bytes.n + c->options.n + (old.n ? 0 : 4);
+	cmi_block_int(&c->out, b->big, 4, b->type);
+	cmi_block_int(&c->out, b->big, 4, n);
+	cmi_buf_add_bytes(&c->out, data);
+	cmi_buf_add_bytes(&c->out, cmi_buf_view(&c->options));
+	cmi_buf_add_bytes(&c->out, old);
+	if (!old.n)
+		cmi_block_end_options(&c->out);
+	cmi_block_int(&c->out, b->big, 4, n);
+	return true;
+}
+
+/* A simple packet has no room for options: it becomes an enhanced one of the
+ * first interface, still without a time. */
+static bool put_simple(struct copy *c, const struct cmi_raw_block *b)
+{
+	struct cmi_cursor in = cmi_cursor_of(b->bytes);
+	struct cmi_bytes data;
+	uint32_t length;
+	size_t n;
+
+	if (!cmi_cursor_skip(&in, 8) ||
+		!(b->big ? cmi_cursor_u32(&in, &length)
+			 : cmi_cursor_u32le(&in, &length)) ||
+		in.n < 4)
+		return false;
+	n = length < in.n - 4 ? length : in.n - 4;
+	if (!cmi_cursor_bytes(&in, n, &data))
+		return false;
+	cmi_block_end_options(&c->options);
+	n = 32 + cmi_block_padded(data.n) + c->options.n;
+	cmi_block_int(&c->out, b->big, 4, CMI_BLOCK_ENHANCED);
+	cmi_block_int(&c->out, b->big, 4, n);
+	cmi_block_int(&c->out, b->big, 4, 0);
+	cmi_block_int(&c->out, b->big, 8, 0);
+	cmi_block_int(&c->out, b->big, 4, data.n);
+	cmi_block_int(&c->out, b->big, 4, length);
+	cmi_buf_add_bytes(&c->out, data);
+	cmi_block_pad(&c->out, data.n);
+	cmi_buf_add_bytes(&c->out, cmi_buf_view(&c->options));
+	cmi_block_int(&c->out, b->big, 4, n);
+	return true;
+}
+
+/* A section may name its length, which comments change. */
+static void put_section(struct copy *c, const struct cmi_raw_block *b)
+{
+	struct cmi_cursor in = cmi_cursor_of(b->bytes);
+	struct cmi_bytes head;
+
+	if (!cmi_cursor_bytes(&in, 16, &head) || !cmi_cursor_skip(&in, 8)) {
+		cmi_buf_add_bytes(&c->out, b->bytes);
+		return;
+	}
+	cmi_buf_add_bytes(&c->out, head);
+	cmi_buf_le(&c->out, 8, UINT64_MAX);
+	cmi_buf_add_bytes(&c->out, cmi_cursor_rest(&in));
+}
+
+static cmend_status copy_block(
+	void *ctx, const struct cmi_raw_block *b, cmend_error *err)
+{
+	struct copy *c = ctx;
+	bool done = false;
+
+	cmi_buf_clear(&c->options);
+	if (b->number)
+		take_comments(c, b->number, b->big);
+	if (c->options.n && b->type == CMI_BLOCK_SIMPLE)
+		done = put_simple(c, b);
+	else if (c->options.n &&
+		 (b->type == CMI_BLOCK_ENHANCED || b->type == CMI_BLOCK_PACKET))
+		done = put_commented(c, b);
+	if (!done && b->type == CMI_BLOCK_SECTION)
+		put_section(c, b);
+	else if (!done)
+		cmi_buf_add_bytes(&c->out, b->bytes);
+	return c->out.n >= FLUSH_AT || c->out.failed ? flush(c, err) : CMEND_OK;
+}
+
+static cmend_status copy_frame(
+	struct copy *c, const struct cmi_frame *f, cmend_error *err)
+{
+	uint64_t t_ns = (uint64_t)f->t_us * 1000 + f->ns;
+
+	take_comments(c, f->number, false);
+	if (c->options.n)
+		cmi_block_end_options(&c->options);
+	CMI_TRY(cmi_buf_status(&c->options, err));
+	cmi_block_packet(
+		&c->out, t_ns, f->data, f->length, cmi_buf_view(&c->options));
+	return c->out.n >= FLUSH_AT || c->out.failed ? flush(c, err) : CMEND_OK;
+}
+
+static cmend_status copy_all(struct copy *c, const char *path, cmend_error *err)
+{
+	const struct cmi_capfile_hooks hooks = {.block = copy_block, .ctx = c};
+	CMI_AUTO(cmi_capfile_closep) struct cmi_capfile *file = NULL;
+	struct cmi_frame frame;
+	bool blocks, more;
+
+	CMI_TRY(cmi_capfile_open(path, &hooks, &file, err));
+	blocks = cmi_capfile_has_blocks(file);
+	if (!blocks) {
+		cmi_block_section(&c->out, CMI_BYTES("chainmend " CMI_VERSION));
+		cmi_block_interface(&c->out, (uint16_t)cmi_capfile_link(file),
+			CMI_PACKET_MAX);
+	}
+	for (;;) {
+		CMI_TRY(cmi_capfile_next(file, &frame, &more, err));
+		if (!more)
+			return flush(c, err);
+		if (!blocks)
+			CMI_TRY(copy_frame(c, &frame, err));
+	}
+}
+
+static cmend_status fail_errno(cmend_error *err, const char *out)
+{
+	return cmi_fail(
+		err, CMEND_IO, "cannot write \"%s\": %s", out, strerror(errno));
+}
+
+static cmend_status finish(struct copy *c, const char *out, cmend_error *err)
+{
+	int fd = c->fd;
+
+	c->fd = -1;
+	if (fchmod(fd, 0644) < 0 || fsync(fd) < 0) {
+		cmend_status status = fail_errno(err, out);
+
+		close(fd);
+		return status;
+	}
+	if (close(fd) < 0 || rename(c->name, out) < 0)
+		return fail_errno(err, out);
+	cmi_free(c->name);
+	c->name = NULL;
+	return CMEND_OK;
+}
+
+static void dispose(struct copy *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	if (c->name)
+		unlink(c->name);
+	cmi_free(c->name);
+	cmi_buf_dispose(&c->out);
+	cmi_buf_dispose(&c->options);
+}
+
+static cmend_status open_temporary(
+	struct copy *c, const char *out, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name;
+	char *made;
+
+	cmi_buf_init(&name, 8192);
+	cmi_buf_printf(&name, "%s.XXXXXX", out);
+	CMI_TRY(cmi_buf_status(&name, err));
+	made = cmi_buf_take_cstr(&name);
+	if (!made)
+		return cmi_nomem(err);
+	c->fd = mkostemp(made, O_CLOEXEC);
+	if (c->fd < 0) {
+		cmi_free(made);
+		return fail_errno(err, out);
+	}
+	c->name = made;
+	return CMEND_OK;
+}
+
+cmend_status cmi_annotate(const char *in, const char *out,
+	const struct cmi_annotation *notes, size_t n, cmend_error *err)
+{
+	CMI_AUTO(dispose)
+	struct copy c = {.notes = notes, .n = n, .fd = -1};
+
+	if (strcmp(in, "-") == 0)
+		return cmi_fail(err, CMEND_ARG,
+			"standard input cannot be read twice: give a file");
+	cmi_buf_init(&c.out, CMI_BLOCK_MAX + FLUSH_AT + CMI_PACKET_MAX);
+	cmi_buf_init(&c.options, CMI_BLOCK_MAX);
+	CMI_TRY(open_temporary(&c, out, err));
+	CMI_TRY(copy_all(&c, in, err));
+	return finish(&c, out, err);
+}
