@@ -157,9 +157,10 @@ static struct forged *forge(const struct forge_order *o)
 	return f;
 }
 
-static inline void forge_free_all(void)
+/* Free the newest ones, down to when forge_n_made was mark. */
+static inline void forge_free_to(size_t mark)
 {
-	while (forge_n_made) {
+	while (forge_n_made > mark) {
 		struct forged *f = &forge_made[--forge_n_made];
 
 		cmi_cert_unref(f->c);
@@ -167,6 +168,11 @@ static inline void forge_free_all(void)
 		EVP_PKEY_free(f->key);
 		*f = (struct forged){0};
 	}
+}
+
+static inline void forge_free_all(void)
+{
+	forge_free_to(0);
 }
 
 #endif

@@ -42,7 +42,7 @@ struct web {
 	int port;
 	pthread_t thread;
 	atomic_bool stop;
-	struct web_route routes[40];
+	struct web_route routes[80];
 	size_t n_routes;
 	pthread_t workers[WEB_CONNECTIONS_MAX];
 	size_t n_workers;
@@ -239,7 +239,7 @@ static struct web_route *web_route(struct web *w, const char *path,
 {
 	struct web_route *r = &w->routes[w->n_routes++];
 
-	assert_true(w->n_routes <= 40);
+	assert_true(w->n_routes <= 80);
 	r->path = path;
 	r->how = how;
 	r->head = head;
