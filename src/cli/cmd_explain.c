@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
+#include <string.h>
 
 #include "cli/captures.h"
+#include "cli/remarks.h"
 #include "cli/setup.h"
 #include "explain/diagnose.h"
 
 struct options {
 	bool all;
 	const char *keylog;
+	const char *annotate;
 };
 
 struct work {
@@ -17,6 +20,7 @@ struct work {
 	struct cmi_diagnose *diagnose;
 	struct cmi_report report;
 	struct cmi_captures captures;
+	struct cmi_remarks remarks;
 	uint64_t warnings;
 	int64_t began_ms;
 };
@@ -32,6 +36,8 @@ static cmend_status count_and_report(
 		for (size_t i = 0; i < item->handshake->n_findings; i++)
 			w->warnings += item->handshake->findings[i].severity ==
 				       CMI_SEVERITY_WARNING;
+	if (w->o->annotate)
+		CMI_TRY(cmi_remarks_take(&w->remarks, item, err));
 	return report.take(report.ctx, item, err);
 }
 
@@ -102,7 +108,9 @@ static cmend_status explain(
 	if (w->report.page)
 		CMI_TRY(cmi_page_write(
 			w->report.page, w->cli->common.html, err));
-	return CMEND_OK;
+	return w->o->annotate ? cmi_remarks_write(&w->remarks, argv[0],
+					w->o->annotate, err)
+			      : CMEND_OK;
 }
 
 static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
@@ -111,6 +119,10 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	cmend_error err = {0};
 	int code;
 
+	/* Frames are numbered in each capture, and read again. */
+	if (w.o->annotate && (argc != 1 || strcmp(argv[0], "-") == 0))
+		return cmi_cli_usage(
+			cli, "--annotate takes one capture, and a file");
 	cmi_report_init(&w.report, cli->out, cli->common.json);
 	if (explain(&w, argc, argv, &err) != CMEND_OK)
 		code = cmi_cli_fail(cli, &err);
@@ -122,6 +134,7 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	cmi_page_free(w.report.page);
 	cmi_report_dispose(&w.report);
 	cmi_diagnose_free(w.diagnose);
+	cmi_remarks_dispose(&w.remarks);
 	cmi_setup_dispose(&w.setup);
 	return code;
 }
@@ -133,6 +146,9 @@ static const struct cmi_option option_table[] = {
 	{"keylog", 0, CMI_OPT_TEXT, "FILE",
 		"TLS secrets, as SSLKEYLOGFILE writes them",
 		offsetof(struct options, keylog), 0, NULL},
+	{"annotate", 0, CMI_OPT_TEXT, "OUT.pcapng",
+		"write a copy with what was found as comments on its frames",
+		offsetof(struct options, annotate), 0, NULL},
 	{0},
 };
 

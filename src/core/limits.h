@@ -98,6 +98,8 @@
 /* Captures: headers one inside another (link, VLAN tags, tunnels, extension
  * headers); the deepest seen in the field, 802.11 in a tunnel, has twelve. */
 #define CMI_LAYERS_MAX 24u
+/* Comments written into one capture; nobody reads more. */
+#define CMI_REMARKS_MAX ((size_t)100000)
 /* Captures: one IP datagram put together, RFC 791 section 3.1. */
 #define CMI_DATAGRAM_MAX ((size_t)65536)
 /* Captures: datagrams in pieces kept at once, each as large as the above. */
