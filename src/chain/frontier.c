@@ -53,7 +53,7 @@ cmend_status cmi_search_widen(
 	uint32_t before = g->generation;
 	bool connected = false;
 
-	if (s->widened != g->n_nodes || s->widened_round != s->round)
+	if (s->widened != g->generation || s->widened_round != s->round)
 		s->frontier = 0;
 	if (!g->leaf->reached) {
 		CMI_TRY(cmi_graph_reach(g, g->leaf, 0, err));
@@ -63,7 +63,7 @@ cmend_status cmi_search_widen(
 		!(connected && g->n_reached >= s->next_stop))
 		CMI_TRY(widen_node(
 			s, g->reached[s->frontier++], &connected, err));
-	s->widened = g->n_nodes;
+	s->widened = g->generation;
 	s->widened_round = s->round;
 	s->next_stop = g->n_reached + g->n_reached / 2;
 	*grew = g->generation != before;

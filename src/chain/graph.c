@@ -7,6 +7,9 @@
  * it as their issuer's. */
 struct bucket {
 	uint64_t hash;
+	const struct cmi_cert *cert; /* one that has the name */
+	bool is_issuer;              /* as its issuer's, else as its own */
+	struct bucket *next;         /* another name with that hash */
 	struct cmi_node *named, **last_named;
 	struct cmi_node *children;
 };
@@ -21,8 +24,9 @@ void cmi_graph_init(struct cmi_graph *g, const struct cmi_trust *trust)
 	*g = (struct cmi_graph){.trust = trust};
 	cmi_arena_init(&g->arena, CMI_SEARCH_BYTES_MAX);
 	cmi_map_init(&g->by_digest);
-	cmi_map_init(&g->by_name);
-	cmi_map_init(&g->signatures);
+	/* One random seed does for all: asking the system costs. */
+	g->by_name = g->by_digest;
+	g->signatures = g->by_digest;
 }
 
 void cmi_graph_dispose(struct cmi_graph *g)
@@ -54,16 +58,26 @@ static cmend_status take(
 }
 #define TAKE(g, p, err) take((g), sizeof(**(p)), (void **)(p), (err))
 
-static cmend_status bucket_of(struct cmi_graph *g, const uint64_t *hash,
-	struct bucket **out, cmend_error *err)
+/* The bucket of cert's issuer or of its own name.  Names are compared here,
+ * once for each certificate, and never again. */
+static cmend_status bucket_of(struct cmi_graph *g, const struct cmi_cert *cert,
+	bool is_issuer, struct bucket **out, cmend_error *err)
 {
+	const uint64_t *hash =
+		is_issuer ? &cert->issuer_hash : &cert->subject_hash;
 	struct cmi_bytes key = {(const uint8_t *)hash, sizeof(*hash)};
-	struct bucket *b = cmi_map_get(&g->by_name, key);
+	struct bucket *first = cmi_map_get(&g->by_name, key), *b;
 
+	for (b = first; b; b = b->next)
+		if (cmi_cert_same_name(cert, is_issuer, b->cert, b->is_issuer))
+			break;
 	if (!b) {
 		CMI_TRY(TAKE(g, &b, err));
 		b->hash = *hash;
+		b->cert = cert;
+		b->is_issuer = is_issuer;
 		b->last_named = &b->named;
+		b->next = first;
 		key.p = (const uint8_t *)&b->hash;
 		CMI_TRY(cmi_map_put(&g->by_name, key, b, err));
 	}
@@ -83,14 +97,27 @@ static bool order_allows(const struct cmi_graph *g,
 	       issuer->sent_index == child->sent_index + 1;
 }
 
+/* Sixty-four bits instead of the identifiers themselves: edges are many, they
+ * only set the order, and the certificates lie all over the memory. */
+static uint64_t short_id(const struct cmi_graph *g, struct cmi_bytes id)
+{
+	return id.n ? cmi_siphash(g->by_digest.seed, id) | 1 : 0;
+}
+
+static enum cmi_key_id_match compare_key_ids(
+	const struct cmi_node *child, const struct cmi_node *issuer)
+{
+	if (!child->akid || !issuer->skid)
+		return CMI_KEY_ID_ABSENT;
+	return child->akid == issuer->skid ? CMI_KEY_ID_SAME : CMI_KEY_ID_OTHER;
+}
+
 static cmend_status draw_edge(struct cmi_graph *g, struct cmi_node *child,
 	struct cmi_node *issuer, cmend_error *err)
 {
 	struct cmi_edge *e;
 
-	if (child == issuer ||
-		!cmi_cert_names_issuer(child->cert, issuer->cert) ||
-		!order_allows(g, child, issuer))
+	if (child == issuer || !order_allows(g, child, issuer))
 		return CMEND_OK;
 	if (g->n_edges >= g->max_edges)
 		return cmi_fail(
@@ -102,7 +129,7 @@ static cmend_status draw_edge(struct cmi_graph *g, struct cmi_node *child,
 		.child = child,
 		.issuer = issuer,
 		.next_down = issuer->down,
-		.key_id = (uint8_t)cmi_cert_key_id(child->cert, issuer->cert),
+		.key_id = (uint8_t)compare_key_ids(child, issuer),
 	};
 	issuer->down = e;
 	child->up[child->n_up++] = e;
@@ -143,7 +170,13 @@ static cmend_status new_node(struct cmi_graph *g, struct cmi_cert *cert,
 	n->sent_index = -1;
 	n->serial = (uint32_t)g->n_nodes;
 	n->is_anchor = cmi_trust_has(g->trust, cert);
-	n->dist = CMI_FAR;
+	if (n->is_anchor) {
+		n->next_anchor = g->anchors;
+		g->anchors = n;
+	}
+	n->dist = n->detour = CMI_FAR;
+	n->skid = short_id(g, cert->skid);
+	n->akid = short_id(g, cert->akid);
 	g->nodes[g->n_nodes++] = n;
 	g->generation++;
 	*out = n;
@@ -157,7 +190,7 @@ static cmend_status index_node(
 
 	CMI_TRY(cmi_map_put(&g->by_digest,
 		(struct cmi_bytes){n->cert->sha256, CMI_SHA256_LEN}, n, err));
-	CMI_TRY(bucket_of(g, &n->cert->subject_hash, &b, err));
+	CMI_TRY(bucket_of(g, n->cert, false, &b, err));
 	*b->last_named = n;
 	b->last_named = &n->next_named;
 	return join_children(g, b, n, true, err);
@@ -178,7 +211,7 @@ cmend_status cmi_graph_add(struct cmi_graph *g, struct cmi_cert *cert,
 			!g->sent_order)
 			return CMEND_OK;
 		n->origin = origin;
-		CMI_TRY(bucket_of(g, &cert->subject_hash, &b, err));
+		CMI_TRY(bucket_of(g, cert, false, &b, err));
 		return join_children(g, b, n, false, err);
 	}
 	CMI_TRY(new_node(g, cert, &n, err));
@@ -219,7 +252,7 @@ cmend_status cmi_graph_reach(struct cmi_graph *g, struct cmi_node *node,
 	CMI_TRY(CMI_GROW(&g->reached, &g->cap_reached, g->n_reached + 1,
 		CMI_BUNDLE_CERTS_MAX, err));
 	CMI_TRY(add_anchors(g, node, err));
-	CMI_TRY(bucket_of(g, &node->cert->issuer_hash, &b, err));
+	CMI_TRY(bucket_of(g, node->cert, true, &b, err));
 	node->reached = true;
 	node->depth = depth;
 	g->reached[g->n_reached++] = node;
@@ -242,10 +275,11 @@ cmend_status cmi_graph_measure(struct cmi_graph *g, cmi_node_usable usable,
 
 	CMI_TRY(CMI_GROW(&g->queue, &g->cap_queue, g->n_nodes + 1,
 		CMI_BUNDLE_CERTS_MAX + 1, err));
-	for (size_t i = 0; i < g->n_nodes; i++) {
-		struct cmi_node *n = g->nodes[i];
-		bool start = n->is_anchor && usable(ctx, n) &&
-			     !(around && n->on_path);
+	/* What is not reached has no way up, so it stays far. */
+	for (size_t i = 0; i < g->n_reached; i++)
+		*distance(g->reached[i], around) = CMI_FAR;
+	for (struct cmi_node *n = g->anchors; n; n = n->next_anchor) {
+		bool start = usable(ctx, n) && !(around && n->on_path);
 
 		*distance(n, around) = start ? 0 : CMI_FAR;
 		if (start)

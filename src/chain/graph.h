@@ -30,13 +30,14 @@ struct cmi_node {
 	bool offered; /* path material; an anchor may be both */
 	/* Set by whoever judges: why it can stand in no good path. */
 	enum cmi_finding_id defect;
-	bool judged;   /* defect has been looked for */
-	bool doomed;   /* a verdict said that no path with it is good */
-	bool noted;    /* its defect is on record */
-	bool reached;  /* and its edges upwards stand */
-	bool proved;   /* signatures from the leaf to here are good */
-	bool on_path;  /* of the walk that is going on */
-	bool asked[2]; /* cheap, costly */
+	uint64_t skid, akid; /* short for the key identifiers; 0: absent */
+	bool judged;         /* defect has been looked for */
+	bool doomed;         /* a verdict said that no path with it is good */
+	bool noted;          /* its defect is on record */
+	bool reached;        /* and its edges upwards stand */
+	bool proved;         /* signatures from the leaf to here are good */
+	bool on_path;        /* of the walk that is going on */
+	bool asked[2];       /* cheap, costly */
 	uint32_t dist;
 	uint32_t detour; /* distance round the path that is being walked */
 	uint32_t serial; /* in the order they came */
@@ -47,6 +48,7 @@ struct cmi_node {
 	struct cmi_edge *down;       /* linked by next_down */
 	struct cmi_node *next_named; /* the same subject hash */
 	struct cmi_node *next_child; /* reached, the same issuer hash */
+	struct cmi_node *next_anchor;
 };
 
 enum cmi_edge_state { CMI_EDGE_UNKNOWN, CMI_EDGE_SIGNED, CMI_EDGE_WRONG };
@@ -66,7 +68,8 @@ struct cmi_graph {
 	struct cmi_map by_name;    /* name hash -> bucket */
 	struct cmi_map signatures; /* issuer key and child -> memo */
 	struct cmi_node *leaf;
-	struct cmi_node **nodes; /* all, in the order they came */
+	struct cmi_node *anchors; /* linked by next_anchor */
+	struct cmi_node **nodes;  /* all, in the order they came */
 	size_t n_nodes, cap_nodes;
 	struct cmi_node **reached; /* in the order they were reached */
 	size_t n_reached, cap_reached;

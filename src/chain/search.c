@@ -38,7 +38,7 @@ cmend_status cmi_search_new(const struct cmi_search_request *request,
 		return cmi_nomem(err);
 	s->request = *request;
 	cmi_graph_init(&s->graph, request->trust);
-	cmi_map_init(&s->judged);
+	s->judged = s->graph.by_digest;
 	set_budget(s);
 	CMI_TRY(cmi_graph_add(&s->graph, request->leaf, CMI_FROM_SENT, -1,
 		&s->graph.leaf, err));
@@ -197,7 +197,11 @@ bool cmi_search_usable(void *ctx, const struct cmi_node *n)
 	struct cmi_search *s = ctx;
 
 	judge_node(s, (struct cmi_node *)n);
-	return !n->doomed && (s->round == ROUND_ANY || n->defect == CMI_F_NONE);
+	if (s->round != ROUND_ANY && n->defect != CMI_F_NONE) {
+		s->left_out = true;
+		return false;
+	}
+	return !n->doomed;
 }
 
 /* Which of two issuers is the better try: below 0 if a is. */
@@ -293,9 +297,9 @@ static cmend_status leads_on(struct cmi_search *s, const struct cmi_node *n,
 
 	*yes = true;
 	if (n->is_anchor || s->astray < ASTRAY_MAX ||
-		s->n_detours >= CMI_SEARCH_DETOURS_MAX)
+		s->detour_work >= CMI_SEARCH_DETOUR_WORK_MAX)
 		return CMEND_OK;
-	s->n_detours++;
+	s->detour_work += s->graph.n_edges + (uint32_t)s->graph.n_nodes;
 	CMI_TRY(cmi_graph_measure(&s->graph, cmi_search_usable, s, true, err));
 	*yes = n->detour <= left;
 	return CMEND_OK;
@@ -344,8 +348,10 @@ static cmend_status may_step(
 	if (!in_reach(s, n) || makes_loop(s, n))
 		return CMEND_OK;
 	if (s->round != ROUND_ANY && n->cert->path_len >= 0 &&
-		counted_below(s) > (unsigned)n->cert->path_len)
+		counted_below(s) > (unsigned)n->cert->path_len) {
+		s->left_out = true;
 		return note_edge(s, e, CMI_F_PATH_LENGTH, depth, err);
+	}
 	CMI_TRY(leads_on(s, n, yes, err));
 	if (*yes)
 		CMI_TRY(signature_fits(s, e, yes, err));
@@ -452,7 +458,8 @@ static bool next_round(struct cmi_search *s)
 	s->round++;
 	if (s->round == ROUND_COSTLY && s->request.no_costly)
 		s->round++;
-	return true;
+	/* Nothing was left out, so there is nothing to make up for. */
+	return s->round != ROUND_ANY || s->left_out;
 }
 
 /* Verdicts on what looked unsound only say why; a few of them suffice. */
@@ -461,6 +468,11 @@ static cmend_status verdicts_left(struct cmi_search *s, cmend_error *err)
 	if (s->n_verdicts >= s->request.budget.verdicts)
 		return cmi_fail(err, CMEND_LIMIT, "%u refused paths",
 			s->request.budget.verdicts);
+	/* libcrypto's own checks of refused paths are work like ours. */
+	if (s->graph.n_signatures >= s->graph.max_signatures &&
+		s->n_verdicts > 0)
+		return cmi_fail(err, CMEND_LIMIT, "%u signature checks",
+			s->graph.max_signatures);
 	if (s->round == ROUND_ANY && s->n_unsound >= UNSOUND_MAX)
 		return cmi_fail(err, CMEND_LIMIT,
 			"%u refused paths with unsound certificates",
@@ -618,6 +630,7 @@ cmend_status cmi_search_refuse(struct cmi_search *s,
 		return cmi_fail(err, CMEND_ARG, "verdict about certificate %u",
 			v.depth);
 	s->n_verdicts++;
+	s->graph.n_signatures += (uint32_t)s->path.n - 1;
 	/* A signature that does not fit says that the two do not belong
 	 * together: no path has come this far. */
 	if (!s->has_refused &&

@@ -45,14 +45,16 @@ struct cmi_search {
 	/* What the graph was when it was last walked and widened. */
 	uint32_t walked;
 	enum round walked_round, widened_round;
-	size_t widened, frontier, next_stop;
+	uint32_t widened;
+	size_t frontier, next_stop;
 
 	/* Where asking goes on, by cost and pass, for that generation. */
 	size_t ask_at[2][2];
 	uint32_t asked_at;
 	struct cmi_node *needed;
 	bool finished, leaf_refused, too_deep, names_used_up;
-	uint32_t n_steps, astray, n_detours;
+	bool left_out; /* something, because it looked unsound */
+	uint32_t n_steps, astray, detour_work;
 	unsigned n_names, n_verdicts, n_unsound, n_asks;
 	int64_t spent_ms, since_ms;
 	bool clock_runs;

@@ -15,6 +15,9 @@
 #define CMI_CERT_MAX ((size_t)64 << 10)
 /* Certificates in one bundle, file or pool; CCADB lists about ten thousand. */
 #define CMI_BUNDLE_CERTS_MAX ((size_t)50000)
+/* CA certificates kept parsed by one pool: a public hierarchy has some
+ * hundred in use. */
+#define CMI_POOL_CERTS ((size_t)512)
 /* Certificates in one handshake: real chains have under ten. */
 #define CMI_SENT_CERTS_MAX ((size_t)16)
 /* Bytes of one direction's handshake kept while it is open. */
@@ -37,8 +40,8 @@
 #define CMI_SEARCH_ASKS_MAX 1000u
 /* Refusals kept of one search; more are not told. */
 #define CMI_REFUSALS_MAX ((size_t)256)
-/* Times that one search measures all its ways anew around a walk. */
-#define CMI_SEARCH_DETOURS_MAX 256u
+/* Edges looked at to measure ways around a walk, some nanoseconds each. */
+#define CMI_SEARCH_DETOUR_WORK_MAX 1000000u
 /* Milliseconds in one search and its verdicts together. */
 #define CMI_SEARCH_MS 1000
 /* Signature checks in one search; 500 solves every known hostile mesh. */

@@ -113,6 +113,18 @@ bool cmi_cert_names_issuer(
 		       X509_get_subject_name(parent->x)) == 0;
 }
 
+static const X509_NAME *name_of(const struct cmi_cert *c, bool issuer)
+{
+	return issuer ? X509_get_issuer_name(c->x)
+		      : X509_get_subject_name(c->x);
+}
+
+bool cmi_cert_same_name(const struct cmi_cert *a, bool a_issuer,
+	const struct cmi_cert *b, bool b_issuer)
+{
+	return X509_NAME_cmp(name_of(a, a_issuer), name_of(b, b_issuer)) == 0;
+}
+
 bool cmi_cert_same_entity(const struct cmi_cert *a, const struct cmi_cert *b)
 {
 	return a->subject_hash == b->subject_hash &&

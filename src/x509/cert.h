@@ -72,6 +72,9 @@ bool cmi_cert_equal(const struct cmi_cert *a, const struct cmi_cert *b);
 /* parent's subject is child's issuer, by canonical form (RFC 5280 7.1). */
 bool cmi_cert_names_issuer(
 	const struct cmi_cert *child, const struct cmi_cert *parent);
+/* Each one's own name or its issuer's: the same by canonical form? */
+bool cmi_cert_same_name(const struct cmi_cert *a, bool a_issuer,
+	const struct cmi_cert *b, bool b_issuer);
 /* The same subject and the same key: one CA, perhaps two certificates. */
 bool cmi_cert_same_entity(const struct cmi_cert *a, const struct cmi_cert *b);
 /* parent's key verifies child's signature.  Costly. */
