@@ -17,33 +17,6 @@ static cmend_status write_item(
 	return cmi_buf_status(out, err);
 }
 
-/* What one job may ask: everything kept, and a fetcher of its own, since its
- * budgets are one job's. */
-struct suppliers {
-	const struct cmi_source *list[CMI_SETUP_SOURCES_MAX + 1];
-	size_t n;
-	struct cmi_fetcher *fetcher;
-};
-
-static cmend_status open_suppliers(const struct cmi_job_runner *r,
-	const char *target_host, struct suppliers *out, cmend_error *err)
-{
-	struct cmi_fetch_options fetch = {
-		.allow_private = r->cli->common.allow_private,
-		.target_host = target_host,
-		.store = r->setup.store,
-	};
-
-	*out = (struct suppliers){.n = r->n_kept};
-	for (size_t i = 0; i < r->n_kept; i++)
-		out->list[i] = r->kept[i];
-	if (!r->setup.online)
-		return CMEND_OK;
-	CMI_TRY(cmi_fetcher_new(&fetch, &out->fetcher, err));
-	out->list[out->n++] = cmi_fetcher_aia_source(out->fetcher);
-	return CMEND_OK;
-}
-
 static cmend_status run_explain(struct cmi_job_runner *r, const char *path,
 	struct cmi_buf *result, cmend_error *err)
 {
@@ -70,10 +43,26 @@ static cmend_status run_explain(struct cmi_job_runner *r, const char *path,
 	return status;
 }
 
+/* As it is written, and what an accepted path had to fetch is kept. */
+struct keeping {
+	struct cmi_job_runner *runner;
+	struct cmi_buf *out;
+};
+
+static cmend_status write_and_keep(
+	void *ctx, const struct cmi_item *item, cmend_error *err)
+{
+	struct keeping *k = ctx;
+
+	if (item->kind == CMI_ITEM_ENDPOINT && item->endpoint->path &&
+		item->endpoint->path_has_anchor)
+		cmi_setup_keep(&k->runner->setup, item->endpoint->path);
+	return write_item(k->out, item, err);
+}
+
 static cmend_status examine(struct cmi_job_runner *r,
 	const struct cmi_target *target, const struct cmi_dialed *dialed,
-	const struct suppliers *suppliers, const struct cmi_item_sink *sink,
-	cmend_error *err)
+	const struct cmi_item_sink *sink, cmend_error *err)
 {
 	struct cmi_examine_request request = {
 		.target = target->text,
@@ -81,8 +70,6 @@ static cmend_status examine(struct cmi_job_runner *r,
 		.cipher = dialed->tls.cipher,
 		.host = target->host,
 		.trust = r->setup.trust,
-		.known = suppliers->list,
-		.n_known = suppliers->n,
 		.at_s = r->setup.at_s,
 	};
 	struct cmi_examined examined;
@@ -94,6 +81,10 @@ static cmend_status examine(struct cmi_job_runner *r,
 	if (!dialed->tls.n_certs)
 		return cmi_examine_none(
 			target->text, NULL, dialed, request.at_s, sink, err);
+	/* Its budgets are one job's. */
+	CMI_TRY(cmi_setup_fetch_for(r->cli, &r->setup, target->host, err));
+	request.known = r->setup.sources;
+	request.n_known = r->setup.n_sources;
 	status = cmi_sent_take(dialed, &sent, err);
 	request.sent = sent.certs;
 	request.n_sent = sent.n;
@@ -106,9 +97,9 @@ static cmend_status examine(struct cmi_job_runner *r,
 static cmend_status run_check(struct cmi_job_runner *r, const char *text,
 	struct cmi_buf *result, cmend_error *err)
 {
-	struct cmi_item_sink sink = {.take = write_item, .ctx = result};
+	struct keeping keeping = {r, result};
+	struct cmi_item_sink sink = {.take = write_and_keep, .ctx = &keeping};
 	struct cmi_dial_options dial = {.timeout_ms = r->timeout_ms};
-	struct suppliers suppliers = {0};
 	struct cmi_dialed dialed = {0};
 	struct cmi_target target;
 	cmend_status status;
@@ -117,10 +108,7 @@ static cmend_status run_check(struct cmi_job_runner *r, const char *text,
 	dial.target = &target;
 	status = cmi_dial(&dial, &dialed, err);
 	if (status == CMEND_OK)
-		status = open_suppliers(r, target.host, &suppliers, err);
-	if (status == CMEND_OK)
-		status = examine(r, &target, &dialed, &suppliers, &sink, err);
-	cmi_fetcher_free(suppliers.fetcher);
+		status = examine(r, &target, &dialed, &sink, err);
 	cmi_dialed_dispose(&dialed);
 	return status;
 }

@@ -70,6 +70,11 @@ static cmend_status open_store(
 
 	if (!cmi_setup_cache_path(cli, path, sizeof(path)))
 		return CMEND_OK;
+	if (cmi_shared_is_url(path)) {
+		CMI_TRY(cmi_shared_open(path, &s->env, &s->shared, err));
+		s->sources[s->n_sources++] = cmi_shared_source(s->shared);
+		return CMEND_OK;
+	}
 	status = cmi_store_open(path, false, &s->env, &s->store, &why);
 	if (status == CMEND_OK) {
 		s->sources[s->n_sources++] = cmi_store_source(s->store);
@@ -165,6 +170,8 @@ cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 		.store = s->store,
 	};
 
+	const struct cmi_source *aia;
+
 	if (!s->online)
 		return CMEND_OK;
 	if (s->fetcher) {
@@ -172,7 +179,9 @@ cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 		s->n_sources--;
 	}
 	CMI_TRY(cmi_fetcher_new(&fetch, &s->fetcher, err));
-	s->sources[s->n_sources++] = cmi_fetcher_aia_source(s->fetcher);
+	aia = cmi_fetcher_aia_source(s->fetcher);
+	s->sources[s->n_sources++] =
+		s->shared ? cmi_shared_aia_source(s->shared, aia) : aia;
 	return CMEND_OK;
 }
 
@@ -185,11 +194,17 @@ void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path)
 {
 	if (s->store)
 		cmi_store_keep_path(s->store, path, url_of, s->fetcher);
+	for (size_t i = 1; s->shared && i + 1 < path->n; i++)
+		if (path->origins[i] == CMI_FROM_AIA)
+			cmi_shared_put(s->shared, path->certs[i],
+				path->origins[i],
+				url_of(s->fetcher, path->certs[i]));
 }
 
 void cmi_setup_dispose(struct cmi_setup *s)
 {
 	cmi_fetcher_free(s->fetcher);
+	cmi_shared_close(s->shared);
 	cmi_store_close(s->store);
 	cmi_preload_close(s->preload);
 	cmi_memory_free(s->pool);

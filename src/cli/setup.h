@@ -13,6 +13,7 @@
 #include "issuers/fetch.h"
 #include "issuers/preload.h"
 #include "issuers/memory.h"
+#include "issuers/shared.h"
 #include "issuers/store.h"
 #include "x509/trust.h"
 
@@ -23,6 +24,7 @@ struct cmi_setup {
 	struct cmi_trust *trust;     /* --roots, else the system's */
 	struct cmi_store *store;     /* NULL where it cannot be used */
 	struct cmi_preload *preload; /* NULL where there is none */
+	struct cmi_shared *shared;   /* the cache is a fleet's, in Redis */
 	struct cmi_fetcher *fetcher; /* NULL: nothing is fetched */
 	struct cmi_memory *pool;     /* bundles given; NULL: none */
 	struct cmi_env env;          /* tells the cache's warnings */

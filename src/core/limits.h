@@ -161,6 +161,14 @@
 #define CMI_FLEET_WAIT_MS 10000
 /* Fleet: one job's result; larger ones are cut and say so. */
 #define CMI_FLEET_RESULT_MAX ((size_t)4 << 20)
+/* Shared cache: one exchange, milliseconds; it must not slow a handshake. */
+#define CMI_SHARED_WAIT_MS 500
+/* Shared cache: certificates looked at for one name or URL. */
+#define CMI_SHARED_CERTS_MAX 16
+/* Shared cache: seconds a fetched issuer stays; a month, as CAs renew. */
+#define CMI_SHARED_GOOD_S 2592000
+/* Shared cache: seconds a failed fetch is not tried again by the fleet. */
+#define CMI_SHARED_BAD_S 600
 /* Fleet: jobs taken by one worker at a time. */
 #define CMI_FLEET_BATCH_MAX 500u
 
