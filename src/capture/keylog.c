@@ -189,3 +189,13 @@ struct cmi_bytes cmi_keylog_find(const struct cmi_keylog *k,
 	s = cmi_map_get(&k->by_key, (struct cmi_bytes){key, sizeof(key)});
 	return s ? (struct cmi_bytes){s->value, s->n} : (struct cmi_bytes){0};
 }
+
+bool cmi_keylog_has(const struct cmi_keylog *k, struct cmi_bytes client_random)
+{
+	if (!k || k->n == 0)
+		return false;
+	for (int kind = 0; kind < CMI_SECRET_COUNT; kind++)
+		if (cmi_keylog_find(k, (enum cmi_secret)kind, client_random).n)
+			return true;
+	return false;
+}

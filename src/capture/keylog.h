@@ -38,5 +38,7 @@ cmend_status cmi_keylog_read(struct cmi_keylog *k, const char *path,
 /* The secret, or an empty view; valid until the next change of k. */
 struct cmi_bytes cmi_keylog_find(const struct cmi_keylog *k,
 	enum cmi_secret kind, struct cmi_bytes client_random);
+/* Is there any secret of that handshake? */
+bool cmi_keylog_has(const struct cmi_keylog *k, struct cmi_bytes client_random);
 
 #endif

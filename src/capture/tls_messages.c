@@ -105,7 +105,11 @@ static cmend_status begin_decryption(struct cmi_session *s,
 	struct cmi_tls_state *t, const struct cmi_tls_hello *h,
 	cmend_error *err)
 {
-	if (!s->hub->keylog)
+	struct cmi_bytes random = {
+		t->hello.client_random, sizeof(t->hello.client_random)};
+
+	/* Few handshakes of a capture have secrets; the rest costs nothing. */
+	if (!cmi_keylog_has(s->hub->keylog, random))
 		return CMEND_OK;
 	keep_random(t->hello.server_random, h->random);
 	t->hello.version = h->version;
