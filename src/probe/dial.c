@@ -10,26 +10,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
-#include "core/cursor.h"
 #include "core/text.h"
+#include "probe/handshake.h"
 #include "probe/resolve.h"
 #include "probe/starttls.h"
 
-/* One dial under way: the socket, the two memory pipes to libssl, the clock. */
+/* One read from a socket. */
+#define CHUNK 16384
+
+/* One dial under way: the socket, the handshake, the clock. */
 struct dial {
 	const struct cmi_dial_options *o;
 	struct cmi_dialed *out;
 	int fd;
 	int64_t deadline_ms;
-	SSL_CTX *ctx;
-	SSL *ssl;
-	BIO *in, *wire; /* what came; what is to go */
+	struct cmi_handshake *handshake;
+	struct cmi_buf to_send;
 	size_t received;
-	size_t certificate_at, certificate_n; /* message body in out->bytes */
-	uint16_t certificate_version;
 };
 
 static int64_t time_left(const struct dial *d)
@@ -156,207 +153,6 @@ static cmend_status connect_any(struct dial *d, cmend_error *err)
 	return fail_connect(d, error, err);
 }
 
-static void note_alert(struct dial *d, bool from_client, struct cmi_cursor body)
-{
-	struct cmi_tls_seen *t = &d->out->tls;
-	struct cmi_seen_alert *a;
-	uint8_t level, code;
-
-	if (t->n_alerts == CMI_ALERTS_MAX || !cmi_cursor_u8(&body, &level) ||
-		!cmi_cursor_u8(&body, &code))
-		return;
-	if (code == SSL_AD_CLOSE_NOTIFY)
-		return;
-	a = &t->alerts[t->n_alerts++];
-	*a = (struct cmi_seen_alert){
-		.from = from_client ? CMI_CLIENT : CMI_SERVER,
-		.level = level,
-		.code = code,
-	};
-}
-
-static void note_server_message(
-	struct dial *d, int version, uint8_t type, struct cmi_bytes body)
-{
-	struct cmi_tls_seen *t = &d->out->tls;
-
-	switch (type) {
-	case SSL3_MT_SERVER_HELLO:
-		t->has_server_hello = true;
-		break;
-	case SSL3_MT_CERTIFICATE:
-		if (t->has_certificate)
-			break;
-		t->has_certificate = true;
-		d->certificate_at = d->out->bytes.n;
-		d->certificate_n = body.n;
-		d->certificate_version = (uint16_t)version;
-		cmi_buf_add_bytes(&d->out->bytes, body);
-		break;
-	case SSL3_MT_CERTIFICATE_REQUEST:
-		t->client_cert_requested = true;
-		break;
-	case SSL3_MT_CERTIFICATE_STATUS:
-		t->ocsp_stapled = true;
-		break;
-	case SSL3_MT_FINISHED:
-		t->server_finished = true;
-		break;
-	}
-}
-
-/* libssl tells every message in plain as it goes by: so the chain is on record
- * even where libssl then stumbles over it. */
-static void on_message(int write_p, int version, int content_type,
-	const void *buf, size_t len, SSL *ssl, void *arg)
-{
-	struct dial *d = arg;
-	struct cmi_cursor c = cmi_cursor_of((struct cmi_bytes){buf, len});
-	uint8_t type;
-	uint32_t n;
-
-	(void)ssl;
-	if (content_type == SSL3_RT_ALERT)
-		note_alert(d, write_p, c);
-	if (content_type != SSL3_RT_HANDSHAKE || !cmi_cursor_u8(&c, &type) ||
-		!cmi_cursor_u24(&c, &n))
-		return;
-	if (write_p && type == SSL3_MT_CLIENT_HELLO)
-		d->out->tls.has_client_hello = true;
-	else if (write_p && type == SSL3_MT_FINISHED)
-		d->out->tls.client_finished = true;
-	else if (!write_p)
-		note_server_message(d, version, type, cmi_cursor_rest(&c));
-}
-
-/* The Certificate message: RFC 5246 section 7.4.2, RFC 8446 section 4.4.2. */
-static void take_certificates(struct dial *d)
-{
-	struct cmi_tls_seen *t = &d->out->tls;
-	struct cmi_cursor c = {d->out->bytes.p, d->out->bytes.n, 0};
-	struct cmi_cursor context, list, cert, extensions;
-	bool v13 = d->certificate_version == TLS1_3_VERSION;
-
-	if (!cmi_cursor_skip(&c, d->certificate_at) ||
-		!cmi_cursor_sub(&c, d->certificate_n, &c) ||
-		(v13 && !cmi_cursor_vector(&c, 1, &context)) ||
-		!cmi_cursor_vector(&c, 3, &list))
-		return;
-	while (list.n) {
-		if (!cmi_cursor_vector(&list, 3, &cert) ||
-			(v13 && !cmi_cursor_vector(&list, 2, &extensions)))
-			return;
-		if (v13 && t->n_certs == 0 && extensions.n)
-			t->ocsp_stapled |= extensions.n > 4;
-		if (t->n_certs == CMI_SENT_CERTS_MAX) {
-			t->certs_too_many = true;
-			return;
-		}
-		t->certs[t->n_certs++].der = cmi_cursor_rest(&cert);
-	}
-}
-
-static cmend_status fail_tls(cmend_error *err, const char *what)
-{
-	char reason[160];
-
-	ERR_error_string_n(ERR_peek_last_error(), reason, sizeof(reason));
-	ERR_clear_error();
-	return cmi_fail(err, CMEND_CRYPTO, "%s: %s", what, reason);
-}
-
-static cmend_status make_context(struct dial *d, cmend_error *err)
-{
-	const struct cmi_dial_options *o = d->o;
-
-	d->ctx = SSL_CTX_new(TLS_client_method());
-	if (!d->ctx)
-		return fail_tls(err, "cannot set up TLS");
-	/* The probe looks at what is sent and judges it afterwards, also when
-	 * it is bad; it sends nothing that needs protection. */
-	SSL_CTX_set_verify(d->ctx, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_options(d->ctx, SSL_OP_LEGACY_SERVER_CONNECT |
-					    SSL_OP_IGNORE_UNEXPECTED_EOF |
-					    SSL_OP_NO_TICKET);
-	SSL_CTX_set_quiet_shutdown(d->ctx, 1);
-	SSL_CTX_set_max_cert_list(d->ctx, (long)CMI_HANDSHAKE_MAX);
-	/* Old servers are the ones that need a look. */
-	if (!SSL_CTX_set_cipher_list(d->ctx, "ALL:!aNULL:!eNULL:@SECLEVEL=0") ||
-		!SSL_CTX_set_min_proto_version(d->ctx,
-			o->version_min ? o->version_min : TLS1_VERSION) ||
-		!SSL_CTX_set_max_proto_version(d->ctx, o->version_max))
-		return fail_tls(err, "cannot set up TLS");
-	return CMEND_OK;
-}
-
-static cmend_status make_tls(struct dial *d, cmend_error *err)
-{
-	struct cmi_dialed *out = d->out;
-
-	CMI_TRY(make_context(d, err));
-	d->ssl = SSL_new(d->ctx);
-	d->in = BIO_new(BIO_s_mem());
-	d->wire = BIO_new(BIO_s_mem());
-	if (!d->ssl || !d->in || !d->wire) {
-		BIO_free(d->in);
-		BIO_free(d->wire);
-		return cmi_nomem(err);
-	}
-	BIO_set_mem_eof_return(d->in, -1);
-	SSL_set_bio(d->ssl, d->in, d->wire);
-	SSL_set_msg_callback(d->ssl, on_message);
-	SSL_set_msg_callback_arg(d->ssl, d);
-	SSL_set_tlsext_status_type(d->ssl, TLSEXT_STATUSTYPE_ocsp);
-	if (out->server_name[0] &&
-		!SSL_set_tlsext_host_name(d->ssl, out->server_name))
-		return fail_tls(err, "cannot set the server name");
-	out->tls.sni = cmi_bytes_of(out->server_name);
-	out->tls.client_version_min =
-		d->o->version_min ? d->o->version_min : TLS1_VERSION;
-	out->tls.client_version_max =
-		d->o->version_max ? d->o->version_max : TLS1_3_VERSION;
-	SSL_set_connect_state(d->ssl);
-	return CMEND_OK;
-}
-
-/* What the first bytes are, where they are no TLS record. */
-static cmend_status fail_protocol(
-	const struct dial *d, struct cmi_bytes first, cmend_error *err)
-{
-	static const struct {
-		const char *prefix, *says;
-	} known[] = {
-		{"HTTP/", "speaks HTTP without TLS"},
-		{"SSH-", "speaks SSH"},
-		{"220", "speaks SMTP or FTP: try --starttls smtp or ftp"},
-		{"* OK", "speaks IMAP: try --starttls imap"},
-		{"+OK", "speaks POP3: try --starttls pop3"},
-		{"<?xml", "speaks XML: try --starttls xmpp"},
-		{"<stream", "speaks XMPP: try --starttls xmpp"},
-	};
-	char safe[80];
-
-	for (size_t i = 0; i < CMI_LEN(known); i++)
-		if (cmi_text_starts(first, known[i].prefix))
-			return cmi_fail(err, CMEND_PARSE, "%s %s",
-				target_text(d), known[i].says);
-	if (first.n > 24)
-		first.n = 24;
-	return cmi_fail(err, CMEND_PARSE,
-		"%s speaks no TLS: its first bytes are \"%s\"", target_text(d),
-		cmi_safe_cstr(safe, sizeof(safe), first));
-}
-
-static bool is_tls_record(struct cmi_bytes b)
-{
-	struct cmi_cursor c = cmi_cursor_of(b);
-	uint8_t type, major;
-
-	/* Handshake or alert, version 3.x (RFC 8446 section 5.1). */
-	return cmi_cursor_u8(&c, &type) && (type == 22 || type == 21) &&
-	       (!c.n || (cmi_cursor_u8(&c, &major) && major == 3));
-}
-
 /* The connection ended before the handshake did. */
 static cmend_status end_early(
 	struct dial *d, int error, bool timeout, cmend_error *err)
@@ -405,14 +201,12 @@ static int send_all(const struct dial *d, struct cmi_bytes left)
 	return 0;
 }
 
-/* Send what libssl wants sent; as send_all. */
+/* Send what the handshake wants sent; as send_all. */
 static int send_pending(struct dial *d)
 {
-	uint8_t chunk[4096];
-	int n, error = 0;
+	int error = send_all(d, cmi_buf_view(&d->to_send));
 
-	while (!error && (n = BIO_read(d->wire, chunk, sizeof(chunk))) > 0)
-		error = send_all(d, (struct cmi_bytes){chunk, (size_t)n});
+	cmi_buf_clear(&d->to_send);
 	return error;
 }
 
@@ -464,85 +258,67 @@ static cmend_status begin_plain(struct dial *d, cmend_error *err)
 			      : CMEND_OK;
 }
 
-/* One read into libssl.  *end: the connection is over, *error says how. */
-static cmend_status receive_some(
-	struct dial *d, bool *end, int *error, cmend_error *err)
+/* One read.  *end: the connection is over, *error says how. */
+static cmend_status receive_some(struct dial *d, uint8_t *chunk, size_t *n,
+	bool *end, int *error, cmend_error *err)
 {
-	uint8_t chunk[16384];
-	ssize_t n;
+	ssize_t got;
 
+	*n = 0;
 	do {
-		n = recv(d->fd, chunk, sizeof(chunk), 0);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN)
+		got = recv(d->fd, chunk, CHUNK, 0);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EAGAIN)
 		return CMEND_OK;
-	if (n <= 0) {
+	if (got <= 0) {
 		*end = true;
-		*error = n < 0 ? errno : 0;
+		*error = got < 0 ? errno : 0;
 		return CMEND_OK;
 	}
-	if (!d->received &&
-		!is_tls_record((struct cmi_bytes){chunk, (size_t)n}))
-		return fail_protocol(
-			d, (struct cmi_bytes){chunk, (size_t)n}, err);
-	d->received += (size_t)n;
+	*n = (size_t)got;
+	if (!d->received && !cmi_may_be_tls((struct cmi_bytes){chunk, *n}))
+		return cmi_fail_not_tls(
+			target_text(d), (struct cmi_bytes){chunk, *n}, err);
+	d->received += *n;
 	if (d->received > 4 * CMI_HANDSHAKE_MAX)
 		return cmi_fail(err, CMEND_LIMIT,
 			"%s sends an endless handshake: %zu bytes",
 			target_text(d), d->received);
-	if (BIO_write(d->in, chunk, (int)n) != (int)n)
-		return cmi_nomem(err);
 	return CMEND_OK;
 }
 
 /* Drive the handshake to its end, whatever that is. */
 static cmend_status shake_hands(struct dial *d, cmend_error *err)
 {
+	uint8_t chunk[CHUNK];
+	size_t n = 0;
 	bool end = false;
-	int error = 0, rc, why;
+	int error;
 
 	for (;;) {
-		ERR_clear_error();
-		rc = SSL_do_handshake(d->ssl);
-		why = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(d->ssl, rc);
+		enum cmi_handshake_state state =
+			cmi_handshake_step(d->handshake,
+				(struct cmi_bytes){chunk, n}, &d->to_send);
+
 		error = send_pending(d);
-		if (rc == 1) {
-			d->out->tls.outcome = CMI_COMPLETED;
+		if (state == CMI_HANDSHAKE_OVER)
 			return CMEND_OK;
-		}
-		if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
-			/* An alert from either end, or bytes that libssl
-			 * cannot make sense of: what was seen is on record. */
-			d->out->tls.outcome = CMI_FAILED;
-			ERR_clear_error();
-			return CMEND_OK;
-		}
 		if (error && error != EPIPE && error != ECONNRESET)
 			return end_early(d, error, error < 0, err);
-		if (end)
-			return end_early(d, error, false, err);
 		if (!wait_for(d, POLLIN))
 			return end_early(d, 0, true, err);
-		CMI_TRY(receive_some(d, &end, &error, err));
+		CMI_TRY(receive_some(d, chunk, &n, &end, &error, err));
 		if (end)
 			return end_early(d, error, false, err);
 	}
 }
 
-static void take_choice(struct dial *d)
+static cmend_status begin_tls(
+	struct dial *d, struct cmi_tls_maker **maker, cmend_error *err)
 {
-	struct cmi_tls_seen *t = &d->out->tls;
-	const SSL_CIPHER *cipher = SSL_get_current_cipher(d->ssl);
-
-	if (!t->has_server_hello)
-		return;
-	t->version = (uint16_t)SSL_version(d->ssl);
-	if (!cipher)
-		cipher = SSL_get_pending_cipher(d->ssl);
-	if (cipher)
-		t->cipher = (uint16_t)SSL_CIPHER_get_protocol_id(cipher);
-	if (t->has_certificate)
-		take_certificates(d);
+	CMI_TRY(cmi_tls_maker_new(
+		d->o->version_min, d->o->version_max, maker, err));
+	return cmi_handshake_new(*maker, d->out, &d->handshake, err);
 }
 
 static void prepare_record(struct dial *d)
@@ -570,8 +346,10 @@ cmend_status cmi_dial(const struct cmi_dial_options *options,
 	struct cmi_dialed *out, cmend_error *err)
 {
 	struct dial d = {.o = options, .out = out, .fd = -1};
+	struct cmi_tls_maker *maker = NULL;
 	cmend_status status;
 
+	cmi_buf_init(&d.to_send, CMI_HANDSHAKE_MAX);
 	prepare_record(&d);
 	d.deadline_ms =
 		cmi_mono_ms(options->env) +
@@ -580,13 +358,14 @@ cmend_status cmi_dial(const struct cmi_dial_options *options,
 	if (status == CMEND_OK)
 		status = begin_plain(&d, err);
 	if (status == CMEND_OK)
-		status = make_tls(&d, err);
+		status = begin_tls(&d, &maker, err);
 	if (status == CMEND_OK)
 		status = shake_hands(&d, err);
-	if (d.ssl)
-		take_choice(&d);
-	SSL_free(d.ssl);
-	SSL_CTX_free(d.ctx);
+	if (d.handshake)
+		cmi_handshake_finish(d.handshake);
+	cmi_handshake_free(d.handshake);
+	cmi_tls_maker_free(maker);
+	cmi_buf_dispose(&d.to_send);
 	if (d.fd >= 0)
 		close(d.fd);
 	out->conversation.end_us = cmi_now_us(options->env);

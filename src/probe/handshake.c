@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe/handshake.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "core/cursor.h"
+#include "core/text.h"
+#include "wire/tls.h"
+
+struct cmi_tls_maker {
+	SSL_CTX *ctx;
+	uint16_t version_min, version_max;
+};
+
+struct cmi_handshake {
+	struct cmi_dialed *record;
+	SSL *ssl;
+	BIO *in, *wire; /* what came; what is to go */
+	bool tls13;
+};
+
+static void note_alert(
+	struct cmi_handshake *d, bool from_client, struct cmi_cursor body)
+{
+	struct cmi_tls_seen *t = &d->record->tls;
+	struct cmi_seen_alert *a;
+	uint8_t level, code;
+
+	if (t->n_alerts == CMI_ALERTS_MAX || !cmi_cursor_u8(&body, &level) ||
+		!cmi_cursor_u8(&body, &code))
+		return;
+	if (code == SSL_AD_CLOSE_NOTIFY)
+		return;
+	a = &t->alerts[t->n_alerts++];
+	*a = (struct cmi_seen_alert){
+		.from = from_client ? CMI_CLIENT : CMI_SERVER,
+		.level = level,
+		.code = code,
+	};
+}
+
+static void note_server_message(struct cmi_handshake *d, int version,
+	uint8_t type, struct cmi_bytes body)
+{
+	struct cmi_tls_seen *t = &d->record->tls;
+
+	switch (type) {
+	case SSL3_MT_SERVER_HELLO:
+		t->has_server_hello = true;
+		break;
+	case SSL3_MT_CERTIFICATE:
+		if (t->has_certificate)
+			break;
+		t->has_certificate = true;
+		d->tls13 = version == TLS1_3_VERSION;
+		cmi_buf_add_bytes(&d->record->bytes, body);
+		break;
+	case SSL3_MT_CERTIFICATE_REQUEST:
+		t->client_cert_requested = true;
+		break;
+	case SSL3_MT_CERTIFICATE_STATUS:
+		t->ocsp_stapled = true;
+		break;
+	case SSL3_MT_FINISHED:
+		t->server_finished = true;
+		break;
+	}
+}
+
+/* libssl tells every message in plain as it goes by: so the chain is on record
+ * even where libssl then stumbles over it. */
+static void on_message(int write_p, int version, int content_type,
+	const void *buf, size_t len, SSL *ssl, void *arg)
+{
+	struct cmi_handshake *d = arg;
+	struct cmi_cursor c = cmi_cursor_of((struct cmi_bytes){buf, len});
+	uint8_t type;
+	uint32_t n;
+
+	(void)ssl;
+	if (content_type == SSL3_RT_ALERT)
+		note_alert(d, write_p, c);
+	if (content_type != SSL3_RT_HANDSHAKE || !cmi_cursor_u8(&c, &type) ||
+		!cmi_cursor_u24(&c, &n))
+		return;
+	if (write_p && type == SSL3_MT_CLIENT_HELLO)
+		d->record->tls.has_client_hello = true;
+	else if (write_p && type == SSL3_MT_FINISHED)
+		d->record->tls.client_finished = true;
+	else if (!write_p)
+		note_server_message(d, version, type, cmi_cursor_rest(&c));
+}
+
+void cmi_take_certificates(
+	struct cmi_tls_seen *t, struct cmi_bytes body, bool tls13)
+{
+	struct cmi_tls_certs certs;
+	struct cmi_bytes der;
+
+	t->has_certificate = true;
+	if (!cmi_tls_certificate(body, tls13, &certs))
+		return;
+	while (cmi_tls_certs_next(&certs, &der)) {
+		if (t->n_certs == CMI_SENT_CERTS_MAX) {
+			t->certs_too_many = true;
+			break;
+		}
+		t->certs[t->n_certs++].der = der;
+	}
+	t->ocsp_stapled |= certs.ocsp;
+}
+
+static cmend_status fail_tls(cmend_error *err, const char *what)
+{
+	char reason[160];
+
+	ERR_error_string_n(ERR_peek_last_error(), reason, sizeof(reason));
+	ERR_clear_error();
+	return cmi_fail(err, CMEND_CRYPTO, "%s: %s", what, reason);
+}
+
+void cmi_tls_maker_free(struct cmi_tls_maker *m)
+{
+	if (m)
+		SSL_CTX_free(m->ctx);
+	cmi_free(m);
+}
+
+static cmend_status set_up(struct cmi_tls_maker *m, cmend_error *err)
+{
+	m->ctx = SSL_CTX_new(TLS_client_method());
+	if (!m->ctx)
+		return fail_tls(err, "cannot set up TLS");
+	/* The probe looks at what is sent and judges it afterwards, also when
+	 * it is bad; it sends nothing that needs protection. */
+	SSL_CTX_set_verify(m->ctx, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_options(m->ctx, SSL_OP_LEGACY_SERVER_CONNECT |
+					    SSL_OP_IGNORE_UNEXPECTED_EOF |
+					    SSL_OP_NO_TICKET);
+	SSL_CTX_set_quiet_shutdown(m->ctx, 1);
+	SSL_CTX_set_max_cert_list(m->ctx, (long)CMI_HANDSHAKE_MAX);
+	/* Old servers are the ones that need a look. */
+	if (!SSL_CTX_set_cipher_list(m->ctx, "ALL:!aNULL:!eNULL:@SECLEVEL=0") ||
+		!SSL_CTX_set_min_proto_version(m->ctx, m->version_min) ||
+		!SSL_CTX_set_max_proto_version(m->ctx, m->version_max))
+		return fail_tls(err, "cannot set up TLS");
+	return CMEND_OK;
+}
+
+cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
+	struct cmi_tls_maker **out, cmend_error *err)
+{
+	struct cmi_tls_maker *m = cmi_alloc(sizeof(*m));
+	cmend_status status;
+
+	if (!m)
+		return cmi_nomem(err);
+	m->version_min = version_min ? version_min : TLS1_VERSION;
+	m->version_max = version_max ? version_max : TLS1_3_VERSION;
+	status = set_up(m, err);
+	if (status == CMEND_OK)
+		*out = m;
+	else
+		cmi_tls_maker_free(m);
+	return status;
+}
+
+static cmend_status plug(
+	struct cmi_handshake *h, struct cmi_tls_maker *m, cmend_error *err)
+{
+	h->ssl = SSL_new(m->ctx);
+	h->in = BIO_new(BIO_s_mem());
+	h->wire = BIO_new(BIO_s_mem());
+	if (!h->ssl || !h->in || !h->wire) {
+		BIO_free(h->in);
+		BIO_free(h->wire);
+		return cmi_nomem(err);
+	}
+	BIO_set_mem_eof_return(h->in, -1);
+	SSL_set_bio(h->ssl, h->in, h->wire);
+	SSL_set_msg_callback(h->ssl, on_message);
+	SSL_set_msg_callback_arg(h->ssl, h);
+	SSL_set_tlsext_status_type(h->ssl, TLSEXT_STATUSTYPE_ocsp);
+	SSL_set_connect_state(h->ssl);
+	return CMEND_OK;
+}
+
+cmend_status cmi_handshake_new(struct cmi_tls_maker *maker,
+	struct cmi_dialed *record, struct cmi_handshake **out, cmend_error *err)
+{
+	struct cmi_handshake *h = cmi_alloc(sizeof(*h));
+	cmend_status status;
+
+	if (!h)
+		return cmi_nomem(err);
+	h->record = record;
+	status = plug(h, maker, err);
+	if (status == CMEND_OK && record->server_name[0] &&
+		!SSL_set_tlsext_host_name(h->ssl, record->server_name))
+		status = fail_tls(err, "cannot set the server name");
+	if (status != CMEND_OK) {
+		cmi_handshake_free(h);
+		return status;
+	}
+	record->tls.sni = cmi_bytes_of(record->server_name);
+	record->tls.client_version_min = maker->version_min;
+	record->tls.client_version_max = maker->version_max;
+	*out = h;
+	return CMEND_OK;
+}
+
+void cmi_handshake_free(struct cmi_handshake *h)
+{
+	if (h)
+		SSL_free(h->ssl);
+	cmi_free(h);
+}
+
+enum cmi_handshake_state cmi_handshake_step(
+	struct cmi_handshake *h, struct cmi_bytes in, struct cmi_buf *out)
+{
+	uint8_t chunk[4096];
+	int rc, why, n;
+
+	if (in.n && BIO_write(h->in, in.p, (int)in.n) != (int)in.n)
+		return CMI_HANDSHAKE_OVER;
+	ERR_clear_error();
+	rc = SSL_do_handshake(h->ssl);
+	why = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(h->ssl, rc);
+	while ((n = BIO_read(h->wire, chunk, sizeof(chunk))) > 0)
+		cmi_buf_add(out, chunk, (size_t)n);
+	ERR_clear_error();
+	if (rc == 1) {
+		h->record->tls.outcome = CMI_COMPLETED;
+		return CMI_HANDSHAKE_OVER;
+	}
+	if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
+		return CMI_HANDSHAKE_GOES_ON;
+	/* An alert from either end, or bytes that libssl cannot make sense
+	 * of: what was seen is on record. */
+	h->record->tls.outcome = CMI_FAILED;
+	return CMI_HANDSHAKE_OVER;
+}
+
+void cmi_handshake_finish(struct cmi_handshake *h)
+{
+	struct cmi_tls_seen *t = &h->record->tls;
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(h->ssl);
+
+	if (!t->has_server_hello)
+		return;
+	t->version = (uint16_t)SSL_version(h->ssl);
+	if (!cipher)
+		cipher = SSL_get_pending_cipher(h->ssl);
+	if (cipher)
+		t->cipher = (uint16_t)SSL_CIPHER_get_protocol_id(cipher);
+	if (t->has_certificate)
+		cmi_take_certificates(
+			t, cmi_buf_view(&h->record->bytes), h->tls13);
+}
+
+bool cmi_may_be_tls(struct cmi_bytes first)
+{
+	struct cmi_cursor c = cmi_cursor_of(first);
+	uint8_t type, major;
+
+	/* Handshake or alert, version 3.x (RFC 8446 section 5.1). */
+	return cmi_cursor_u8(&c, &type) && (type == 22 || type == 21) &&
+	       (!c.n || (cmi_cursor_u8(&c, &major) && major == 3));
+}
+
+cmend_status cmi_fail_not_tls(
+	const char *target, struct cmi_bytes first, cmend_error *err)
+{
+	static const struct {
+		const char *prefix, *says;
+	} known[] = {
+		{"HTTP/", "speaks HTTP without TLS"},
+		{"SSH-", "speaks SSH"},
+		{"220", "speaks SMTP or FTP: try --starttls smtp or ftp"},
+		{"* OK", "speaks IMAP: try --starttls imap"},
+		{"+OK", "speaks POP3: try --starttls pop3"},
+		{"<?xml", "speaks XML: try --starttls xmpp"},
+		{"<stream", "speaks XMPP: try --starttls xmpp"},
+	};
+	char safe[80];
+
+	for (size_t i = 0; i < CMI_LEN(known); i++)
+		if (cmi_text_starts(first, known[i].prefix))
+			return cmi_fail(err, CMEND_PARSE, "%s %s", target,
+				known[i].says);
+	if (first.n > 24)
+		first.n = 24;
+	return cmi_fail(err, CMEND_PARSE,
+		"%s speaks no TLS: its first bytes are \"%s\"", target,
+		cmi_safe_cstr(safe, sizeof(safe), first));
+}
