@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cli/check_many.h"
 #include "cli/gather.h"
 #include "cli/profile_set.h"
 #include "cli/setup.h"
@@ -10,7 +11,9 @@
 
 struct check_options {
 	struct cmi_gather_options gather;
-	const char *key;
+	const char *key, *file, *resume;
+	uint64_t in_flight, per_second;
+	bool handshake;
 	struct cmi_cli_list pool;
 };
 
@@ -22,6 +25,21 @@ static const struct cmi_option options[] = {
 		NULL},
 	{"pool", 0, CMI_OPT_LIST, "FILE",
 		"bundle of issuers that may be missing", AT(pool), 0, NULL},
+	{"file", 'f', CMI_OPT_TEXT, "FILE",
+		"many targets, one a line; - reads standard input", AT(file), 0,
+		NULL},
+	{"jobs", 'j', CMI_OPT_UINT, "N",
+		"with -f: how many at once (default 200)", AT(in_flight), 10000,
+		NULL},
+	{"rate", 0, CMI_OPT_UINT, "N",
+		"with -f: at most so many new connections a second",
+		AT(per_second), 1000000, NULL},
+	{"resume", 0, CMI_OPT_TEXT, "FILE",
+		"with -f: results go there; what is in it is not asked again",
+		AT(resume), 0, NULL},
+	{"handshake", 0, CMI_OPT_FLAG, NULL,
+		"with -f: whole handshakes, not only up to the certificate",
+		AT(handshake), 0, NULL},
 	{0},
 };
 #undef AT
@@ -161,6 +179,32 @@ static cmend_status open_profiles(struct check *c, cmend_error *err)
 		&c->profiles, &common->profiles, current, err);
 }
 
+static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
+{
+	const struct check_options *o = c->o;
+	const struct cmi_check_many how = {
+		.cli = c->cli,
+		.file = o->file,
+		.resume = o->resume,
+		.in_flight = o->in_flight,
+		.per_second = o->per_second,
+		.timeout_s = o->gather.timeout_s,
+		.port = o->gather.port,
+		.family = o->gather.v4   ? 4
+			  : o->gather.v6 ? 6
+					 : 0,
+		.handshake = o->handshake,
+		.sni = o->gather.sni,
+		.setup = &c->setup,
+		.profiles = &c->profiles,
+	};
+
+	/* A fetch holds up all others: only where it is asked for. */
+	if (c->cli->common.online)
+		CMI_TRY(cmi_setup_fetch_for(c->cli, &c->setup, NULL, err));
+	return cmi_check_many(&how, &c->worst, err);
+}
+
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	struct check c = {.cli = cli, .o = opts};
@@ -171,6 +215,12 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	cmend_error err;
 	cmend_status status;
 
+	if (!c.o->file != (argc > 0))
+		return cmi_cli_usage(
+			cli, "give targets or -f FILE, one of the two");
+	if (c.o->file && (c.o->key || c.o->gather.starttls))
+		return cmi_cli_usage(
+			cli, "-f goes without --key and --starttls");
 	status = cmi_setup_open(cli, &setup, &c.setup, &err);
 	if (status == CMEND_OK)
 		status = open_profiles(&c, &err);
@@ -181,6 +231,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		.quiet = cli->common.quiet,
 	};
 	c.sink = (struct cmi_item_sink){take_item, &c};
+	if (status == CMEND_OK && c.o->file)
+		status = check_file_of_targets(&c, &err);
 	for (size_t i = 0; status == CMEND_OK && i < argc; i++)
 		status = check_one(&c, argv[i], &err);
 	if (status == CMEND_ARG)
@@ -196,10 +248,11 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 const struct cmi_command cmi_cmd_check = {
 	.name = "check",
 	.summary = "say which clients accept a server's chain, and why not",
-	.usage = "check [options] TARGET...",
+	.usage = "check [options] TARGET... | check [options] -f FILE",
 	.examples = "  chainmend check example.org\n"
 		    "  chainmend check mail.example.org:25 --starttls smtp\n"
-		    "  chainmend check fullchain.pem --key privkey.pem\n",
+		    "  chainmend check fullchain.pem --key privkey.pem\n"
+		    "  chainmend check -f targets.txt -j 500 --json\n",
 	.notes = "A TARGET is NAME, NAME:PORT, an address, an https URL, or a "
 		 "file with\ncertificates in the order in which a server would "
 		 "send them.\n\nexit status: 0 every judged client accepts, 1 "
@@ -208,7 +261,7 @@ const struct cmi_command cmi_cmd_check = {
 		  CMI_C_JSON | CMI_C_STRICT,
 	.options = options,
 	.options_size = sizeof(struct check_options),
-	.min_args = 1,
+	.min_args = 0,
 	.max_args = 1000000,
 	.run = run,
 };

@@ -11,8 +11,10 @@
 #define UNTIL_STEPS 6
 
 /* All profiles' items and texts of one examination. */
-struct exam {
+struct cmi_examination {
+	struct cmi_examine_request request; /* a copy; q points to it */
 	const struct cmi_examine_request *q;
+	struct cmi_item_cert items[CMI_SENT_CERTS_MAX]; /* DER in the certs */
 	struct cmi_cert *sent[CMI_SENT_CERTS_MAX];
 	struct cmi_item_profile *profiles;
 	struct cmi_arena arena;
@@ -65,7 +67,7 @@ static cmend_status would_fetch(void *ctx, const struct cmi_cert *child,
 		void *offer_ctx, struct cmi_cert *cert, enum cmi_origin origin),
 	void *offer_ctx, cmend_error *err)
 {
-	const struct exam *x = ctx;
+	const struct cmi_examination *x = ctx;
 	bool http = false;
 
 	for (size_t i = 0; i < child->n_aia_urls; i++)
@@ -82,7 +84,7 @@ static cmend_status would_fetch(void *ctx, const struct cmi_cert *child,
 	return CMEND_OK;
 }
 
-static void fill_sources(struct exam *x)
+static void fill_sources(struct cmi_examination *x)
 {
 	x->fetching = (struct cmi_source){
 		.origin = CMI_FROM_AIA,
@@ -100,7 +102,7 @@ static void fill_sources(struct exam *x)
 
 /* The first sent certificate that could have issued c, and is not taken. */
 static struct cmi_cert *first_issuer(
-	const struct exam *x, const struct cmi_cert *c)
+	const struct cmi_examination *x, const struct cmi_cert *c)
 {
 	for (size_t i = 1; i < x->q->n_sent; i++) {
 		struct cmi_cert *p = x->sent[i];
@@ -117,7 +119,7 @@ static struct cmi_cert *first_issuer(
 /* A client that does not go back takes the first issuer that fits by name,
  * until one of its anchors does.  false: a malformed certificate is in the
  * way, which it would stumble over. */
-static bool first_path(struct exam *x, const struct cmi_profile *p)
+static bool first_path(struct cmi_examination *x, const struct cmi_profile *p)
 {
 	struct cmi_cert *c = x->sent[0];
 
@@ -132,7 +134,7 @@ static bool first_path(struct exam *x, const struct cmi_profile *p)
 }
 
 static struct cmi_judge_request judge_request(
-	struct exam *x, const struct cmi_profile *p)
+	struct cmi_examination *x, const struct cmi_profile *p)
 {
 	const struct cmi_examine_request *q = x->q;
 	struct cmi_judge_request r = {
@@ -194,7 +196,7 @@ static int64_t path_end(const struct cmi_path *path, bool root_counts,
 
 /* The last second at which this client still accepts: when one path ends,
  * another one may still be good. */
-static cmend_status find_until(struct exam *x,
+static cmend_status find_until(struct cmi_examination *x,
 	const struct cmi_judge_request *asked, bool root_counts,
 	const struct cmi_complete_result *first, int64_t *until_s,
 	const char **subject, cmend_error *err)
@@ -238,8 +240,8 @@ static cmend_status find_until(struct exam *x,
 	return CMEND_OK;
 }
 
-static void note_until(
-	struct exam *x, int64_t until_s, const char *name, const char *subject)
+static void note_until(struct cmi_examination *x, int64_t until_s,
+	const char *name, const char *subject)
 {
 	if (!until_s || (x->until_s && x->until_s <= until_s))
 		return;
@@ -298,7 +300,8 @@ static const char *short_help(enum cmi_finding_id id)
 }
 
 /* What the server could send so that this client accepts; NULL: nothing. */
-static const char *help_for(struct exam *x, const struct cmi_judgement *j)
+static const char *help_for(
+	struct cmi_examination *x, const struct cmi_judgement *j)
 {
 	if (!j->repairable)
 		return short_help(j->verdict);
@@ -318,8 +321,8 @@ static const char *help_for(struct exam *x, const struct cmi_judgement *j)
 }
 
 /* What the profile cannot do whatever the chain: NONE, or why it refuses. */
-static enum cmi_finding_id cannot_do(
-	struct exam *x, const struct cmi_profile *p, const char **says)
+static enum cmi_finding_id cannot_do(struct cmi_examination *x,
+	const struct cmi_profile *p, const char **says)
 {
 	const struct cmi_cert *leaf = x->q->n_sent ? x->sent[0] : NULL;
 	char version[16];
@@ -350,7 +353,7 @@ static enum cmi_finding_id cannot_do(
 }
 
 /* The list of roots says more than trusted or not. */
-static void apply_list(struct exam *x, const struct cmi_profile *p,
+static void apply_list(struct cmi_examination *x, const struct cmi_profile *p,
 	const struct cmi_complete_result *r, struct cmi_item_profile *item)
 {
 	char day[CMI_TIME_TEXT];
@@ -386,8 +389,8 @@ static void apply_list(struct exam *x, const struct cmi_profile *p,
  * client are not at hand.  Where even the leaf's issuer is unknown, that is an
  * intermediate: certificates straight from a root are very rare.
  */
-static bool may_be_our_want(struct exam *x, const struct cmi_profile *p,
-	const struct cmi_judgement *j)
+static bool may_be_our_want(struct cmi_examination *x,
+	const struct cmi_profile *p, const struct cmi_judgement *j)
 {
 	const struct cmi_path *path = &j->result.path;
 	const struct cmi_cert *top = path->n ? path->certs[path->n - 1] : NULL;
@@ -399,8 +402,9 @@ static bool may_be_our_want(struct exam *x, const struct cmi_profile *p,
 	       (j->verdict == CMI_F_MISSING_INTERMEDIATE && path->n > 1);
 }
 
-static void weigh_ignorance(struct exam *x, const struct cmi_profile *p,
-	const struct cmi_judgement *j, struct cmi_item_profile *item)
+static void weigh_ignorance(struct cmi_examination *x,
+	const struct cmi_profile *p, const struct cmi_judgement *j,
+	struct cmi_item_profile *item)
 {
 	if (!p->list_path &&
 		(item->accepts || j->verdict == CMI_F_UNTRUSTED_ROOT)) {
@@ -420,9 +424,9 @@ static void weigh_ignorance(struct exam *x, const struct cmi_profile *p,
 	item->help = NULL;
 }
 
-static cmend_status weigh_profile(struct exam *x, const struct cmi_profile *p,
-	const struct cmi_judge_request *r, struct cmi_item_profile *item,
-	cmend_error *err)
+static cmend_status weigh_profile(struct cmi_examination *x,
+	const struct cmi_profile *p, const struct cmi_judge_request *r,
+	struct cmi_item_profile *item, cmend_error *err)
 {
 	struct cmi_judgement j = {0};
 	const char *subject = NULL;
@@ -448,8 +452,9 @@ static cmend_status weigh_profile(struct exam *x, const struct cmi_profile *p,
 	return status;
 }
 
-static cmend_status judge_profile(struct exam *x, const struct cmi_profile *p,
-	struct cmi_item_profile *item, cmend_error *err)
+static cmend_status judge_profile(struct cmi_examination *x,
+	const struct cmi_profile *p, struct cmi_item_profile *item,
+	cmend_error *err)
 {
 	struct cmi_judge_request r = judge_request(x, p);
 
@@ -463,7 +468,7 @@ static cmend_status judge_profile(struct exam *x, const struct cmi_profile *p,
 	return CMEND_OK;
 }
 
-static cmend_status judge_all(struct exam *x, cmend_error *err)
+static cmend_status judge_all(struct cmi_examination *x, cmend_error *err)
 {
 	struct cmi_judge_request r;
 	const char *subject = NULL;
@@ -484,7 +489,8 @@ static cmend_status judge_all(struct exam *x, cmend_error *err)
 	return CMEND_OK;
 }
 
-static cmend_status hand_on(struct exam *x, const struct cmi_item_sink *sink,
+cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
+	const char *address, const struct cmi_item_sink *sink,
 	struct cmi_examined *out, cmend_error *err)
 {
 	const struct cmi_examine_request *q = x->q;
@@ -495,8 +501,8 @@ static cmend_status hand_on(struct exam *x, const struct cmi_item_sink *sink,
 	const struct cmi_complete_result *best =
 		x->plain.repairable ? &x->plain.repair : &x->plain.result;
 	struct cmi_item_endpoint e = {
-		.target = q->target,
-		.address = q->address,
+		.target = target,
+		.address = address,
 		.starttls = q->starttls,
 		.version = q->version,
 		.cipher = q->cipher,
@@ -535,33 +541,70 @@ static cmend_status hand_on(struct exam *x, const struct cmi_item_sink *sink,
 	return sink->take(sink->ctx, &item, err);
 }
 
-cmend_status cmi_examine(const struct cmi_examine_request *q,
-	const struct cmi_item_sink *sink, struct cmi_examined *out,
-	cmend_error *err)
+void cmi_examination_free(struct cmi_examination *x)
 {
-	struct exam x = {.q = q};
-	cmend_status status = CMEND_OK;
+	if (!x)
+		return;
+	cmi_judgement_dispose(&x->plain);
+	for (size_t i = 0; i < x->request.n_sent; i++)
+		cmi_cert_unref(x->sent[i]);
+	cmi_free(x->profiles);
+	cmi_arena_dispose(&x->arena);
+	cmi_free(x);
+}
+
+static cmend_status prepare(struct cmi_examination *x,
+	const struct cmi_examine_request *q, cmend_error *err)
+{
+	x->request = *q;
+	x->q = &x->request;
+	cmi_arena_init(&x->arena, (size_t)1 << 20);
+	for (size_t i = 0; i < q->n_sent; i++) {
+		x->sent[i] = cmi_cert_ref((struct cmi_cert *)q->sent[i].cert);
+		x->items[i] = q->sent[i];
+		if (x->sent[i])
+			x->items[i].der = x->sent[i]->der;
+	}
+	x->request.sent = x->items;
+	if (!q->n_profiles)
+		return CMEND_OK;
+	x->profiles = cmi_alloc_array(q->n_profiles, sizeof(*x->profiles));
+	return x->profiles ? CMEND_OK : cmi_nomem(err);
+}
+
+cmend_status cmi_examination_new(const struct cmi_examine_request *q,
+	struct cmi_examination **out, cmend_error *err)
+{
+	struct cmi_examination *x;
+	cmend_status status;
 
 	if (!q->n_sent || q->n_sent > CMI_SENT_CERTS_MAX)
 		return cmi_fail(err, CMEND_ARG,
 			"\"%s\": a chain has 1 to %zu certificates, not %zu",
 			q->target, CMI_SENT_CERTS_MAX, q->n_sent);
-	for (size_t i = 0; i < q->n_sent; i++)
-		x.sent[i] = (struct cmi_cert *)q->sent[i].cert;
-	cmi_arena_init(&x.arena, (size_t)1 << 20);
-	if (q->n_profiles) {
-		x.profiles =
-			cmi_alloc_array(q->n_profiles, sizeof(*x.profiles));
-		if (!x.profiles)
-			status = cmi_nomem(err);
-	}
+	x = cmi_alloc(sizeof(*x));
+	if (!x)
+		return cmi_nomem(err);
+	status = prepare(x, q, err);
 	if (status == CMEND_OK)
-		status = judge_all(&x, err);
+		status = judge_all(x, err);
 	if (status == CMEND_OK)
-		status = hand_on(&x, sink, out, err);
-	cmi_judgement_dispose(&x.plain);
-	cmi_free(x.profiles);
-	cmi_arena_dispose(&x.arena);
+		*out = x;
+	else
+		cmi_examination_free(x);
+	return status;
+}
+
+cmend_status cmi_examine(const struct cmi_examine_request *q,
+	const struct cmi_item_sink *sink, struct cmi_examined *out,
+	cmend_error *err)
+{
+	struct cmi_examination *x = NULL;
+	cmend_status status;
+
+	CMI_TRY(cmi_examination_new(q, &x, err));
+	status = cmi_examination_tell(x, q->target, q->address, sink, out, err);
+	cmi_examination_free(x);
 	return status;
 }
 

@@ -51,6 +51,19 @@ cmend_status cmi_examine(const struct cmi_examine_request *request,
 	const struct cmi_item_sink *sink, struct cmi_examined *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 
+/* In two steps, for chains that many endpoints share: judged once, told often.
+ * The object keeps the certificates; the request's strings, profiles and
+ * sources must outlive it, and so must the bytes of malformed ones. */
+struct cmi_examination;
+cmend_status cmi_examination_new(const struct cmi_examine_request *request,
+	struct cmi_examination **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
+	const char *address, const struct cmi_item_sink *sink,
+	struct cmi_examined *out, cmend_error *err)
+	__attribute__((warn_unused_result));
+void cmi_examination_free(struct cmi_examination *x);
+
 /* The same for a handshake that brought no chain, or no connection at all:
  * says why, or the server's alert does. */
 cmend_status cmi_examine_none(const char *target, const char *says,

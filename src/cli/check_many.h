@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check for many targets: from a file, thousands at once, each distinct chain
+ * judged once, results as they come, and a run that was broken off goes on
+ * where it was.
+ */
+#ifndef CMI_CLI_CHECK_MANY_H
+#define CMI_CLI_CHECK_MANY_H
+
+#include "cli/profile_set.h"
+#include "probe/examine.h"
+
+struct cmi_check_many {
+	struct cmi_cli *cli;
+	const char *file;   /* one target a line; "-": standard input */
+	const char *resume; /* results go there, what is in it is not asked
+			     * again; or NULL */
+	uint64_t in_flight, per_second, timeout_s, port;
+	uint8_t family;
+	bool handshake;
+	const char *sni;
+	const struct cmi_setup *setup;
+	const struct cmi_profile_set *profiles;
+};
+
+/* *worst: the exit status. */
+cmend_status cmi_check_many(const struct cmi_check_many *how, int *worst,
+	cmend_error *err) __attribute__((warn_unused_result));
+
+#endif
