@@ -25,6 +25,8 @@ cmend_status cmi_captures_read(struct cmi_captures *r, const char *path,
 /* What cmd_compare and the demo's end do. */
 struct cmi_compare_request {
 	const char *good, *bad;
+	/* Which conversations of each; NULL: all.  See cli/filter.h. */
+	const char *good_filter, *bad_filter;
 	const struct cmi_trust *trust;
 	bool has_at;
 	int64_t at_s;

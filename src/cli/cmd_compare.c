@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
+#include <string.h>
 
 #include "cli/captures.h"
 #include "cli/setup.h"
 
 struct options {
-	const char *keylog;
+	const char *keylog, *good, *bad;
 };
 
 static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
@@ -13,7 +14,9 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	const struct options *o = options;
 	struct cmi_compare_request request = {
 		.good = argv[0],
-		.bad = argv[1],
+		.bad = argv[argc - 1],
+		.good_filter = o->good,
+		.bad_filter = o->bad,
 		.has_at = cli->common.has_at,
 		.at_s = cli->common.at_s,
 		.keylog = o->keylog,
@@ -25,7 +28,12 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	CMI_AUTO(cmi_trust_freep) struct cmi_trust *trust = NULL;
 	cmend_error err = {0};
 
-	(void)argc;
+	if (argc == 1 && !(o->good && o->bad))
+		return cmi_cli_usage(cli, "one capture needs --good FILTER and "
+					  "--bad FILTER");
+	if (argc == 1 && strcmp(argv[0], "-") == 0)
+		return cmi_cli_usage(cli, "standard input can be read only "
+					  "once: give a file");
 	if (cmi_setup_trust(cli, &trust, &err) != CMEND_OK)
 		return cmi_cli_fail(cli, &err);
 	request.trust = trust;
@@ -38,16 +46,23 @@ static const struct cmi_option option_table[] = {
 	{"keylog", 0, CMI_OPT_TEXT, "FILE",
 		"TLS secrets, as SSLKEYLOGFILE writes them",
 		offsetof(struct options, keylog), 0, NULL},
+	{"good", 0, CMI_OPT_TEXT, "FILTER", "what is good in the capture",
+		offsetof(struct options, good), 0, NULL},
+	{"bad", 0, CMI_OPT_TEXT, "FILTER", "what is bad in the capture",
+		offsetof(struct options, bad), 0, NULL},
 	{0},
 };
 
 const struct cmi_command cmi_cmd_compare = {
 	.name = "compare",
 	.summary = "show where a bad capture parts from a good one, and why",
-	.usage = "compare [options] GOOD BAD",
+	.usage = "compare [options] GOOD BAD | --good FILTER --bad FILTER "
+		 "CAPTURE",
 	.examples = "  chainmend compare pin.pcapng usb.pcapng\n"
 		    "  chainmend compare --roots root.pem --html page.html "
-		    "good.pcap bad.pcap\n",
+		    "good.pcap bad.pcap\n"
+		    "  chainmend compare --good 10.0.0.7 --bad 10.0.0.9 "
+		    "office.pcap\n",
 	.notes = "Both should show the same job, once done and once failed. "
 		 "They are aligned by\nwhat happened, not by packet or clock.\n"
 		 "Exit status: 0 the second one did not fail, 1 it failed, 2 "
@@ -55,7 +70,7 @@ const struct cmi_command cmi_cmd_compare = {
 	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_JSON | CMI_C_HTML,
 	.options = option_table,
 	.options_size = sizeof(struct options),
-	.min_args = 2,
+	.min_args = 1,
 	.max_args = 2,
 	.run = run,
 };

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/captures.h"
+#include "cli/explain_clients.h"
 #include "cli/remarks.h"
 #include "cli/setup.h"
+#include "core/file.h"
 #include "explain/diagnose.h"
 
 struct options {
 	bool all;
 	const char *keylog;
 	const char *annotate;
+	const char *export_dir;
 };
 
 struct work {
 	struct cmi_cli *cli;
 	const struct options *o;
 	struct cmi_setup setup;
+	struct cmi_explain_clients clients;
 	struct cmi_diagnose *diagnose;
 	struct cmi_report report;
 	struct cmi_captures captures;
@@ -24,6 +29,59 @@ struct work {
 	uint64_t warnings;
 	int64_t began_ms;
 };
+
+/* One certificate as DIR/SHA256.pem, unless it is there already. */
+static cmend_status export_cert(
+	struct work *w, const struct cmi_cert *c, cmend_error *err)
+{
+	struct cmi_cert *one[] = {(struct cmi_cert *)c};
+	struct cmi_buf path, pem;
+	cmend_status status;
+
+	cmi_buf_init(&path, CMI_FILE_MAX);
+	cmi_buf_init(&pem, CMI_FILE_MAX);
+	cmi_buf_printf(&path, "%s/%s.pem", w->o->export_dir, c->sha256_hex);
+	status = cmi_buf_status(&path, err);
+	if (status == CMEND_OK && access(cmi_buf_cstr(&path), F_OK) != 0) {
+		status =
+			cmi_bundle_write(one, 1, CMI_FORM_PEM, true, &pem, err);
+		if (status == CMEND_OK)
+			status = cmi_file_write(cmi_buf_cstr(&path),
+				cmi_buf_view(&pem), 0644, err);
+	}
+	cmi_buf_dispose(&path);
+	cmi_buf_dispose(&pem);
+	return status;
+}
+
+static cmend_status export_item(
+	struct work *w, const struct cmi_item *item, cmend_error *err)
+{
+	const struct cmi_item_handshake *h = item->handshake;
+
+	if (item->kind == CMI_ITEM_HTTP)
+		for (size_t i = 0; i < item->http->n_certs; i++)
+			CMI_TRY(export_cert(w, item->http->certs[i], err));
+	if (item->kind != CMI_ITEM_HANDSHAKE)
+		return CMEND_OK;
+	for (size_t i = 0; i < h->n_certs; i++)
+		if (h->certs[i].cert)
+			CMI_TRY(export_cert(w, h->certs[i].cert, err));
+	for (size_t i = 0; i < h->n_client_certs; i++)
+		if (h->client_certs[i].cert)
+			CMI_TRY(export_cert(w, h->client_certs[i].cert, err));
+	return CMEND_OK;
+}
+
+/* Without --all only what failed; more may come where it is exported. */
+static bool is_reported(const struct work *w, const struct cmi_item *item)
+{
+	if (w->o->all || item->kind == CMI_ITEM_SUMMARY)
+		return true;
+	return item->kind == CMI_ITEM_HANDSHAKE &&
+	       (item->handshake->verdict != CMI_F_NONE ||
+		       item->handshake->outcome == CMI_FAILED);
+}
 
 /* Between diagnosis and report: counts what --strict cares for. */
 static cmend_status count_and_report(
@@ -36,6 +94,10 @@ static cmend_status count_and_report(
 		for (size_t i = 0; i < item->handshake->n_findings; i++)
 			w->warnings += item->handshake->findings[i].severity ==
 				       CMI_SEVERITY_WARNING;
+	if (w->o->export_dir)
+		CMI_TRY(export_item(w, item, err));
+	if (!is_reported(w, item))
+		return CMEND_OK;
 	if (w->o->annotate)
 		CMI_TRY(cmi_remarks_take(&w->remarks, item, err));
 	return report.take(report.ctx, item, err);
@@ -60,6 +122,16 @@ static cmend_status report_summary(struct work *w, cmend_error *err)
 	return count_and_report(w, &item, err);
 }
 
+/* Whom verdicts are made for: a client with these roots; with nothing but
+ * profiles, the first one that is meant for everybody. */
+static const struct cmi_trust *plain_trust(const struct work *w)
+{
+	for (size_t i = 0; i < w->clients.n && !w->cli->common.roots.n; i++)
+		if (w->clients.list[i].net.family == 0)
+			return w->clients.list[i].trust;
+	return w->setup.trust;
+}
+
 static cmend_status open_work(
 	struct work *w, size_t argc, char **argv, cmend_error *err)
 {
@@ -68,7 +140,7 @@ static cmend_status open_work(
 	struct cmi_diagnose_options options = {
 		.has_at = cli->common.has_at,
 		.at_s = cli->common.at_s,
-		.all = w->o->all,
+		.all = w->o->all || w->o->export_dir || cli->common.strict,
 		.sink = {.take = count_and_report, .ctx = w},
 	};
 	struct cmi_page_options page = {
@@ -87,7 +159,13 @@ static cmend_status open_work(
 	w->captures = (struct cmi_captures){.cli = cli, .keylog = w->o->keylog};
 	CMI_TRY(cmi_setup_open(cli, &setup, &w->setup, err));
 	CMI_TRY(cmi_setup_fetch_for(cli, &w->setup, NULL, err));
-	options.trust = w->setup.trust;
+	CMI_TRY(cmi_explain_clients_open(
+		&w->setup, &cli->common.profiles, &w->clients, err));
+	options.clients = w->clients.list;
+	options.n_clients = w->clients.n;
+	options.trust = plain_trust(w);
+	if (w->o->export_dir)
+		CMI_TRY(cmi_file_make_dirs(w->o->export_dir, err));
 	options.known = w->setup.sources;
 	options.n_known = w->setup.n_sources;
 	CMI_TRY(cmi_diagnose_new(&options, &w->diagnose, err));
@@ -135,6 +213,7 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	cmi_report_dispose(&w.report);
 	cmi_diagnose_free(w.diagnose);
 	cmi_remarks_dispose(&w.remarks);
+	cmi_explain_clients_dispose(&w.clients);
 	cmi_setup_dispose(&w.setup);
 	return code;
 }
@@ -149,6 +228,9 @@ static const struct cmi_option option_table[] = {
 	{"annotate", 0, CMI_OPT_TEXT, "OUT.pcapng",
 		"write a copy with what was found as comments on its frames",
 		offsetof(struct options, annotate), 0, NULL},
+	{"export-certs", 0, CMI_OPT_TEXT, "DIR",
+		"write every certificate seen as DIR/SHA256.pem",
+		offsetof(struct options, export_dir), 0, NULL},
 	{0},
 };
 
@@ -160,7 +242,10 @@ const struct cmi_command cmi_cmd_explain = {
 		    "  chainmend explain --roots company-root.pem --all "
 		    "bad.pcapng\n"
 		    "  tcpdump -w - port 443 | chainmend explain --json -\n",
-	.notes = "Captures are judged at each packet's own time; - reads "
+	.notes = "--profile NAME judges for that kind of client too; "
+		 "--profile NET=NAME says\nthat the clients in a network are "
+		 "of that kind: 10.1.0.0/16=lync-phone-edition.\n"
+		 "Captures are judged at each packet's own time; - reads "
 		 "standard input.\n"
 		 "Exit status: 0 nothing failed, 1 a handshake failed, 2 wrong "
 		 "usage,\n3 a capture could not be read.\n",

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/captures.h"
+#include "cli/filter.h"
 #include "core/env.h"
 
 static cmend_status feed_both(struct cmi_cli *cli,
 	const struct cmi_compare_request *q, struct cmi_compare *compare,
 	struct cmi_captures *r, cmend_error *err)
 {
+	struct cmi_filter good = {.sink = cmi_compare_sink(compare, CMI_GOOD)};
+	struct cmi_filter bad = {.sink = cmi_compare_sink(compare, CMI_BAD)};
+
 	*r = (struct cmi_captures){.cli = cli, .keylog = q->keylog};
-	CMI_TRY(cmi_captures_read(
-		r, q->good, cmi_compare_sink(compare, CMI_GOOD), err));
-	return cmi_captures_read(
-		r, q->bad, cmi_compare_sink(compare, CMI_BAD), err);
+	CMI_TRY(cmi_filter_parse(&good, q->good_filter, err));
+	CMI_TRY(cmi_filter_parse(&bad, q->bad_filter, err));
+	CMI_TRY(cmi_captures_read(r, q->good, cmi_filter_sink(&good), err));
+	return cmi_captures_read(r, q->bad, cmi_filter_sink(&bad), err);
 }
 
 static cmend_status compare_into(struct cmi_cli *cli,

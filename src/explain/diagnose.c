@@ -133,8 +133,8 @@ const struct cmi_source *cmi_diagnose_seen(const struct cmi_diagnose *d)
 	return &d->intern.source;
 }
 
-static bool in_net(const struct cmi_endpoint *e, const struct cmi_endpoint *net,
-	unsigned prefix_len)
+bool cmi_in_net(const struct cmi_endpoint *e, const struct cmi_endpoint *net,
+	uint8_t prefix_len)
 {
 	unsigned whole = prefix_len / 8, rest = prefix_len % 8;
 
@@ -154,7 +154,7 @@ static const struct cmi_diagnose_client *kind_of(
 {
 	for (size_t i = 0; i < d->o.n_clients; i++)
 		if (d->o.clients[i].net.family != 0 &&
-			in_net(client, &d->o.clients[i].net,
+			cmi_in_net(client, &d->o.clients[i].net,
 				d->o.clients[i].prefix_len))
 			return &d->o.clients[i];
 	return NULL;
@@ -353,7 +353,8 @@ static cmend_status judge_profiles(struct cmi_diagnose *d,
 		struct chain *chain = NULL;
 
 		if (client->net.family != 0 &&
-			!in_net(&w->c.client, &client->net, client->prefix_len))
+			!cmi_in_net(
+				&w->c.client, &client->net, client->prefix_len))
 			continue;
 		CMI_TRY(chain_of(d, &q, &chain, err));
 		out[(*n)++] = (struct cmi_item_profile){

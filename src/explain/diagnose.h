@@ -31,6 +31,10 @@ struct cmi_diagnose_client {
 	uint8_t prefix_len;
 };
 
+/* Is e in that network?  Family 0 holds everybody. */
+bool cmi_in_net(const struct cmi_endpoint *e, const struct cmi_endpoint *net,
+	uint8_t prefix_len);
+
 struct cmi_diagnose_options {
 	/* The plain client that every verdict is made for unless a client
 	 * with a net matches. */
