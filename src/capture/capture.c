@@ -78,6 +78,7 @@ static cmend_status read_all(struct reading *r, cmend_error *err)
 		.note = pass_note,
 		.secrets = take_secrets,
 		.ctx = r,
+		.env = r->options->env,
 	};
 	CMI_AUTO(cmi_capfile_closep) struct cmi_capfile *file = NULL;
 	cmend_status status, ended;

@@ -121,7 +121,7 @@ cmend_status cmi_capfile_open(const char *path,
 		return cmi_nomem(err);
 	if (hooks)
 		f->hooks = *hooks;
-	CMI_TRY(cmi_input_open(path, &f->in, err));
+	CMI_TRY(cmi_input_open(path, f->hooks.env, &f->in, err));
 	CMI_TRY(cmi_input_unpack(&f->in, err));
 	CMI_TRY(begin(f, err));
 	*out = CMI_TAKE(f);

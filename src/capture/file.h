@@ -12,7 +12,7 @@
 #ifndef CMI_CAPTURE_FILE_H
 #define CMI_CAPTURE_FILE_H
 
-#include "core/mem.h"
+#include "core/env.h"
 
 struct cmi_capfile;
 
@@ -48,6 +48,7 @@ struct cmi_capfile_hooks {
 	cmend_status (*block)(
 		void *ctx, const struct cmi_raw_block *block, cmend_error *err);
 	void *ctx;
+	const struct cmi_env *env; /* opens the file; NULL: the system */
 };
 
 /* CMEND_IO: cannot be read; CMEND_PARSE: empty, cut, or no capture. */

@@ -40,15 +40,15 @@ static void fd_close(void *ctx)
 	cmi_free(s);
 }
 
-static cmend_status open_fd(
-	const char *path, const char *name, int *fd, cmend_error *err)
+static cmend_status open_fd(const char *path, const struct cmi_env *env,
+	const char *name, int *fd, cmend_error *err)
 {
 	struct stat st;
 
 	*fd = STDIN_FILENO;
 	if (strcmp(path, "-") == 0)
 		return CMEND_OK;
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	*fd = cmi_open_read(env, path);
 	if (*fd < 0)
 		return cmi_fail(err, CMEND_IO, "cannot open \"%s\": %s", name,
 			strerror(errno));
@@ -81,8 +81,8 @@ cmend_status cmi_input_new(struct cmi_input_source source, const char *name,
 	return CMEND_OK;
 }
 
-cmend_status cmi_input_open(
-	const char *path, struct cmi_input **out, cmend_error *err)
+cmend_status cmi_input_open(const char *path, const struct cmi_env *env,
+	struct cmi_input **out, cmend_error *err)
 {
 	struct fd_source *s = cmi_alloc(sizeof(*s));
 	cmend_status status;
@@ -92,7 +92,7 @@ cmend_status cmi_input_open(
 	cmi_safe_cstr(s->name, sizeof(s->name),
 		strcmp(path, "-") == 0 ? CMI_BYTES("standard input")
 				       : cmi_bytes_of(path));
-	status = open_fd(path, s->name, &s->fd, err);
+	status = open_fd(path, env, s->name, &s->fd, err);
 	if (!status) {
 		status = cmi_input_new(
 			(struct cmi_input_source){fd_read, fd_close, s},

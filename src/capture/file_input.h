@@ -11,7 +11,7 @@
 #ifndef CMI_CAPTURE_FILE_INPUT_H
 #define CMI_CAPTURE_FILE_INPUT_H
 
-#include "core/mem.h"
+#include "core/env.h"
 
 struct cmi_input;
 
@@ -36,8 +36,9 @@ struct cmi_input {
 };
 
 /* "-" is standard input.  CMEND_IO: cannot be opened or is a directory. */
-cmend_status cmi_input_open(const char *path, struct cmi_input **out,
-	cmend_error *err) __attribute__((warn_unused_result));
+cmend_status cmi_input_open(const char *path, const struct cmi_env *env,
+	struct cmi_input **out, cmend_error *err)
+	__attribute__((warn_unused_result));
 /* From any source, which becomes the input's own (not after a failure). */
 cmend_status cmi_input_new(struct cmi_input_source source, const char *name,
 	struct cmi_input **out, cmend_error *err)

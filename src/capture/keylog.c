@@ -155,15 +155,15 @@ cmend_status cmi_keylog_add(
 	return add_line(k, cmi_cursor_rest(&c), err);
 }
 
-cmend_status cmi_keylog_read(
-	struct cmi_keylog *k, const char *path, cmend_error *err)
+cmend_status cmi_keylog_read(struct cmi_keylog *k, const char *path,
+	const struct cmi_env *env, cmend_error *err)
 {
 	size_t before = k->n;
 	cmend_status status;
 	struct cmi_buf text;
 
 	cmi_buf_init(&text, CMI_FILE_MAX);
-	status = cmi_file_read(path, &text, err);
+	status = cmi_file_read_with(env, path, &text, err);
 	if (status == CMEND_OK)
 		status = cmi_keylog_add(k, cmi_buf_view(&text), err);
 	/* An empty log is what a program writes that has not connected yet. */

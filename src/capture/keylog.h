@@ -12,7 +12,7 @@
 #ifndef CMI_CAPTURE_KEYLOG_H
 #define CMI_CAPTURE_KEYLOG_H
 
-#include "core/mem.h"
+#include "core/env.h"
 
 enum cmi_secret {
 	CMI_SECRET_CLIENT_RANDOM, /* the master secret, TLS 1.2 and older */
@@ -34,7 +34,8 @@ cmend_status cmi_keylog_add(struct cmi_keylog *k, struct cmi_bytes text,
 	cmend_error *err) __attribute__((warn_unused_result));
 /* The file at path; CMEND_PARSE when no line of it is a secret. */
 cmend_status cmi_keylog_read(struct cmi_keylog *k, const char *path,
-	cmend_error *err) __attribute__((warn_unused_result));
+	const struct cmi_env *env, cmend_error *err)
+	__attribute__((warn_unused_result));
 /* The secret, or an empty view; valid until the next change of k. */
 struct cmi_bytes cmi_keylog_find(const struct cmi_keylog *k,
 	enum cmi_secret kind, struct cmi_bytes client_random);

@@ -37,7 +37,8 @@ cmend_status cmi_pipeline_new(const char *name,
 	CMI_TRY(cmi_keylog_new(&p->keylog, err));
 	p->hub.keylog = p->keylog;
 	if (options->keylog_path)
-		CMI_TRY(cmi_keylog_read(p->keylog, options->keylog_path, err));
+		CMI_TRY(cmi_keylog_read(
+			p->keylog, options->keylog_path, options->env, err));
 	CMI_TRY(cmi_fragments_new(&p->fragments, err));
 	CMI_TRY(cmi_flows_new(
 		&p->hub, &session_ops, options->env, &p->flows, err));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/env.h"
 
+#include <fcntl.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -65,6 +66,13 @@ cmend_status cmi_random(const struct cmi_env *env, uint8_t *p, size_t n)
 {
 	env = env && env->random ? env : &system_env;
 	return env->random(env->ctx, p, n);
+}
+
+int cmi_open_read(const struct cmi_env *env, const char *path)
+{
+	if (env && env->open_read)
+		return env->open_read(env->ctx, path);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
 void cmi_emit(const struct cmi_env *env, const char *kind, const char *subject,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the outside gives: clock, randomness, and a listener for events.
+ * What the outside gives: clock, randomness, files to read, and a listener for
+ * events.
  *
  * Time is an argument everywhere; code that needs "now" asks its env, so
  * tests inject it.  Events are facts for whoever listens: kind, subject,
@@ -23,6 +24,9 @@ struct cmi_env {
 	int64_t (*mono_ms)(void *ctx); /* monotonic, milliseconds */
 	cmend_status (*random)(void *ctx, uint8_t *p, size_t n);
 	void (*event)(void *ctx, const struct cmi_event *event); /* or NULL */
+	/* A descriptor to read that path, or -1 with errno; NULL: open(2).  A
+	 * sandboxed reader asks another process here. */
+	int (*open_read)(void *ctx, const char *path);
 	void *ctx;
 };
 
@@ -33,6 +37,8 @@ int64_t cmi_now_us(const struct cmi_env *env);
 int64_t cmi_mono_ms(const struct cmi_env *env);
 cmend_status cmi_random(const struct cmi_env *env, uint8_t *p, size_t n)
 	__attribute__((warn_unused_result));
+/* A descriptor that is the caller's, or -1 with errno. */
+int cmi_open_read(const struct cmi_env *env, const char *path);
 void cmi_emit(const struct cmi_env *env, const char *kind, const char *subject,
 	const char *reason, int64_t number);
 

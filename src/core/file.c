@@ -54,12 +54,18 @@ static cmend_status read_all(
 cmend_status cmi_file_read(
 	const char *path, struct cmi_buf *out, cmend_error *err)
 {
+	return cmi_file_read_with(NULL, path, out, err);
+}
+
+cmend_status cmi_file_read_with(const struct cmi_env *env, const char *path,
+	struct cmi_buf *out, cmend_error *err)
+{
 	cmend_status status;
 	int fd;
 
 	if (strcmp(path, "-") == 0)
 		return read_all(STDIN_FILENO, "standard input", out, err);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = cmi_open_read(env, path);
 	if (fd < 0)
 		return fail_errno(err, "open", path);
 	status = read_all(fd, path, out, err);

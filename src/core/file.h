@@ -7,10 +7,16 @@
 #define CMI_CORE_FILE_H
 
 #include "core/buf.h"
+#include "core/env.h"
 
 /* Append the whole file ("-": standard input) to out, up to out's ceiling. */
 cmend_status cmi_file_read(const char *path, struct cmi_buf *out,
 	cmend_error *err) __attribute__((warn_unused_result));
+
+/* The same, opened as env says. */
+cmend_status cmi_file_read_with(const struct cmi_env *env, const char *path,
+	struct cmi_buf *out, cmend_error *err)
+	__attribute__((warn_unused_result));
 
 /* Write to a temporary name beside path, sync, then rename over it: a reader
  * sees the old file or the new one, never half.  mode as for open(2). */
