@@ -6,6 +6,7 @@
 
 #include "boot/http.h"
 #include "boot/keys.h"
+#include "boot/proof.h"
 #include "boot/soap.h"
 #include "core/file.h"
 #include "core/text.h"
@@ -299,10 +300,34 @@ static cmend_status keep_certificate(struct phone *p, struct evp_pkey_st *key,
 	return status;
 }
 
+/* The ticket, signed with the key that both ends' entropy makes.  A server
+ * that gave no entropy wants the ticket alone. */
+static cmend_status secure(
+	struct phone *p, struct cmi_buf *out, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf signature;
+	struct cmi_bytes ours = {p->entropy, sizeof(p->entropy)};
+	uint8_t key[CMI_PROOF_LEN];
+	cmend_status status;
+
+	cmi_buf_init(&signature, 65536);
+	if (p->ticket.entropy.n) {
+		CMI_TRY(cmi_proof_key(ours, p->ticket.entropy, key, err));
+		status = cmi_proof_sign(key, p->ticket.assertion_id,
+			p->ticket.created_s, p->ticket.expires_s, out,
+			&signature, err);
+		cmi_wipe(key, sizeof(key));
+		CMI_TRY(status);
+	}
+	cmi_buf_add_bytes(out, p->ticket.assertion);
+	cmi_buf_add_bytes(out, cmi_buf_view(&signature));
+	return cmi_buf_status(out, err);
+}
+
 static cmend_status ask_certificate(struct phone *p, struct cmi_bytes csr,
 	struct cmi_cert **out, cmend_error *err)
 {
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf body, answer;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf body, answer, security;
 	CMI_AUTO(cmi_xml_dispose) struct cmi_xml doc;
 	char request_id[40], device[48];
 	struct cmi_cert_ask ask = {
@@ -310,7 +335,6 @@ static cmend_status ask_certificate(struct phone *p, struct cmi_bytes csr,
 		.device_id = device,
 		.request_id = request_id,
 		.csr = csr,
-		.security = p->ticket.assertion,
 	};
 
 	cmi_buf_init(&body, CMI_SOAP_MAX);
@@ -319,6 +343,9 @@ static cmend_status ask_certificate(struct phone *p, struct cmi_bytes csr,
 	CMI_TRY(uuid(p, request_id, err));
 	CMI_TRY(uuid(p, p->device_id, err));
 	snprintf(device, sizeof(device), "{%s}", p->device_id);
+	cmi_buf_init(&security, CMI_SOAP_MAX);
+	CMI_TRY(secure(p, &security, err));
+	ask.security = cmi_buf_view(&security);
 	cmi_soap_cert_request(&ask, &body);
 	CMI_TRY(cmi_buf_status(&body, err));
 	CMI_TRY(need_web(p, err));

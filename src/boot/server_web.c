@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "boot/keys.h"
+#include "boot/proof.h"
 #include "boot/soap.h"
 #include "core/text.h"
 
@@ -150,7 +151,13 @@ static void give_ticket(struct cmi_server_state *s,
 	snprintf(given.sip, sizeof(given.sip), "%s", sip);
 	snprintf(given.applies_to, sizeof(given.applies_to), "%s",
 		ask->applies_to);
+	/* Who sends entropy gets a ticket that must be used signed. */
+	given.has_proof = ask->entropy.n >= 16;
 	if (cmi_random(s->options.env, entropy, sizeof(entropy)) != CMEND_OK ||
+		(given.has_proof &&
+			cmi_proof_key(ask->entropy,
+				(struct cmi_bytes){entropy, sizeof(entropy)},
+				given.proof, &err) != CMEND_OK) ||
 		cmi_tickets_give(s->tickets, &given, &err) != CMEND_OK) {
 		fault(s, reply, "RequestFailed", ERROR_INTERNAL,
 			"no ticket can be given now");
@@ -284,6 +291,13 @@ static cmend_status answer_cert(struct cmi_server_state *s, struct cmi_xml *doc,
 		s->options.host);
 	CMI_TRY(cmi_tickets_use(s->tickets, ask.assertion_id, endpoint,
 		ask.request_id, &given, err));
+	if (given.has_proof)
+		CMI_TRY(cmi_proof_check(doc,
+			cmi_xml_find(
+				cmi_xml_child(doc->root, CMI_NS_SOAP, "Header"),
+				CMI_NS_WSSE, "Security"),
+			given.id, given.proof,
+			cmi_now_us(s->options.env) / 1000000, err));
 	if (!cmi_text_equal_nocase(cmi_bytes_of(ask.entity),
 		    cmi_bytes_of(given.sip + strlen("sip:"))))
 		return cmi_fail(

@@ -23,19 +23,13 @@ cmend_status cmi_demo_compare(struct cmi_cli *cli, struct cmi_demo *d,
 		.html = cmi_demo_path(d, "story.html", &page),
 	};
 	CMI_AUTO(cmi_freep) char *full = NULL;
-	cmend_status status;
 
 	if (!cli->common.json && !cli->common.quiet)
 		fprintf(cli->out,
 			"\ncompare step %u (good) with step %u "
 			"(bad):\n\n",
 			GOOD->n, BAD->n);
-	status = cmi_compare_files(cli, &request, &result, err);
-	if (status == CMEND_UNSUPPORTED) {
-		request.html = NULL;
-		status = cmi_compare_files(cli, &request, &result, err);
-	}
-	CMI_TRY(status);
+	CMI_TRY(cmi_compare_files(cli, &request, &result, err));
 	if (!result.parted || result.verdict != CMI_F_MISSING_INTERMEDIATE ||
 		result.cause != CMI_F_CHAIN_DOWNLOAD_SKIPPED) {
 		++*unmet;
@@ -43,7 +37,7 @@ cmend_status cmi_demo_compare(struct cmi_cli *cli, struct cmi_demo *d,
 			"chainmend: the comparison did not find the skipped "
 			"chain download\n");
 	}
-	full = request.html ? realpath(request.html, NULL) : NULL;
+	full = realpath(request.html, NULL);
 	if (!cli->common.json && full)
 		fprintf(cli->out, "\npage: %s\n", full);
 	return CMEND_OK;

@@ -279,7 +279,11 @@ static void judge_sign_in(struct run *r)
 	if (stop == N_STEPS)
 		return;
 	r->steps[stop].why = p->why;
-	end(r, stop, BAD, fix_for(p->why), "%s", p->says);
+	end(r, stop, BAD,
+		p->why ? fix_for(p->why)
+		       : "look whether the web service runs and whether a "
+			 "firewall lets phones reach it",
+		"%s", p->says);
 }
 
 static cmend_status sign_in(struct run *r, cmend_error *err)
