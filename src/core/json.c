@@ -17,19 +17,46 @@ static bool is_plain(uint8_t c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* Does any of eight bytes need a look of its own?  Carries between bytes can
+ * say yes too often, which only costs the slow way. */
+static bool has_odd_byte(uint64_t w)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), top = ones << 7;
+	uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
+	uint64_t del = w ^ ones * 0x7f;
+
+	return ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones) |
+			(del - ones)) &
+		       top) != 0;
+}
+
+/* How many bytes from here on can be written as they are. */
+static size_t plain_run(const uint8_t *p, size_t n)
+{
+	size_t len = 0;
+	uint64_t w;
+
+	for (; n - len >= sizeof(w); len += sizeof(w)) {
+		memcpy(&w, p + len, sizeof(w));
+		if (has_odd_byte(w))
+			break;
+	}
+	while (len < n && is_plain(p[len]))
+		len++;
+	return len;
+}
+
 static void quoted(struct cmi_buf *out, struct cmi_bytes v)
 {
 	cmi_buf_u8(out, '"');
 	for (size_t i = 0; i < v.n;) {
 		uint8_t c = v.p[i];
-		size_t len = 0;
+		size_t len = plain_run(v.p + i, v.n - i);
 
-		while (len < v.n - i && is_plain(v.p[i + len]))
-			len++;
 		if (!len)
 			len = cmi_utf8_length(v.p + i, v.n - i);
 		if (c == '"' || c == '\\')
-			cmi_buf_printf(out, "\\%c", c);
+			cmi_buf_add(out, c == '"' ? "\\\"" : "\\\\", 2);
 		else if (c == '\n')
 			cmi_buf_text(out, "\\n");
 		else if (c < 0x20 || c == 0x7f)
