@@ -28,6 +28,7 @@ cmend_status cmi_captures_read(struct cmi_captures *r, const char *path,
 		.note = show_note,
 		.note_ctx = r,
 		.keylog_path = r->keylog,
+		.env = r->env,
 	};
 	struct cmi_capture_summary summary = {0};
 	cmend_status status = cmi_capture_read(path, &options, &summary, err);

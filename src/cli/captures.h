@@ -13,7 +13,8 @@
 
 struct cmi_captures {
 	struct cmi_cli *cli;
-	const char *keylog; /* or NULL */
+	const char *keylog;        /* or NULL */
+	const struct cmi_env *env; /* opens files; NULL: the system */
 	uint64_t packets, bytes, given_up, notes;
 };
 

@@ -183,7 +183,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_dhcp = {
 	.name = "dhcp",
-	.summary = "options 43 and 120 for phones: made, and judged",
+	.summary = "make and judge DHCP options 43 and 120 for phones",
 	.usage = "dhcp encode --web FQDN --sip FQDN | dhcp decode --43 HEX "
 		 "--120 HEX",
 	.examples =

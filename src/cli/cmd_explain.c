@@ -5,6 +5,7 @@
 
 #include "cli/captures.h"
 #include "cli/explain_clients.h"
+#include "cli/jail.h"
 #include "cli/remarks.h"
 #include "cli/setup.h"
 #include "core/file.h"
@@ -15,6 +16,7 @@ struct options {
 	const char *keylog;
 	const char *annotate;
 	const char *export_dir;
+	bool require_sandbox;
 };
 
 struct work {
@@ -28,6 +30,9 @@ struct work {
 	struct cmi_remarks remarks;
 	uint64_t warnings;
 	int64_t began_ms;
+	char **files;
+	size_t n_files;
+	struct cmi_jail_inside *inside; /* NULL: not in a child of its own */
 };
 
 /* One certificate as DIR/SHA256.pem, unless it is there already. */
@@ -174,48 +179,104 @@ static cmend_status open_work(
 	return CMEND_OK;
 }
 
-static cmend_status explain(
-	struct work *w, size_t argc, char **argv, cmend_error *err)
+/* From here on nothing but what is open already, and what is asked for. */
+static cmend_status lock(struct work *w, cmend_error *err)
 {
-	CMI_TRY(open_work(w, argc, argv, err));
-	for (size_t i = 0; i < argc; i++)
-		CMI_TRY(cmi_captures_read(&w->captures, argv[i],
-			cmi_diagnose_sink(w->diagnose), err));
+	if (!w->inside)
+		return CMEND_OK;
+	w->captures.env = &w->inside->env;
+	CMI_TRY(cmi_setup_hold(&w->setup, err));
+	return cmi_jail_lock(w->inside, err);
+}
+
+/* What one file has to say is out before the next one is opened. */
+static cmend_status read_one(struct work *w, char *file, cmend_error *err)
+{
+	if (w->inside)
+		CMI_TRY(cmi_jail_begin(w->inside, err));
+	CMI_TRY(cmi_captures_read(
+		&w->captures, file, cmi_diagnose_sink(w->diagnose), err));
 	CMI_TRY(cmi_diagnose_flush(w->diagnose, err));
+	fflush(w->cli->out);
+	return CMEND_OK;
+}
+
+static cmend_status write_page(struct work *w, cmend_error *err)
+{
+	struct cmi_bytes html;
+
+	if (!w->report.page)
+		return CMEND_OK;
+	if (!w->inside)
+		return cmi_page_write(w->report.page, w->cli->common.html, err);
+	CMI_TRY(cmi_page_finish(w->report.page, &html, err));
+	return cmi_jail_page(w->inside, html, err);
+}
+
+static cmend_status explain(struct work *w, size_t first, cmend_error *err)
+{
+	CMI_TRY(open_work(w, w->n_files, w->files, err));
+	CMI_TRY(lock(w, err));
+	for (size_t i = first; i < w->n_files; i++)
+		CMI_TRY(read_one(w, w->files[i], err));
 	CMI_TRY(report_summary(w, err));
-	if (w->report.page)
-		CMI_TRY(cmi_page_write(
-			w->report.page, w->cli->common.html, err));
-	return w->o->annotate ? cmi_remarks_write(&w->remarks, argv[0],
+	CMI_TRY(write_page(w, err));
+	return w->o->annotate ? cmi_remarks_write(&w->remarks, w->files[0],
 					w->o->annotate, err)
 			      : CMEND_OK;
 }
 
-static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
+static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 {
-	struct work w = {.cli = cli, .o = options};
+	struct work *w = ctx;
+	struct cmi_cli *cli = w->cli;
 	cmend_error err = {0};
 	int code;
 
-	/* Frames are numbered in each capture, and read again. */
-	if (w.o->annotate && (argc != 1 || strcmp(argv[0], "-") == 0))
-		return cmi_cli_usage(
-			cli, "--annotate takes one capture, and a file");
-	cmi_report_init(&w.report, cli->out, cli->common.json);
-	if (explain(&w, argc, argv, &err) != CMEND_OK)
+	w->inside = in;
+	cmi_report_init(&w->report, cli->out, cli->common.json);
+	if (explain(w, first, &err) != CMEND_OK)
 		code = cmi_cli_fail(cli, &err);
-	else if (cmi_diagnose_counts(w.diagnose).failed ||
-		 (cli->common.strict && w.warnings))
+	else if (cmi_diagnose_counts(w->diagnose).failed ||
+		 (cli->common.strict && w->warnings))
 		code = CMI_EXIT_FAILS;
 	else
 		code = CMI_EXIT_OK;
-	cmi_page_free(w.report.page);
-	cmi_report_dispose(&w.report);
-	cmi_diagnose_free(w.diagnose);
-	cmi_remarks_dispose(&w.remarks);
-	cmi_explain_clients_dispose(&w.clients);
-	cmi_setup_dispose(&w.setup);
+	cmi_page_free(w->report.page);
+	cmi_report_dispose(&w->report);
+	cmi_diagnose_free(w->diagnose);
+	cmi_remarks_dispose(&w->remarks);
+	cmi_explain_clients_dispose(&w->clients);
+	cmi_setup_dispose(&w->setup);
 	return code;
+}
+
+static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
+{
+	const struct options *o = options;
+	struct work w = {.cli = cli, .o = o, .files = argv, .n_files = argc};
+	const struct cmi_jail jail = {
+		.cli = cli,
+		.files = argv,
+		.n_files = argc,
+		.also = o->keylog,
+		.page = cli->common.html,
+		.required = o->require_sandbox,
+	};
+
+	/* Frames are numbered in each capture, and read again. */
+	if (o->annotate && (argc != 1 || strcmp(argv[0], "-") == 0))
+		return cmi_cli_usage(
+			cli, "--annotate takes one capture, and a file");
+	/* Both need more than a locked reader can be given. */
+	if (!cli->common.online && !o->annotate && !o->export_dir)
+		return cmi_jail_run(&jail, work, &w);
+	if (o->require_sandbox)
+		return cmi_cli_usage(cli,
+			"--require-sandbox reads without a network and writes "
+			"no capture or certificate: leave out --online, "
+			"--annotate and --export-certs");
+	return work(&w, NULL, 0);
 }
 
 static const struct cmi_option option_table[] = {
@@ -231,6 +292,9 @@ static const struct cmi_option option_table[] = {
 	{"export-certs", 0, CMI_OPT_TEXT, "DIR",
 		"write every certificate seen as DIR/SHA256.pem",
 		offsetof(struct options, export_dir), 0, NULL},
+	{"require-sandbox", 0, CMI_OPT_FLAG, NULL,
+		"no sandbox is an error, not a warning",
+		offsetof(struct options, require_sandbox), 0, NULL},
 	{0},
 };
 

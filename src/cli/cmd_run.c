@@ -201,7 +201,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_run = {
 	.name = "run",
-	.summary = "Run a program whose TLS library completes chains.",
+	.summary = "run a program whose TLS library completes chains",
 	.usage = "run [options] -- COMMAND [ARGUMENT...]",
 	.examples = "  chainmend run -- curl https://incomplete-chain.badssl."
 		    "com/\n"

@@ -185,6 +185,28 @@ cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 	return CMEND_OK;
 }
 
+static cmend_status hold_one(
+	void *ctx, const struct cmi_store_entry *e, cmend_error *err)
+{
+	return cmi_memory_add(ctx, e->cert, err);
+}
+
+cmend_status cmi_setup_hold(struct cmi_setup *s, cmend_error *err)
+{
+	const struct cmi_source *was;
+
+	if (!s->store)
+		return CMEND_OK;
+	was = cmi_store_source(s->store);
+	CMI_TRY(cmi_memory_new(CMI_FROM_CACHE, &s->held, err));
+	CMI_TRY(cmi_store_list(s->store, hold_one, s->held, NULL, err));
+	for (size_t i = 0; i < s->n_sources; i++)
+		if (s->sources[i] == was)
+			s->sources[i] = cmi_memory_source(s->held);
+	cmi_store_close(CMI_TAKE(s->store));
+	return CMEND_OK;
+}
+
 static const char *url_of(void *ctx, const struct cmi_cert *c)
 {
 	return ctx ? cmi_fetcher_url_of(ctx, c) : NULL;
@@ -208,6 +230,7 @@ void cmi_setup_dispose(struct cmi_setup *s)
 	cmi_store_close(s->store);
 	cmi_preload_close(s->preload);
 	cmi_memory_free(s->pool);
+	cmi_memory_free(s->held);
 	cmi_trust_free(s->trust);
 	*s = (struct cmi_setup){0};
 }

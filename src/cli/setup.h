@@ -27,6 +27,7 @@ struct cmi_setup {
 	struct cmi_shared *shared;   /* the cache is a fleet's, in Redis */
 	struct cmi_fetcher *fetcher; /* NULL: nothing is fetched */
 	struct cmi_memory *pool;     /* bundles given; NULL: none */
+	struct cmi_memory *held;     /* what the store had; NULL: not held */
 	struct cmi_env env;          /* tells the cache's warnings */
 	const struct cmi_source *sources[CMI_SETUP_SOURCES_MAX];
 	size_t n_sources; /* cheap ones first */
@@ -45,6 +46,11 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	const struct cmi_setup_options *options, struct cmi_setup *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_setup_dispose(struct cmi_setup *s);
+
+/* Take the kept issuers into memory and let go of the file: for work that may
+ * touch no file from now on. */
+cmend_status cmi_setup_hold(struct cmi_setup *s, cmend_error *err)
+	__attribute__((warn_unused_result));
 
 /* Keep what an accepted path needed and had to fetch, for the next time. */
 void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path);

@@ -177,4 +177,7 @@
  * is judged as it was then. */
 #define CMI_SHA1_SUNSET_S ((int64_t)1483228800)
 
+/* Sandbox: a path as the child asks for it; the kernel's own PATH_MAX. */
+#define CMI_JAIL_PATH_MAX ((size_t)4096)
+
 #endif

@@ -107,14 +107,14 @@ static void files(void **state)
 	close(fd);
 	assert_int_equal(cmi_keylog_new(&k, &err), CMEND_OK);
 	/* Empty: what a program writes before it connects. */
-	assert_int_equal(cmi_keylog_read(k, path, &err), CMEND_OK);
+	assert_int_equal(cmi_keylog_read(k, path, NULL, &err), CMEND_OK);
 	assert_int_equal(
 		cmi_file_write(path, CMI_BYTES("-----BEGIN\n"), 0600, &err),
 		CMEND_OK);
-	assert_int_equal(cmi_keylog_read(k, path, &err), CMEND_PARSE);
+	assert_int_equal(cmi_keylog_read(k, path, NULL, &err), CMEND_PARSE);
 	assert_non_null(strstr(err.message, path));
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(cmi_keylog_read(k, path, &err), CMEND_IO);
+	assert_int_equal(cmi_keylog_read(k, path, NULL, &err), CMEND_IO);
 	cmi_keylog_free(k);
 }
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Work on hostile files, done in a child that has shut itself in.
+ *
+ * The child prepares what it needs, locks itself (CMI_ROLE_PARSER: no files,
+ * no sockets, no processes), and then reads.  This process parses nothing: it
+ * opens files for the child, only those that were named, and writes the page
+ * that the child made.  A child that dies costs the file it was at; another
+ * child goes on with the next.
+ */
+#ifndef CMI_CLI_JAIL_H
+#define CMI_CLI_JAIL_H
+
+#include "cli/cli.h"
+#include "core/env.h"
+
+struct cmi_jail {
+	struct cmi_cli *cli;
+	char **files; /* what the work is about, in order */
+	size_t n_files;
+	const char *also; /* one more to read, such as a key log; or NULL */
+	const char *page; /* what the child may write, whole; or NULL */
+	bool required;    /* no sandbox is an error, not a warning */
+};
+
+/* The child's side. */
+struct cmi_jail_inside {
+	struct cmi_env env; /* opens files by asking the parent */
+	const struct cmi_jail *jail;
+	int fd;
+};
+
+/* Returns an enum cmi_exit.  first: the file to begin with. */
+typedef int (*cmi_jail_work)(
+	void *ctx, struct cmi_jail_inside *in, size_t first);
+
+/* Ends with the work's exit status, or worse. */
+int cmi_jail_run(const struct cmi_jail *jail, cmi_jail_work work, void *ctx);
+
+/* For the work: all that needs files of its own is done.  Without a sandbox
+ * one warning, or CMEND_UNSUPPORTED where it is required. */
+cmend_status cmi_jail_lock(struct cmi_jail_inside *in, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* For the work: the next file begins. */
+cmend_status cmi_jail_begin(struct cmi_jail_inside *in, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* For the work: this is the page. */
+cmend_status cmi_jail_page(struct cmi_jail_inside *in, struct cmi_bytes page,
+	cmend_error *err) __attribute__((warn_unused_result));
+
+#endif
