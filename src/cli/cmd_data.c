@@ -189,7 +189,7 @@ static int run(struct cmi_cli *cli, void *o, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_data = {
 	.name = "data",
-	.summary = "The file of known issuers: make it, look at it.",
+	.summary = "make or look at the file of known issuers",
 	.usage = "data update --from FILE... | data status",
 	.examples = "  curl -o ccadb.csv " CCADB "\n"
 		    "  chainmend data update --from ccadb.csv\n"
