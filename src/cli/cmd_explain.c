@@ -164,6 +164,8 @@ static cmend_status open_work(
 	w->captures = (struct cmi_captures){.cli = cli, .keylog = w->o->keylog};
 	CMI_TRY(cmi_setup_open(cli, &setup, &w->setup, err));
 	CMI_TRY(cmi_setup_fetch_for(cli, &w->setup, NULL, err));
+	if (w->inside)
+		CMI_TRY(cmi_setup_hold(&w->setup, err));
 	CMI_TRY(cmi_explain_clients_open(
 		&w->setup, &cli->common.profiles, &w->clients, err));
 	options.clients = w->clients.list;
@@ -185,7 +187,6 @@ static cmend_status lock(struct work *w, cmend_error *err)
 	if (!w->inside)
 		return CMEND_OK;
 	w->captures.env = &w->inside->env;
-	CMI_TRY(cmi_setup_hold(&w->setup, err));
 	return cmi_jail_lock(w->inside, err);
 }
 
@@ -268,7 +269,7 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	if (o->annotate && (argc != 1 || strcmp(argv[0], "-") == 0))
 		return cmi_cli_usage(
 			cli, "--annotate takes one capture, and a file");
-	/* Both need more than a locked reader can be given. */
+	/* These need more than a locked reader can be given. */
 	if (!cli->common.online && !o->annotate && !o->export_dir)
 		return cmi_jail_run(&jail, work, &w);
 	if (o->require_sandbox)
