@@ -98,11 +98,13 @@ static bool load_phase(
 	struct cmi_bytes secret = cmi_keylog_find(d->keylog, phase,
 		(struct cmi_bytes){d->hello.client_random, CMI_TLS_RANDOM_N});
 
+	struct cmi_cursor c = cmi_cursor_of(secret);
+
 	if (!secret.n || secret.n > SECRET_MAX)
 		return false;
 	*k = (struct keys){.phase = phase, .secret_n = secret.n};
-	memcpy(k->secret, secret.p, secret.n);
-	return traffic_keys(&d->suite, k);
+	return cmi_cursor_copy(&c, k->secret, secret.n) &&
+	       traffic_keys(&d->suite, k);
 }
 
 /* RFC 8446 section 7.2: the secret behind a KeyUpdate. */
@@ -155,17 +157,6 @@ static bool begin_13(struct cmi_decrypt *d)
 	return client->ready || server->ready;
 }
 
-static bool take_part(struct cmi_cursor *block, uint8_t *to, size_t n)
-{
-	struct cmi_bytes part;
-
-	if (!cmi_cursor_bytes(block, n, &part))
-		return false;
-	if (n)
-		memcpy(to, part.p, n);
-	return true;
-}
-
 /* RFC 5246 section 6.3: MAC keys, keys, IVs, client first. */
 static bool split_block(
 	struct cmi_decrypt *d, const struct cmi_suite *s, struct cmi_cursor c)
@@ -173,11 +164,12 @@ static bool split_block(
 	size_t iv_n = s->mode <= CMI_BULK_CHACHA ? s->fixed_n : s->block_n;
 	struct keys *k = d->next;
 
-	return take_part(&c, k[0].mac, s->mac_n) &&
-	       take_part(&c, k[1].mac, s->mac_n) &&
-	       take_part(&c, k[0].key, s->key_n) &&
-	       take_part(&c, k[1].key, s->key_n) &&
-	       take_part(&c, k[0].iv, iv_n) && take_part(&c, k[1].iv, iv_n);
+	return cmi_cursor_copy(&c, k[0].mac, s->mac_n) &&
+	       cmi_cursor_copy(&c, k[1].mac, s->mac_n) &&
+	       cmi_cursor_copy(&c, k[0].key, s->key_n) &&
+	       cmi_cursor_copy(&c, k[1].key, s->key_n) &&
+	       cmi_cursor_copy(&c, k[0].iv, iv_n) &&
+	       cmi_cursor_copy(&c, k[1].iv, iv_n);
 }
 
 static bool begin_12(struct cmi_decrypt *d)
@@ -339,7 +331,7 @@ static bool open_aead_12(struct cmi_decrypt *d, struct keys *k, uint8_t type,
 
 	if (explicit_nonce) {
 		memcpy(nonce, k->iv, 4);
-		if (!take_part(&c, nonce + 4, 8))
+		if (!cmi_cursor_copy(&c, nonce + 4, 8))
 			return false;
 	} else {
 		xor_seq(nonce, k->iv, k->seq);
@@ -415,7 +407,7 @@ static bool open_cbc(struct cmi_decrypt *d, struct keys *k, uint8_t type,
 	uint8_t iv[IV_MAX];
 
 	memcpy(iv, k->iv, block_n);
-	if (d->hello.version >= 0x0302 && !take_part(&c, iv, block_n))
+	if (d->hello.version >= 0x0302 && !cmi_cursor_copy(&c, iv, block_n))
 		return false;
 	text = cmi_cursor_rest(&c);
 	if (d->etm) {
@@ -436,7 +428,7 @@ static bool open_cbc(struct cmi_decrypt *d, struct keys *k, uint8_t type,
 	c = cmi_cursor_of(text);
 	if (d->hello.version < 0x0302 &&
 		(!cmi_cursor_skip(&c, text.n - block_n) ||
-			!take_part(&c, k->iv, block_n)))
+			!cmi_cursor_copy(&c, k->iv, block_n)))
 		return false;
 	pad = (size_t)d->plain[text.n - 1] + 1;
 	if (pad > text.n)

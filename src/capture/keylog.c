@@ -81,10 +81,11 @@ static bool kind_of(struct cmi_bytes label, enum cmi_secret *out)
 static cmend_status put(struct cmi_keylog *k, enum cmi_secret kind,
 	struct cmi_bytes random, struct cmi_bytes value, cmend_error *err)
 {
+	struct cmi_cursor c = cmi_cursor_of(random);
 	uint8_t key[1 + RANDOM_N] = {(uint8_t)kind};
 	struct secret *s;
 
-	memcpy(key + 1, random.p, RANDOM_N);
+	(void)cmi_cursor_copy(&c, key + 1, RANDOM_N);
 	s = cmi_map_get(&k->by_key, (struct cmi_bytes){key, sizeof(key)});
 	if (!s) {
 		if (k->n == CMI_SECRETS_MAX)
@@ -101,7 +102,8 @@ static cmend_status put(struct cmi_keylog *k, enum cmi_secret kind,
 		CMI_TRY(cmi_map_put(&k->by_key,
 			(struct cmi_bytes){s->key, sizeof(s->key)}, s, err));
 	}
-	memcpy(s->value, value.p, value.n);
+	c = cmi_cursor_of(value);
+	(void)cmi_cursor_copy(&c, s->value, value.n);
 	s->n = value.n;
 	return CMEND_OK;
 }
@@ -180,12 +182,12 @@ cmend_status cmi_keylog_read(struct cmi_keylog *k, const char *path,
 struct cmi_bytes cmi_keylog_find(const struct cmi_keylog *k,
 	enum cmi_secret kind, struct cmi_bytes client_random)
 {
+	struct cmi_cursor c = cmi_cursor_of(client_random);
 	uint8_t key[1 + RANDOM_N] = {(uint8_t)kind};
 	const struct secret *s;
 
-	if (!k || client_random.n != RANDOM_N)
+	if (!k || c.n != RANDOM_N || !cmi_cursor_copy(&c, key + 1, RANDOM_N))
 		return (struct cmi_bytes){0};
-	memcpy(key + 1, client_random.p, RANDOM_N);
 	s = cmi_map_get(&k->by_key, (struct cmi_bytes){key, sizeof(key)});
 	return s ? (struct cmi_bytes){s->value, s->n} : (struct cmi_bytes){0};
 }

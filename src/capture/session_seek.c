@@ -7,8 +7,6 @@
  */
 #include "capture/session.h"
 
-#include <string.h>
-
 #include "wire/http1.h"
 #include "wire/starttls.h"
 #include "wire/tls.h"
@@ -106,14 +104,16 @@ static enum cmi_match match_ssl2(struct cmi_bytes data, size_t *need)
 
 static enum cmi_match match_http(struct cmi_bytes data, size_t *need)
 {
-	static const char answer[] = "HTTP/1.";
-	size_t n = sizeof(answer) - 1;
+	struct cmi_bytes answer = CMI_BYTES("HTTP/1.");
 
 	*need = 0;
 	if (cmi_http_looks_like_response(data))
 		return CMI_MATCH_WHOLE;
-	if (data.n < n && memcmp(data.p, answer, data.n) == 0)
-		return CMI_MATCH_PART;
+	if (data.n < answer.n) {
+		answer.n = data.n;
+		if (cmi_bytes_equal(data, answer))
+			return CMI_MATCH_PART;
+	}
 	return cmi_http_match_request(data);
 }
 

@@ -13,7 +13,7 @@
 cmend_status cmi_tls_keep(struct cmi_session *s, struct cmi_tls_state *t,
 	struct cmi_bytes v, struct cmi_bytes *out, cmend_error *err)
 {
-	uint8_t *p;
+	void *p;
 
 	*out = (struct cmi_bytes){0};
 	if (!v.n)
@@ -22,10 +22,9 @@ cmend_status cmi_tls_keep(struct cmi_session *s, struct cmi_tls_state *t,
 		s->given_up = true;
 		return CMEND_OK;
 	}
-	p = cmi_arena_alloc(&t->arena, v.n);
+	p = cmi_arena_strndup(&t->arena, v.p, v.n);
 	if (!p)
 		return cmi_nomem(err);
-	memcpy(p, v.p, v.n);
 	*out = (struct cmi_bytes){p, v.n};
 	return CMEND_OK;
 }
@@ -96,8 +95,9 @@ static cmend_status note_client_hello(struct cmi_session *s,
 
 static void keep_random(uint8_t out[CMI_TLS_RANDOM_N], struct cmi_bytes random)
 {
-	if (random.n == CMI_TLS_RANDOM_N)
-		memcpy(out, random.p, CMI_TLS_RANDOM_N);
+	struct cmi_cursor c = cmi_cursor_of(random);
+
+	(void)cmi_cursor_copy(&c, out, CMI_TLS_RANDOM_N);
 }
 
 /* Are there secrets for this handshake? */

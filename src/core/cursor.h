@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <string.h>
 
 #include "core/mem.h"
 
@@ -51,6 +52,18 @@ static inline bool cmi_cursor_bytes(
 	if (!cmi_cursor_skip(c, n))
 		return false;
 	*out = (struct cmi_bytes){p, n};
+	return true;
+}
+
+/* A copy of the next n bytes into a place of the caller's that holds them. */
+static inline bool cmi_cursor_copy(struct cmi_cursor *c, void *to, size_t n)
+{
+	const uint8_t *p = c->p;
+
+	if (!cmi_cursor_skip(c, n))
+		return false;
+	if (n)
+		memcpy(to, p, n);
 	return true;
 }
 

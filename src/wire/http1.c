@@ -138,14 +138,16 @@ static bool read_status_line(struct cmi_bytes line, struct cmi_http_head *h)
  * is what stands behind the last space: targets with spaces are sent. */
 static bool read_request_line(struct cmi_bytes line, struct cmi_http_head *h)
 {
-	struct cmi_cursor c = cmi_cursor_of(line);
+	struct cmi_cursor c = cmi_cursor_of(line), method;
 	struct cmi_bytes rest, word = {0};
 	size_t target = 0;
+	uint8_t ch;
 
 	if (!cmi_cursor_until(&c, ' ', &h->method) || !h->method.n)
 		return false;
-	for (size_t i = 0; i < h->method.n; i++)
-		if (!is_token_char(h->method.p[i]))
+	method = cmi_cursor_of(h->method);
+	while (cmi_cursor_u8(&method, &ch))
+		if (!is_token_char(ch))
 			return false;
 	rest = cmi_cursor_rest(&c);
 	while (cmi_cursor_until(&c, ' ', &word))
@@ -264,26 +266,32 @@ void cmi_http_body_begin(struct cmi_http_body *b,
 	}
 }
 
+static bool hex_digit(uint8_t ch, uint64_t *out)
+{
+	if (ch >= '0' && ch <= '9')
+		*out = (uint64_t)(ch - '0');
+	else if ((ch | 32) >= 'a' && (ch | 32) <= 'f')
+		*out = (uint64_t)((ch | 32) - 'a' + 10);
+	else
+		return false;
+	return true;
+}
+
 /* RFC 9112 section 7.1: chunk-size [ chunk-ext ] CRLF. */
 static bool read_chunk_size(struct cmi_bytes line, uint64_t *out)
 {
-	uint64_t n = 0;
-	size_t i = 0;
+	struct cmi_cursor c = cmi_cursor_of(cmi_text_trim(line));
+	uint64_t n = 0, digit;
+	size_t digits = 0;
+	uint8_t ch = ';';
 
-	line = cmi_text_trim(line);
-	for (; i < line.n && i < 16; i++) {
-		uint8_t ch = line.p[i];
-
-		if (ch >= '0' && ch <= '9')
-			n = n << 4 | (uint64_t)(ch - '0');
-		else if ((ch | 32) >= 'a' && (ch | 32) <= 'f')
-			n = n << 4 | (uint64_t)((ch | 32) - 'a' + 10);
-		else
-			break;
+	while (cmi_cursor_u8(&c, &ch) && hex_digit(ch, &digit)) {
+		if (++digits > 15)
+			return false;
+		n = n << 4 | digit;
+		ch = ';';
 	}
-	if (i == 0 || n > INT64_MAX ||
-		(i < line.n && line.p[i] != ';' && line.p[i] != ' ' &&
-			line.p[i] != '\t'))
+	if (digits == 0 || (ch != ';' && ch != ' ' && ch != '\t'))
 		return false;
 	*out = n;
 	return true;

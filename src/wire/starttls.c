@@ -9,12 +9,14 @@
 /* Is the word there at the start of a line or behind a tag, in any case? */
 static bool says(struct cmi_bytes text, const char *word)
 {
-	struct cmi_bytes w = cmi_bytes_of(word);
+	struct cmi_bytes w = cmi_bytes_of(word), here;
 
-	for (size_t i = 0; i + w.n <= text.n; i++)
-		if (cmi_text_equal_nocase(
-			    (struct cmi_bytes){text.p + i, w.n}, w))
+	for (struct cmi_cursor c = cmi_cursor_of(text), at = c;
+		cmi_cursor_bytes(&at, w.n, &here); at = c) {
+		if (cmi_text_equal_nocase(here, w))
 			return true;
+		(void)cmi_cursor_skip(&c, 1);
+	}
 	return false;
 }
 

@@ -251,7 +251,8 @@ bool cmi_tls_server_hello(struct cmi_bytes body, struct cmi_tls_hello *out)
 			return false;
 		h.session_id = cmi_cursor_rest(&id);
 	}
-	h.retry = memcmp(h.random.p, retry_random, sizeof(retry_random)) == 0;
+	h.retry = cmi_bytes_equal(h.random,
+		(struct cmi_bytes){retry_random, sizeof(retry_random)});
 	read_extensions(c, &h, server_extension);
 	*out = h;
 	return true;
