@@ -164,8 +164,8 @@ static void say_missing(const struct cmi_judge_request *q,
 			&j->arena, q->n_sent, "certificate", "certificates"),
 		issuer, child,
 		proven ? ""
-		       : "; that it leads to a trusted root is likely from "
-			 "its name and cannot be seen here");
+		       : "; that this leads to a trusted root is likely, "
+			 "and cannot be seen here");
 }
 
 static void say_untrusted(struct cmi_judgement *j, const struct cmi_cert *top,

@@ -322,7 +322,8 @@ static void endpoint(struct cmi_page *p, const struct cmi_item_endpoint *e)
 		cmi_buf_text(out, "</tbody></table></div>\n");
 	}
 	cmi_buf_text(out, "<h3>Certificates</h3>\n");
-	cmi_page_sent(out, e->sent, e->n_sent, e->path, e->path_has_anchor);
+	cmi_page_sent(out, e->sent, e->n_sent, e->path, e->path_has_anchor,
+		"missing: not sent");
 	cmi_buf_text(out, "</section>\n");
 }
 

@@ -96,7 +96,8 @@ static void gap_box(struct cmi_buf *out, const char *issuer)
 }
 
 static void path_row(struct cmi_buf *out, const struct cmi_item_cert *certs,
-	size_t n, const struct cmi_path *path, bool has_anchor)
+	size_t n, const struct cmi_path *path, bool has_anchor,
+	const char *absent)
 {
 	static const char to[] =
 		"<li class=\"to\" aria-hidden=\"true\">\xe2\x86\x92</li>\n";
@@ -116,7 +117,7 @@ static void path_row(struct cmi_buf *out, const struct cmi_item_cert *certs,
 			path_box(out, c, "",
 				i == 0 ? "server certificate, sent" : "sent");
 		else
-			path_box(out, c, "missing", "missing: not sent");
+			path_box(out, c, "missing", absent);
 	}
 	if (!has_anchor) {
 		cmi_buf_text(out, to);
@@ -127,10 +128,11 @@ static void path_row(struct cmi_buf *out, const struct cmi_item_cert *certs,
 }
 
 void cmi_page_sent(struct cmi_buf *out, const struct cmi_item_cert *certs,
-	size_t n, const struct cmi_path *path, bool path_has_anchor)
+	size_t n, const struct cmi_path *path, bool path_has_anchor,
+	const char *absent)
 {
 	if (path && path->n)
-		path_row(out, certs, n, path, path_has_anchor);
+		path_row(out, certs, n, path, path_has_anchor, absent);
 	for (size_t i = 0; i < n; i++) {
 		if (certs[i].cert)
 			cmi_page_cert(
@@ -145,7 +147,7 @@ void cmi_page_sent(struct cmi_buf *out, const struct cmi_item_cert *certs,
 			cmi_page_cert(out, path->certs[i],
 				path_has_anchor && i + 1 == path->n
 					? "trusted root, not sent"
-					: "missing: not sent",
+					: absent,
 				0);
 }
 
@@ -156,7 +158,9 @@ void cmi_page_chain(struct cmi_buf *out, const struct cmi_item_handshake *h)
 				  "read from the capture.</p>\n");
 		return;
 	}
-	cmi_page_sent(out, h->certs, h->n_certs, h->path, h->path_has_anchor);
+	cmi_page_sent(out, h->certs, h->n_certs, h->path, h->path_has_anchor,
+		h->verdict ? "missing: not sent"
+			   : "not sent: the client has it from elsewhere");
 }
 
 void cmi_page_findings(

@@ -13,7 +13,8 @@
 #define X_SERVER 262
 #define X_ISSUER 446
 /* Characters that fit on one label line, and in the drawing's full width. */
-#define LABEL_MAX 64
+#define LABEL_MAX 66
+#define BOLD_MAX  56
 
 static int lane(uint8_t role)
 {
@@ -42,12 +43,13 @@ static void role_box(struct cmi_buf *out, int x, int height, const char *name)
 }
 
 /* A label cut to what fits; the whole stands in the rung's title. */
-static void label(struct cmi_buf *out, int x, int y, const char *text)
+static void label(
+	struct cmi_buf *out, int x, int y, const char *text, size_t most)
 {
 	struct cmi_bytes in = cmi_bytes_of(text);
 	size_t n = 0, shown = 0, step;
 
-	while (n < in.n && shown < LABEL_MAX) {
+	while (n < in.n && shown < most) {
 		step = cmi_utf8_length(in.p + n, in.n - n);
 		n += step ? step : 1;
 		shown++;
@@ -91,7 +93,7 @@ static void band(struct cmi_buf *out, int y, bool label_it)
 		cmi_buf_printf(out,
 			"<text class=\"bandtext\" x=\"%d\" y=\"%d\" "
 			"text-anchor=\"end\">here they part</text>",
-			WIDTH - 10, y + ROW - 8);
+			WIDTH - 10, y + 15);
 }
 
 /* Where this side does nothing and the other does something. */
@@ -109,22 +111,30 @@ static void ghost(struct cmi_buf *out, const struct cmi_page_step *s, int y)
 		y + 22, s->diverges ? "does not happen here" : "\xe2\x80\x94");
 }
 
+/* Steps of one side only stand out; errors do always. */
+static const char *class_of(const struct cmi_page_step *s, unsigned side)
+{
+	bool alone = !s->text[!side];
+
+	if (s->tone == CMI_SEVERITY_ERROR)
+		return " err";
+	if (alone && side == 0 && (s->diverges || s->consequence))
+		return " only";
+	return alone && side == 1 && s->diverges ? " err" : "";
+}
+
 static void rung(struct cmi_buf *out, const struct cmi_page_step *s,
 	unsigned side, int y)
 {
 	int from = lane(s->from), to = lane(s->to);
-	bool alone = !s->text[!side];
+	const char *class_name = class_of(s, side);
 
 	if (s->diverges)
 		band(out, y, true);
 	cmi_buf_printf(out,
 		"<g class=\"rung%s\" tabindex=\"0\" role=\"img\" "
 		"aria-label=\"",
-		s->tone == CMI_SEVERITY_ERROR ? " err"
-		: alone && (s->diverges || s->consequence) && side == 0
-			? " only"
-		: alone && side == 1 && s->diverges ? " err"
-						    : "");
+		class_name);
 	if (s->frame[side])
 		cmi_buf_printf(out, "frame %llu, ",
 			(unsigned long long)s->frame[side]);
@@ -144,7 +154,8 @@ static void rung(struct cmi_buf *out, const struct cmi_page_step *s,
 			"<text class=\"frame\" x=\"%d\" y=\"%d\">%llu</text>",
 			X_FRAME, y + 34, (unsigned long long)s->frame[side]);
 	arrow(out, from, to, y + 30);
-	label(out, (from < to ? from : to) + 10, y + 20, s->text[side]);
+	label(out, (from < to ? from : to) + 10, y + 20, s->text[side],
+		*class_name ? BOLD_MAX : LABEL_MAX);
 	cmi_buf_text(out, "</g>\n");
 }
 

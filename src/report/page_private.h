@@ -29,10 +29,12 @@ void cmi_page_ladder(struct cmi_buf *out, const struct cmi_page_step *steps,
 /* One certificate as <details>. */
 void cmi_page_cert(struct cmi_buf *out, const struct cmi_cert *c,
 	const char *role, uint64_t frame);
-/* The path as a row of boxes, and every sent certificate below it. */
+/* The path as a row of boxes, and every certificate below it; absent says
+ * what is to be said of one that was not sent. */
 void cmi_page_chain(struct cmi_buf *out, const struct cmi_item_handshake *h);
 void cmi_page_sent(struct cmi_buf *out, const struct cmi_item_cert *certs,
-	size_t n, const struct cmi_path *path, bool path_has_anchor);
+	size_t n, const struct cmi_path *path, bool path_has_anchor,
+	const char *absent);
 void cmi_page_findings(
 	struct cmi_buf *out, const struct cmi_finding *f, size_t n);
 
