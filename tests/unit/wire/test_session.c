@@ -308,6 +308,38 @@ static void behind_smtp(struct talk *t)
 	refused_by_client(t);
 }
 
+/* The request and the hello in one piece, before any answer. */
+static void behind_impatient_imap(struct talk *t)
+{
+	talk_say(t, CMI_SERVER, CMI_BYTES("* OK IMAP4rev1\r\n"));
+	talk_say(t, CMI_CLIENT,
+		join(CMI_BYTES("a STARTTLS\r\n"), record(22, CLIENT_HELLO)));
+	talk_say(t, CMI_SERVER,
+		join(CMI_BYTES("a OK go\r\n"),
+			record(22, join(SERVER_HELLO, certs(2, 700, false)))));
+	talk_say(t, CMI_CLIENT, record(21, CMI_BYTES("\x02\x30")));
+}
+
+static void behind_postgres(struct talk *t)
+{
+	talk_say(t, CMI_CLIENT, CMI_BYTES("\0\0\0\x08\x04\xd2\x16\x2f"));
+	talk_say(t, CMI_SERVER, CMI_BYTES("S"));
+	refused_by_client(t);
+}
+
+static void behind_mysql(struct talk *t)
+{
+	talk_say(t, CMI_SERVER,
+		CMI_BYTES("\x0b\0\0\0\x0a"
+			  "8.0.33\0xyz"));
+	talk_say(t, CMI_CLIENT,
+		join(CMI_BYTES("\x20\0\0\x01\x8d\xae\xff\x19\0\0\0\x01\xff"
+			       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+			       "\0\0\0"),
+			record(22, CLIENT_HELLO)));
+	talk_say(t, CMI_SERVER, record(21, CMI_BYTES("\x02\x28")));
+}
+
 static void behind_connect(struct talk *t)
 {
 	talk_say(t, CMI_CLIENT,
@@ -489,6 +521,16 @@ static const struct {
 		{"tls dark", "retry=1", "version=0304 cipher=1301"}, NULL},
 	{"STARTTLS", behind_smtp, 1,
 		{"tls failed", "starttls=smtp", "alert=client:2:48"}, NULL},
+	{"STARTTLS, hello in the same piece", behind_impatient_imap, 1,
+		{"tls failed", "starttls=imap", "certs=2:700/",
+			"alert=client:2:48"},
+		NULL},
+	{"PostgreSQL", behind_postgres, 1,
+		{"tls failed", "starttls=postgres", "alert=client:2:48"}, NULL},
+	{"MySQL", behind_mysql, 1,
+		{"tls failed", "starttls=mysql", "sni=web.example",
+			"alert=server:2:40"},
+		NULL},
 	{"CONNECT", behind_connect, 2,
 		{"http 200 method=CONNECT url=web.example:443", "tls failed",
 			"starttls=connect", "alert=client:2:48"},
