@@ -109,12 +109,31 @@ static cmend_status write_temporary(char *name, const char *path,
 	return status;
 }
 
+/* A device or a pipe has no beside: it is written as it is, and stays. */
+static cmend_status write_special(
+	const char *path, struct cmi_bytes content, cmend_error *err)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	cmend_status status;
+
+	if (fd < 0)
+		return fail_errno(err, "write", path);
+	status = cmi_fd_write(fd, content, err);
+	if (close(fd) < 0 && !status)
+		status = fail_errno(err, "write", path);
+	return status;
+}
+
 cmend_status cmi_file_write(const char *path, struct cmi_bytes content,
 	unsigned mode, cmend_error *err)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name;
+	struct stat st;
 
 	cmi_buf_init(&name, 8192);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) &&
+		!S_ISDIR(st.st_mode))
+		return write_special(path, content, err);
 	cmi_buf_printf(&name, "%s.XXXXXX", path);
 	CMI_TRY(cmi_buf_status(&name, err));
 	(void)cmi_buf_cstr(&name);

@@ -19,7 +19,8 @@ cmend_status cmi_file_read_with(const struct cmi_env *env, const char *path,
 	__attribute__((warn_unused_result));
 
 /* Write to a temporary name beside path, sync, then rename over it: a reader
- * sees the old file or the new one, never half.  mode as for open(2). */
+ * sees the old file or the new one, never half.  What is no regular file
+ * (a device, a pipe) is written in place.  mode as for open(2). */
 cmend_status cmi_file_write(const char *path, struct cmi_bytes content,
 	unsigned mode, cmend_error *err) __attribute__((warn_unused_result));
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,6 +126,28 @@ static void directories_are_made_once_or_twice(void **state)
 	assert_int_equal(st.st_mode & 0777, 0700);
 }
 
+/* A rename over /dev/null would take it from the whole machine. */
+static void a_pipe_is_written_in_place(void **state)
+{
+	char path[128], got[8] = "";
+	struct stat st;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s", in_dir("pipe"));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(
+		cmi_file_write(path, CMI_BYTES("here"), 0600, NULL), CMEND_OK);
+	assert_int_equal(read(fd, got, sizeof(got)), 4);
+	assert_memory_equal(got, "here", 4);
+	close(fd);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +158,7 @@ int main(void)
 		cmocka_unit_test(
 			a_failed_write_leaves_the_old_file_and_no_litter),
 		cmocka_unit_test(directories_are_made_once_or_twice),
+		cmocka_unit_test(a_pipe_is_written_in_place),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
