@@ -13,7 +13,8 @@ struct check_options {
 	struct cmi_gather_options gather;
 	const char *key, *file, *resume;
 	uint64_t in_flight, per_second;
-	bool handshake;
+	bool handshake, nagios;
+	uint64_t warn_days;
 	struct cmi_cli_list pool;
 };
 
@@ -37,12 +38,29 @@ static const struct cmi_option options[] = {
 	{"resume", 0, CMI_OPT_TEXT, "FILE",
 		"with -f: results go there; what is in it is not asked again",
 		AT(resume), 0, NULL},
+	{"nagios", 0, CMI_OPT_FLAG, NULL,
+		"one line and status as a monitoring plugin", AT(nagios), 0,
+		NULL},
+	{"warn-days", 0, CMI_OPT_UINT, "N",
+		"warn where some client refuses within so many days",
+		AT(warn_days), 36500, NULL},
 	{"handshake", 0, CMI_OPT_FLAG, NULL,
 		"with -f: whole handshakes, not only up to the certificate",
 		AT(handshake), 0, NULL},
 	{0},
 };
 #undef AT
+
+/* What a monitoring plugin says at the end, in one line. */
+enum level { PLUGIN_OK, PLUGIN_WARNING, PLUGIN_CRITICAL, PLUGIN_UNKNOWN };
+
+struct plugin {
+	enum level level;
+	char says[240];
+	size_t n, refused; /* clients asked, clients that refuse */
+	int64_t until_s;
+	bool any;
+};
 
 /* One run: what all targets share, and the worst that was seen. */
 struct check {
@@ -53,6 +71,7 @@ struct check {
 	struct cmi_report report;
 	struct cmi_item_sink sink;
 	int worst; /* enum cmi_exit */
+	struct plugin plugin;
 };
 
 /* What could not be done outweighs what fails. */
@@ -63,6 +82,70 @@ static void note_exit(struct check *c, int status)
 }
 
 /* What was fetched and led to an anchor is kept for the next run. */
+static void plugin_note(struct plugin *p, enum level level, const char *target,
+	const char *says)
+{
+	if (p->any && level <= p->level)
+		return;
+	p->any = true;
+	p->level = level;
+	snprintf(p->says, sizeof(p->says), "%.80s: %.150s", target, says);
+}
+
+static void plugin_take(struct check *c, const struct cmi_item_endpoint *e)
+{
+	struct plugin *p = &c->plugin;
+	const char *warning = NULL;
+
+	for (size_t i = 0; i < e->n_profiles; i++) {
+		p->n++;
+		if (e->profiles[i].accepts || e->profiles[i].unknown)
+			continue;
+		p->refused++;
+		plugin_note(p, PLUGIN_CRITICAL, e->target,
+			e->profiles[i].says ? e->profiles[i].says
+					    : e->profiles[i].profile);
+	}
+	for (size_t i = 0; i < e->n_findings && !warning; i++)
+		if (e->findings[i].severity == CMI_SEVERITY_WARNING)
+			warning = e->findings[i].says;
+	if (e->trouble && !e->n_sent)
+		plugin_note(p, PLUGIN_UNKNOWN, e->target, e->trouble);
+	else if (e->verdict && e->n_findings)
+		plugin_note(p, PLUGIN_CRITICAL, e->target, e->findings[0].says);
+	else if (warning)
+		plugin_note(p, PLUGIN_WARNING, e->target, warning);
+	else
+		plugin_note(p, PLUGIN_OK, e->target, "the chain is accepted");
+	if (e->until_s && (!p->until_s || e->until_s < p->until_s))
+		p->until_s = e->until_s;
+}
+
+/* "CHAIN OK - text|performance data", as the Nagios plugin guidelines say. */
+static int plugin_tell(struct check *c)
+{
+	static const char *const words[] = {
+		"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+	const struct plugin *p = &c->plugin;
+
+	if (!p->any)
+		plugin_note(&c->plugin, PLUGIN_UNKNOWN, "check",
+			"nothing was looked at");
+	for (char *s = c->plugin.says; *s; s++)
+		if (*s == '|')
+			*s = '/';
+	fprintf(c->cli->out, "CHAIN %s - %s", words[p->level], p->says);
+	if (p->until_s)
+		fprintf(c->cli->out, "|days=%lld;%llu;0;;",
+			(long long)((p->until_s - c->setup.at_s) / 86400),
+			(unsigned long long)c->o->warn_days);
+	if (p->n)
+		fprintf(c->cli->out, "%srefused=%zu;;0;0;%zu",
+			p->until_s ? " " : "|", p->refused, p->n);
+	fputc('\n', c->cli->out);
+	return (int)p->level;
+}
+
 static cmend_status take_item(
 	void *ctx, const struct cmi_item *item, cmend_error *err)
 {
@@ -72,6 +155,10 @@ static cmend_status take_item(
 
 	if (e->path && e->path_has_anchor)
 		cmi_setup_keep(&c->setup, e->path);
+	if (c->o->nagios) {
+		plugin_take(c, e);
+		return CMEND_OK;
+	}
 	return report.take(report.ctx, item, err);
 }
 
@@ -115,6 +202,7 @@ static cmend_status judge(
 		.any_trust = c->profiles.any_trust,
 		.env = &c->setup.env,
 		.at_s = c->setup.at_s,
+		.warn_days = (unsigned)c->o->warn_days,
 		.more = more,
 	};
 
@@ -137,8 +225,9 @@ static cmend_status judge(
 static cmend_status tell_trouble(struct check *c, const struct cmi_gathered *g,
 	const cmend_error *why, cmend_error *err)
 {
-	note_exit(c, cmi_cli_fail(c->cli, why));
-	if (!c->cli->common.json)
+	note_exit(
+		c, c->o->nagios ? CMI_EXIT_CANNOT : cmi_cli_fail(c->cli, why));
+	if (!c->cli->common.json && !c->o->nagios)
 		return CMEND_OK;
 	return cmi_examine_none(
 		g->name, why->message, NULL, c->setup.at_s, &c->sink, err);
@@ -218,9 +307,9 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	if (!c.o->file != (argc > 0))
 		return cmi_cli_usage(
 			cli, "give targets or -f FILE, one of the two");
-	if (c.o->file && (c.o->key || c.o->gather.starttls))
+	if (c.o->file && (c.o->key || c.o->gather.starttls || c.o->nagios))
 		return cmi_cli_usage(
-			cli, "-f goes without --key and --starttls");
+			cli, "-f goes without --key, --starttls and --nagios");
 	status = cmi_setup_open(cli, &setup, &c.setup, &err);
 	if (status == CMEND_OK)
 		status = open_profiles(&c, &err);
@@ -239,6 +328,10 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		c.worst = cmi_cli_usage(cli, "%s", err.message);
 	else if (status != CMEND_OK)
 		c.worst = cmi_cli_fail(cli, &err);
+	if (c.o->nagios && status == CMEND_OK)
+		c.worst = plugin_tell(&c);
+	else if (c.o->nagios)
+		c.worst = PLUGIN_UNKNOWN;
 	cmi_report_dispose(&c.report);
 	cmi_profile_set_dispose(&c.profiles);
 	cmi_setup_dispose(&c.setup);

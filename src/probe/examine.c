@@ -489,6 +489,31 @@ static cmend_status judge_all(struct cmi_examination *x, cmend_error *err)
 	return CMEND_OK;
 }
 
+static bool ends_soon(const struct cmi_examination *x)
+{
+	return x->until_s && x->q->warn_days &&
+	       x->until_s - x->q->at_s < (int64_t)x->q->warn_days * 86400;
+}
+
+static struct cmi_finding finding_of_end(struct cmi_examination *x)
+{
+	char day[CMI_TIME_TEXT];
+	const char *who = x->until_profile;
+
+	return (struct cmi_finding){
+		.id = CMI_F_EXPIRES_SOON,
+		.severity = CMI_SEVERITY_WARNING,
+		.blame = CMI_BLAME_SERVER,
+		.subject = x->until_subject,
+		.says = arena_printf(&x->arena,
+			"after %.10s %s%s refuses: \"%s\" ends",
+			cmi_time_s(day, x->until_s),
+			who ? "the client " : "every such client",
+			who ? who : "",
+			x->until_subject ? x->until_subject : "a certificate"),
+	};
+}
+
 cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
 	const char *address, const struct cmi_item_sink *sink,
 	struct cmi_examined *out, cmend_error *err)
@@ -528,6 +553,8 @@ cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
 		all[n++] = x->plain.findings[i];
 	for (size_t i = 0; i < q->n_more && n < CMI_LEN(all); i++)
 		all[n++] = q->more[i];
+	if (ends_soon(x) && n < CMI_LEN(all))
+		all[n++] = finding_of_end(x);
 	e.n_findings = n;
 	*out = (struct cmi_examined){
 		.verdict = e.verdict,

@@ -32,6 +32,7 @@ struct cmi_examine_request {
 	const struct cmi_source *const *known; /* cheap first */
 	size_t n_known;
 	int64_t at_s;
+	unsigned warn_days; /* a client that refuses so soon is a warning */
 	/* Findings of the handshake itself or of the key file; they come
 	 * behind those of the chain. */
 	const struct cmi_finding *more;

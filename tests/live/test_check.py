@@ -309,3 +309,35 @@ def test_when_it_ends(chainmend, pki):
     until = endpoint(run)["until"]
     assert until.startswith(end.strftime("%Y-%m-%dT%H:%M:%S")), run
     assert "Short CA" in endpoint(run)["until_subject"]
+
+
+def nagios(chainmend, *args):
+    run = chainmend("check", *args, "--nagios")
+    assert len(run.out.splitlines()) == 1 and run.err == "", run
+    return run
+
+
+def test_monitoring_plugin(chainmend, pki, nginx, free_port):
+    roots = ("--roots", pki.anchor.pem, "--offline")
+    good = nginx(chain_of(pki, "leaf", "intermediate"), pki.leaf.key)
+    run = nagios(chainmend, good.address, *roots)
+    assert run.status == 0 and run.out.startswith("CHAIN OK - "), run
+    assert "|days=36" in run.out
+    run = nagios(chainmend, good.address, *roots, "--warn-days", "400")
+    assert run.status == 1 and run.out.startswith("CHAIN WARNING"), run
+    bad = nginx(pki.leaf.pem, pki.leaf.key)
+    run = nagios(chainmend, bad.address, *roots)
+    assert run.status == 2 and "Test Intermediate" in run.out, run
+    run = nagios(chainmend, f"127.0.0.1:{free_port()}", *roots)
+    assert run.status == 3 and "refused" in run.out, run
+
+
+def test_warning_before_the_end(chainmend, pki):
+    chain = chain_of(pki, "leaf", "intermediate")
+    args = ("check", chain, "--roots", pki.anchor.pem, "--offline", "--json")
+    run = chainmend(*args, "--warn-days", "30")
+    assert "expires-soon" not in ids(endpoint(run))
+    run = chainmend(*args, "--warn-days", "400")
+    assert "expires-soon" in ids(endpoint(run), "warning")
+    assert run.status == 0
+    assert chainmend(*args, "--warn-days", "400", "--strict").status == 1
