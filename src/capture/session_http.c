@@ -23,6 +23,7 @@ struct http_request {
 struct cmi_session_http {
 	struct http_request *waiting; /* a ring of cap places */
 	size_t first, n_waiting, cap;
+	size_t behind;              /* memory of all that wait but the newest */
 	struct cmi_http_body in[2]; /* by stream side: the body being read */
 	bool reading[2];
 	enum cmi_side client; /* stream side that asks */
@@ -76,27 +77,36 @@ static void http_free(struct cmi_session *s)
 	s->http = NULL;
 }
 
-static size_t http_holds(const struct cmi_session *s)
-{
-	const struct cmi_session_http *h = s->http;
-	size_t n = sizeof(*h) + h->body.cap + h->cap * sizeof(*h->waiting);
-
-	for (size_t i = 0; i < h->n_waiting; i++) {
-		const struct http_request *r =
-			&h->waiting[(h->first + i) % h->cap];
-
-		n += r->text.cap + r->body.cap;
-	}
-	return n;
-}
-
 static struct http_request *oldest(struct cmi_session_http *h)
 {
 	return h->n_waiting ? &h->waiting[h->first] : NULL;
 }
 
+static struct http_request *newest(struct cmi_session_http *h)
+{
+	return h->n_waiting
+		       ? &h->waiting[(h->first + h->n_waiting - 1) % h->cap]
+		       : NULL;
+}
+
+static size_t request_holds(const struct http_request *r)
+{
+	return r ? r->text.cap + r->body.cap : 0;
+}
+
+/* Asked for each packet, so it must not count a thousand requests. */
+static size_t http_holds(const struct cmi_session *s)
+{
+	struct cmi_session_http *h = s->http;
+
+	return sizeof(*h) + h->body.cap + h->cap * sizeof(*h->waiting) +
+	       h->behind + request_holds(newest(h));
+}
+
 static void drop_oldest(struct cmi_session_http *h)
 {
+	if (h->n_waiting > 1)
+		h->behind -= request_holds(oldest(h));
 	request_dispose(&h->waiting[h->first]);
 	h->first = (h->first + 1) % h->cap;
 	h->n_waiting--;
@@ -194,6 +204,7 @@ static cmend_status take_request(struct cmi_session *s, enum cmi_side side,
 	r->n_action = r->text.n - at;
 	r->frame = s->frame;
 	r->t_us = s->t_us;
+	h->behind += request_holds(newest(h));
 	h->n_waiting++;
 	h->tunnel_asked |= cmi_bytes_equal(head->method, CMI_BYTES("CONNECT"));
 	return CMEND_OK;
@@ -280,13 +291,6 @@ static cmend_status take_head(struct cmi_session *s, enum cmi_side side,
 		head.response ? asked_method(h) : head.method);
 	h->reading[side] = true;
 	return h->in[side].done ? finish_message(s, side, err) : CMEND_OK;
-}
-
-static struct http_request *newest(struct cmi_session_http *h)
-{
-	return h->n_waiting
-		       ? &h->waiting[(h->first + h->n_waiting - 1) % h->cap]
-		       : NULL;
 }
 
 static cmend_status keep_content(struct cmi_session *s, enum cmi_side side,

@@ -704,6 +704,26 @@ static void ceiling_over_all_sessions(void **state)
 	dispose_made(NULL);
 }
 
+/* More requests than wait for answers: the oldest are given away, and none is
+ * lost. */
+static void long_pipeline(void **state)
+{
+	struct cmi_buf b = build_new();
+	struct talk t = {0};
+	struct recorder r;
+
+	(void)state;
+	for (size_t i = 0; i < CMI_HTTP_WAITING_MAX + 7; i++)
+		cmi_buf_text(&b, GET);
+	talk_say(&t, CMI_CLIENT, keep(b));
+	talk_say(&t, CMI_SERVER, CMI_BYTES("HTTP/1.1 204 x\r\n\r\n"));
+	run(&t, &r, talk_whole, NULL);
+	assert_int_equal(r.n, CMI_HTTP_WAITING_MAX + 7);
+	assert_non_null(strstr(cmi_buf_cstr(&r.text), "http 204 method=GET"));
+	recorder_dispose(&r);
+	dispose_made(NULL);
+}
+
 /* The capture begins in the middle: a record head at a segment's start is
  * enough, and who has the lower port is the server. */
 static void middle_of_a_connection(void **state)
@@ -741,6 +761,7 @@ int main(void)
 			endless_message_is_given_up, dispose_made),
 		cmocka_unit_test_teardown(
 			ceiling_over_all_sessions, dispose_made),
+		cmocka_unit_test_teardown(long_pipeline, dispose_made),
 		cmocka_unit_test_teardown(middle_of_a_connection, dispose_made),
 	};
 
