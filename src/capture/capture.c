@@ -5,57 +5,133 @@
 
 #include "capture/file.h"
 #include "capture/pipeline.h"
+#include "core/limits.h"
 
 /* "TLSK", the one kind of secrets block of use here. */
 #define SECRETS_TLS_KEY_LOG 0x544c534bu
 
+struct reading;
+
+/* One of the captures that are read together. */
+struct source {
+	struct reading *reading;
+	const char *path;
+	struct cmi_capfile *file;
+	struct cmi_frame frame; /* the next, when there are several */
+	bool more;
+};
+
 struct reading {
 	const struct cmi_capture_options *options;
-	const char *path;
 	struct cmi_pipeline *pipeline;
-	struct cmi_capture_summary *summary;
+	struct source sources[CMI_MERGE_MAX];
+	size_t n;
 };
 
 static void pass_note(
 	void *ctx, uint64_t offset, uint64_t frame, const char *says)
 {
-	struct reading *r = ctx;
+	const struct source *s = ctx;
+	const struct cmi_capture_options *o = s->reading->options;
 	struct cmi_capture_note note = {
-		.capture = r->path,
+		.capture = s->path,
 		.offset = offset,
 		.frame = frame,
 		.says = says,
 	};
 
-	if (r->options->note)
-		r->options->note(r->options->note_ctx, &note);
+	if (o->note)
+		o->note(o->note_ctx, &note);
 }
 
 static cmend_status take_secrets(
 	void *ctx, uint32_t type, struct cmi_bytes secrets, cmend_error *err)
 {
-	struct reading *r = ctx;
+	struct source *s = ctx;
 	cmend_status status;
 
 	if (type != SECRETS_TLS_KEY_LOG)
 		return CMEND_OK;
-	status = cmi_keylog_add(cmi_pipeline_keylog(r->pipeline), secrets, err);
+	status = cmi_keylog_add(
+		cmi_pipeline_keylog(s->reading->pipeline), secrets, err);
 	/* What is too much or unreadable only leaves handshakes dark. */
 	return status == CMEND_NOMEM ? status : CMEND_OK;
 }
 
-static cmend_status read_frames(
-	struct reading *r, struct cmi_capfile *file, cmend_error *err)
+static bool pass_wait(void *ctx)
+{
+	const struct source *s = ctx;
+	const struct cmi_capture_options *o = s->reading->options;
+
+	return o->wait && o->wait(o->wait_ctx);
+}
+
+static cmend_status open_source(
+	struct reading *r, const char *path, cmend_error *err)
+{
+	struct source *s = &r->sources[r->n];
+	const struct cmi_capfile_hooks hooks = {
+		.note = pass_note,
+		.secrets = take_secrets,
+		.wait = pass_wait,
+		.ctx = s,
+		.env = r->options->env,
+	};
+
+	*s = (struct source){.reading = r, .path = path};
+	CMI_TRY(cmi_capfile_open(path, &hooks, &s->file, err));
+	r->n++;
+	return CMEND_OK;
+}
+
+static cmend_status read_one(struct reading *r, cmend_error *err)
 {
 	struct cmi_frame frame;
 	bool more;
 
 	for (;;) {
-		CMI_TRY(cmi_capfile_next(file, &frame, &more, err));
+		CMI_TRY(cmi_capfile_next(
+			r->sources[0].file, &frame, &more, err));
 		if (!more)
 			return CMEND_OK;
 		CMI_TRY(cmi_pipeline_frame(r->pipeline, &frame, err));
 	}
+}
+
+static cmend_status advance(struct source *s, cmend_error *err)
+{
+	return cmi_capfile_next(s->file, &s->frame, &s->more, err);
+}
+
+/* The source whose next frame is the oldest; NULL at the end of all. */
+static struct source *oldest(struct reading *r)
+{
+	struct source *best = NULL;
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct source *s = &r->sources[i];
+
+		if (s->more && (!best || s->frame.t_us < best->frame.t_us))
+			best = s;
+	}
+	return best;
+}
+
+static cmend_status read_merged(struct reading *r, cmend_error *err)
+{
+	uint64_t number = 0;
+	struct source *s;
+
+	for (size_t i = 0; i < r->n; i++)
+		CMI_TRY(advance(&r->sources[i], err));
+	while ((s = oldest(r))) {
+		struct cmi_frame frame = s->frame;
+
+		frame.number = ++number;
+		CMI_TRY(cmi_pipeline_frame(r->pipeline, &frame, err));
+		CMI_TRY(advance(s, err));
+	}
+	return CMEND_OK;
 }
 
 static void note_conflicts(struct reading *r, const struct cmi_flow_stats *s)
@@ -69,42 +145,55 @@ static void note_conflicts(struct reading *r, const struct cmi_flow_stats *s)
 		"frame %llu; the bytes seen first count",
 		(unsigned long long)s->conflicts,
 		(unsigned long long)s->conflict_frame);
-	pass_note(r, 0, s->conflict_frame, says);
+	pass_note(&r->sources[0], 0, s->conflict_frame, says);
 }
 
-static cmend_status read_all(struct reading *r, cmend_error *err)
+static cmend_status read_all(struct reading *r,
+	struct cmi_capture_summary *summary, cmend_error *err)
 {
-	const struct cmi_capfile_hooks hooks = {
-		.note = pass_note,
-		.secrets = take_secrets,
-		.ctx = r,
-		.env = r->options->env,
-	};
-	CMI_AUTO(cmi_capfile_closep) struct cmi_capfile *file = NULL;
 	cmend_status status, ended;
 
-	CMI_TRY(cmi_capfile_open(r->path, &hooks, &file, err));
-	status = read_frames(r, file, err);
-	ended = cmi_pipeline_end(r->pipeline, r->summary, status ? NULL : err);
+	status = r->n == 1 ? read_one(r, err) : read_merged(r, err);
+	ended = cmi_pipeline_end(r->pipeline, summary, status ? NULL : err);
 	note_conflicts(r, cmi_pipeline_flows(r->pipeline));
-	r->summary->bytes = cmi_capfile_bytes(file);
-	r->summary->damaged = cmi_capfile_damaged(file);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct cmi_capfile *f = r->sources[i].file;
+
+		summary->bytes += cmi_capfile_bytes(f);
+		summary->damaged |= cmi_capfile_damaged(f);
+	}
 	return status ? status : ended;
+}
+
+static void close_all(struct reading *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		cmi_capfile_close(r->sources[i].file);
+	cmi_pipeline_free(r->pipeline);
+}
+
+cmend_status cmi_capture_read_merged(const char *const *paths, size_t n,
+	const struct cmi_capture_options *options,
+	struct cmi_capture_summary *summary, cmend_error *err)
+{
+	CMI_AUTO(close_all) struct reading r = {.options = options};
+
+	*summary = (struct cmi_capture_summary){0};
+	if (n == 0)
+		return cmi_fail(err, CMEND_ARG, "no capture is named");
+	if (n > CMI_MERGE_MAX)
+		return cmi_fail(err, CMEND_LIMIT,
+			"%zu captures are too many to merge: at most %zu", n,
+			CMI_MERGE_MAX);
+	CMI_TRY(cmi_pipeline_new(paths[0], options, &r.pipeline, err));
+	for (size_t i = 0; i < n; i++)
+		CMI_TRY(open_source(&r, paths[i], err));
+	return read_all(&r, summary, err);
 }
 
 cmend_status cmi_capture_read(const char *path,
 	const struct cmi_capture_options *options,
 	struct cmi_capture_summary *summary, cmend_error *err)
 {
-	CMI_AUTO(cmi_pipeline_freep) struct cmi_pipeline *pipeline = NULL;
-	struct reading r = {
-		.options = options,
-		.path = path,
-		.summary = summary,
-	};
-
-	*summary = (struct cmi_capture_summary){0};
-	CMI_TRY(cmi_pipeline_new(path, options, &pipeline, err));
-	r.pipeline = pipeline;
-	return read_all(&r, err);
+	return cmi_capture_read_merged(&path, 1, options, summary, err);
 }

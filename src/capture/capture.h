@@ -25,6 +25,10 @@ struct cmi_capture_options {
 	void *note_ctx;
 	const char *keylog_path; /* SSLKEYLOGFILE format, or NULL */
 	const struct cmi_env *env;
+	/* A file still being written: called at its end, true to look for
+	 * more (after some time), false to end.  NULL: end. */
+	bool (*wait)(void *ctx);
+	void *wait_ctx;
 };
 
 struct cmi_capture_summary {
@@ -43,6 +47,17 @@ struct cmi_capture_summary {
  * what could be read counts.  *summary is filled in either case.
  */
 cmend_status cmi_capture_read(const char *path,
+	const struct cmi_capture_options *options,
+	struct cmi_capture_summary *summary, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * Several captures of the same happening as one, merged by their times (at
+ * the same time the one named first goes first).  Frames are numbered as they
+ * come out, as mergecap has them; the records name the first capture.  At most
+ * CMI_MERGE_MAX (CMEND_LIMIT).
+ */
+cmend_status cmi_capture_read_merged(const char *const *paths, size_t n,
 	const struct cmi_capture_options *options,
 	struct cmi_capture_summary *summary, cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -122,6 +122,8 @@ cmend_status cmi_capfile_open(const char *path,
 	if (hooks)
 		f->hooks = *hooks;
 	CMI_TRY(cmi_input_open(path, f->hooks.env, &f->in, err));
+	f->in->wait = f->hooks.wait;
+	f->in->wait_ctx = f->hooks.ctx;
 	CMI_TRY(cmi_input_unpack(&f->in, err));
 	CMI_TRY(begin(f, err));
 	*out = CMI_TAKE(f);

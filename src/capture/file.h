@@ -47,6 +47,8 @@ struct cmi_capfile_hooks {
 	/* Each block of a pcapng file, before what it says is used. */
 	cmend_status (*block)(
 		void *ctx, const struct cmi_raw_block *block, cmend_error *err);
+	/* At the end of the file: true to look for more, NULL: never. */
+	bool (*wait)(void *ctx);
 	void *ctx;
 	const struct cmi_env *env; /* opens the file; NULL: the system */
 };

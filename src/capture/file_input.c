@@ -150,7 +150,7 @@ cmend_status cmi_input_fill(struct cmi_input *in, size_t n, cmend_error *err)
 		CMI_TRY(in->source.read(in->source.ctx, in->buf + in->n,
 			in->cap - in->n, &got, err));
 		in->n += got;
-		in->ended = got == 0;
+		in->ended = got == 0 && !(in->wait && in->wait(in->wait_ctx));
 	}
 	return CMEND_OK;
 }

@@ -31,6 +31,9 @@ struct cmi_input {
 	uint64_t offset; /* of the next byte, in the unpacked file */
 	bool ended;
 	struct cmi_input_source source;
+	/* At the end of the source: true to look for more; or NULL. */
+	bool (*wait)(void *ctx);
+	void *wait_ctx;
 	char name[256];    /* for messages, safe to print */
 	char trouble[128]; /* why the bytes ended too early; else empty */
 };

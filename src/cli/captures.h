@@ -15,6 +15,7 @@ struct cmi_captures {
 	struct cmi_cli *cli;
 	const char *keylog;        /* or NULL */
 	const struct cmi_env *env; /* opens files; NULL: the system */
+	bool follow; /* wait at the end of a file, until interrupted */
 	uint64_t packets, bytes, given_up, notes;
 };
 
@@ -22,6 +23,10 @@ struct cmi_captures {
 cmend_status cmi_captures_read(struct cmi_captures *r, const char *path,
 	struct cmi_conversation_sink sink, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* Several, merged by time. */
+cmend_status cmi_captures_read_merged(struct cmi_captures *r,
+	const char *const *paths, size_t n, struct cmi_conversation_sink sink,
+	cmend_error *err) __attribute__((warn_unused_result));
 
 /* What cmd_compare and the demo's end do. */
 struct cmi_compare_request {

@@ -214,10 +214,23 @@ static cmend_status write_page(struct work *w, cmend_error *err)
 	return cmi_jail_page(w->inside, html, err);
 }
 
+static cmend_status read_merged(struct work *w, cmend_error *err)
+{
+	CMI_TRY(cmi_captures_read_merged(&w->captures,
+		(const char *const *)w->files, w->n_files,
+		cmi_diagnose_sink(w->diagnose), err));
+	return cmi_diagnose_flush(w->diagnose, err);
+}
+
 static cmend_status explain(struct work *w, size_t first, cmend_error *err)
 {
 	CMI_TRY(open_work(w, w->n_files, w->files, err));
 	CMI_TRY(lock(w, err));
+	w->captures.follow = w->o->follow;
+	if (w->o->merge) {
+		CMI_TRY(read_merged(w, err));
+		first = w->n_files;
+	}
 	for (size_t i = first; i < w->n_files; i++)
 		CMI_TRY(read_one(w, w->files[i], err));
 	CMI_TRY(report_summary(w, err));
@@ -276,7 +289,7 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 		return cmi_cli_usage(cli,
 			"--require-sandbox reads without a network and writes "
 			"no capture or certificate: leave out --online, "
-			"--annotate and --export-certs");
+			"--annotate, --export-certs, --follow and --merge");
 	return work(&w, NULL, 0);
 }
 
@@ -290,6 +303,13 @@ static const struct cmi_option option_table[] = {
 	{"annotate", 0, CMI_OPT_TEXT, "OUT.pcapng",
 		"write a copy with what was found as comments on its frames",
 		offsetof(struct options, annotate), 0, NULL},
+	{"follow", 0, CMI_OPT_FLAG, NULL,
+		"the capture is still being written: wait for more, until "
+		"interrupted",
+		offsetof(struct options, follow), 0, NULL},
+	{"merge", 0, CMI_OPT_FLAG, NULL,
+		"read the captures as one, merged by their times",
+		offsetof(struct options, merge), 0, NULL},
 	{"export-certs", 0, CMI_OPT_TEXT, "DIR",
 		"write every certificate seen as DIR/SHA256.pem",
 		offsetof(struct options, export_dir), 0, NULL},

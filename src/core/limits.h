@@ -103,6 +103,8 @@
 #define CMI_LAYERS_MAX 24u
 /* Comments written into one capture; nobody reads more. */
 #define CMI_REMARKS_MAX ((size_t)100000)
+/* Captures merged by time: each has a read buffer. */
+#define CMI_MERGE_MAX ((size_t)32)
 /* Captures: one IP datagram put together, RFC 791 section 3.1. */
 #define CMI_DATAGRAM_MAX ((size_t)65536)
 /* Captures: datagrams in pieces kept at once, each as large as the above. */
