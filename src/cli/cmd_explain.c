@@ -17,6 +17,7 @@ struct options {
 	const char *annotate;
 	const char *export_dir;
 	bool require_sandbox;
+	bool follow, merge;
 };
 
 struct work {
