@@ -283,8 +283,11 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	if (o->annotate && (argc != 1 || strcmp(argv[0], "-") == 0))
 		return cmi_cli_usage(
 			cli, "--annotate takes one capture, and a file");
+	if (o->follow && argc != 1)
+		return cmi_cli_usage(cli, "--follow takes one capture");
 	/* These need more than a locked reader can be given. */
-	if (!cli->common.online && !o->annotate && !o->export_dir)
+	if (!cli->common.online && !o->annotate && !o->export_dir &&
+		!o->follow && !o->merge)
 		return cmi_jail_run(&jail, work, &w);
 	if (o->require_sandbox)
 		return cmi_cli_usage(cli,
