@@ -294,3 +294,70 @@ def test_a_page_that_cannot_be_written_is_told(
                     tmp_path / "no" / "such" / "page.html", capture)
     assert run.status == 3, run
     assert "page.html" in run.err
+
+
+def test_good_and_bad_in_one_capture(chainmend, pki, half, tmp_path):
+    tape = Tape()
+    tape.tls(half, client_context(None), "localhost", host=1)
+    tape.tls(half, client_context(pki.anchor.pem), "localhost", host=2)
+    capture = tape.write(tmp_path / "office.pcap")
+    run = chainmend("compare", "--json", "--roots", pki.anchor.pem, "--good",
+                    "server=192.0.2.1,port=443", "--bad", "server=192.0.2.2",
+                    capture)
+    assert run.status == 1, run
+    good, bad = run.of_kind("handshake")
+    assert good["server"] == "192.0.2.1:443"
+    assert bad["server"] == "192.0.2.2:443"
+    assert run.of_kind("divergence")[0]["verdict"] == "missing-intermediate"
+
+
+@pytest.mark.parametrize("words", [
+    ["--good", "192.0.2.1"], ["--good", "x", "--bad", "y"],
+    ["--good", "192.0.2.1/8", "--bad", "192.0.2.2"],
+    ["--good", "port=0", "--bad", "port=1"],
+    ["--good", "port=70000", "--bad", "port=1"]])
+def test_wrong_filters_are_refused(
+        chainmend, pki, tape, half, tmp_path, words):
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    capture = tape.write(tmp_path / "bad.pcap")
+    run = chainmend("compare", "--roots", pki.anchor.pem, *words, capture)
+    assert run.status in (2, 3), run
+    assert run.out == "" and run.err.startswith("chainmend: ")
+
+
+def test_certificates_are_exported_once(
+        chainmend, pki, tape, whole, tmp_path):
+    tape.tls(whole, client_context(pki.anchor.pem), "localhost")
+    tape.tls(whole, client_context(pki.anchor.pem), "localhost")
+    out = tmp_path / "certs"
+    run = chainmend("explain", "--roots", pki.anchor.pem, "--export-certs",
+                    out, tape.write(tmp_path / "good.pcap"))
+    assert run.status == 0, run
+    assert sorted(p.name for p in out.iterdir()) == sorted(
+        f"{c.sha256}.pem" for c in (pki.leaf, pki.intermediate))
+    for path in out.iterdir():
+        done = subprocess.run(["openssl", "x509", "-in", path, "-noout"])
+        assert done.returncode == 0
+
+
+def test_clients_of_a_network_have_a_profile_of_their_own(
+        chainmend, pki, tape, half, tmp_path):
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    capture = tape.write(tmp_path / "bad.pcap")
+    known = chainmend("profiles", "--json")
+    if known.status != 0 or "android-7.1" not in known.out:
+        pytest.skip("no profiles here")
+    run = chainmend("explain", "--json", "--roots", pki.anchor.pem,
+                    "--profile", "192.0.2.0/24=android-7.1", capture)
+    handshake, = run.of_kind("handshake")
+    answer, = handshake["profiles"]
+    assert answer["profile"] == "android-7.1"
+    assert answer["accepts"] is False
+    run = chainmend("explain", "--json", "--roots", pki.anchor.pem,
+                    "--profile", "10.0.0.0/8=android-7.1", capture)
+    assert run.of_kind("handshake")[0]["profiles"] == []
+    for wrong in ("192.0.2.7/24=android-7.1", "x=android-7.1",
+                  "10.0.0.0/33=android-7.1", "10.0.0.0/8=no-such-phone"):
+        run = chainmend("explain", "--roots", pki.anchor.pem, "--profile",
+                        wrong, capture)
+        assert run.status == 3, run
