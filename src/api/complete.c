@@ -104,7 +104,7 @@ static cmend_status complete(struct cmend_job *job, struct run *r,
 		.n_sent = r->sent.n,
 		.at_s = job->has_at ? job->at_s : cmi_now_us(NULL) / 1000000,
 		.host = job->host,
-		.security_level = -1,
+		.security_level = 1,
 		.sources = r->sources,
 		.purpose = job->purpose,
 	};
