@@ -250,3 +250,18 @@ def test_wildcards_and_old_phones(chainmend, pki):
                     "lync-phone-edition", "--roots", pki.anchor.pem, "--json",
                     "--offline")
     assert run.of_kind("endpoint")[0]["profiles"][0]["accepts"] is None, run
+
+
+def test_survey(chainmend, pki, tmp_path):
+    run = chainmend("survey", "--json")
+    rows = run.of_kind("survey")
+    assert run.status == 0 and len(rows) >= 3
+    assert all(len(r["sha256"]) == 64 and r["last"] for r in rows)
+    assert chainmend("profiles", "add", "mine", pki.anchor.pem).status == 0
+    pool = pki.file("pool.pem", pki.intermediate, pki.stranger, pki.leaf)
+    run = chainmend("survey", "--profile", "mine", "--pool", pool)
+    assert "Test Intermediate" in run.out and "1 issuers" in run.out, run
+    run = chainmend("survey", "--profile", "mine", "--pool", pool, "--at",
+                    "2199-01-01")
+    assert "0 issuers" in run.out, run
+    assert chainmend("survey", "--profile", "no-such").status == 2
