@@ -182,7 +182,9 @@ static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h)
 
 	begin(&j, out, CMI_ITEM_HANDSHAKE, c);
 	cmi_json_cstr(&j, "sni", h->sni);
-	put_tls_words(&j, t->version, t->cipher, t->has_server_hello);
+	/* In SSL 2.0 the client chooses, and says so in no hello. */
+	put_tls_words(&j, t->version, t->cipher,
+		t->has_server_hello && t->version != 0x0002);
 	cmi_json_cstr(&j, "transport", c->transport == CMI_UDP ? "udp" : "tcp");
 	if (c->starttls)
 		cmi_json_cstr(&j, "starttls", c->starttls);
