@@ -71,6 +71,11 @@
 /* ... but not as long where nothing answered: that may be our own network. */
 #define CMI_AIA_BACKOFF_UNREACHED_MAX_S 600
 
+/* AIA: answers held for other jobs of the process, and for how long. */
+#define CMI_FLIGHTS_MAX 64u
+/* AIA: milliseconds; long enough for a burst of jobs, short of stale. */
+#define CMI_FLIGHT_HOLD_MS 30000
+
 /* Kept issuers: wait for another process's write, milliseconds. */
 #define CMI_STORE_BUSY_MS 1000
 /* Kept issuers: pages of 4 KiB in the file; all of CCADB takes a tenth. */

@@ -26,13 +26,13 @@ struct cmi_complete_request {
 				       * it; may be NULL with n_sent 0 */
 	size_t n_sent;
 	const struct cmi_trust *trust;
-	int64_t at_s;       /* judged at this time, seconds since 1970 */
-	const char *host;   /* NULL: no name check */
-	bool no_wildcards;  /* the profile knows none */
+	int64_t at_s;          /* judged at this time, seconds since 1970 */
+	const char *host;      /* NULL: no name check */
+	bool no_wildcards;     /* the profile knows none */
 	bool anchor_dates_off; /* it never looks at its anchors' dates */
-	bool reorder_off;   /* the client takes sent certificates only in the
-			     * order sent (strict TLS 1.2 clients) */
-	int security_level; /* OpenSSL's level 0..5; -1: 1 */
+	bool reorder_off;      /* the client takes sent certificates only in the
+				* order sent (strict TLS 1.2 clients) */
+	int security_level;    /* OpenSSL's level 0..5; -1: 1 */
 	const struct cmi_source *const *sources; /* beyond sent; cheap first */
 	size_t n_sources;
 	const struct cmi_env *env; /* NULL: the system's */

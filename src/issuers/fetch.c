@@ -12,6 +12,7 @@
 #include "core/text.h"
 #include "issuers/address.h"
 #include "issuers/aia.h"
+#include "issuers/flight.h"
 
 /* Fixed, and the same for everybody: no version, no system. */
 #define USER_AGENT "chainmend"
@@ -35,6 +36,7 @@ struct cmi_fetcher {
 	size_t body_max;
 	const struct cmi_env *env;
 	struct cmi_aia *aia;
+	struct cmi_flights *flights; /* shared with other jobs, or NULL */
 };
 
 /* One request, redirects included. */
@@ -465,15 +467,53 @@ cmend_status cmi_fetch_vet(const char *url, bool allow_private,
 	return vet_url(t, url, err);
 }
 
+/* The answer of another job that wants the same URL on the same terms. */
+static enum cmi_flight join_others(struct cmi_fetcher *f, const char *key,
+	const char *url, int64_t ms, struct cmi_fetch_answer *answer)
+{
+	int64_t start = cmi_mono_ms(f->env);
+	enum cmi_flight is;
+
+	*answer = (struct cmi_fetch_answer){.status = 200};
+	cmi_buf_init(&answer->body, f->body_max);
+	(void)cmi_safe_cstr(
+		answer->url, sizeof(answer->url), cmi_bytes_of(url));
+	is = cmi_flight_join(f->flights, key, ms, &answer->body);
+	f->left_ms -= cmi_mono_ms(f->env) - start;
+	if (is == CMI_FLIGHT_HAVE && cmi_buf_status(&answer->body, NULL))
+		is = CMI_FLIGHT_LATE;
+	if (is != CMI_FLIGHT_HAVE)
+		cmi_buf_dispose(&answer->body);
+	return is;
+}
+
 /* For AIA: half of what time is left, so that one host that hangs leaves some
  * for the next. */
 static cmend_status get_some(void *ctx, const char *url,
 	struct cmi_fetch_answer *answer, cmend_error *err)
 {
 	struct cmi_fetcher *f = ctx;
+	int64_t ms = f->left_ms / 2 + 1;
+	enum cmi_flight is = CMI_FLIGHT_LATE;
+	char key[CMI_URL_MAX + CMI_NAME_MAX + 8];
+	cmend_status status;
 
-	return fetch_within(f, url, f->left_ms / 2 + 1, (struct cmi_bytes){0},
-		NULL, answer, err);
+	/* What another may reach, this one may not. */
+	snprintf(key, sizeof(key), "%d %.255s %.2048s", f->allow_private,
+		f->target_host ? f->target_host : "-", url);
+	if (f->flights && f->left && f->left_ms > 0)
+		is = join_others(f, key, url, ms, answer);
+	if (is == CMI_FLIGHT_HAVE)
+		return CMEND_OK;
+	if (ms > f->left_ms)
+		ms = f->left_ms;
+	status = fetch_within(
+		f, url, ms, (struct cmi_bytes){0}, NULL, answer, err);
+	if (is == CMI_FLIGHT_LEAD)
+		cmi_flight_land(f->flights, key,
+			status ? (struct cmi_bytes){0}
+			       : cmi_buf_view(&answer->body));
+	return status;
 }
 
 static unsigned count(void *ctx)
@@ -549,6 +589,7 @@ cmend_status cmi_fetcher_new(const struct cmi_fetch_options *o,
 		.left = o->fetches_max ? o->fetches_max : CMI_AIA_FETCHES_MAX,
 		.body_max = o->body_max ? o->body_max : CMI_AIA_BODY_MAX,
 		.env = o->env,
+		.flights = o->store ? cmi_store_flights(o->store) : NULL,
 	};
 	f->curl = curl_easy_init();
 	if (!f->curl)

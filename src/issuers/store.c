@@ -7,6 +7,7 @@
 
 #include "core/map.h"
 #include "core/text.h"
+#include "issuers/flight.h"
 #include "issuers/store_file.h"
 
 struct cmi_store {
@@ -14,6 +15,7 @@ struct cmi_store {
 	struct cmi_store_file file;
 	/* Certificates parsed once: SHA-256 to cmi_cert, references held. */
 	struct cmi_map parsed;
+	struct cmi_flights *flights;
 	struct cmi_source source;
 };
 
@@ -519,6 +521,11 @@ bool cmi_store_usable(const struct cmi_store *s)
 	return s->file.db != NULL;
 }
 
+struct cmi_flights *cmi_store_flights(struct cmi_store *s)
+{
+	return s->flights;
+}
+
 const struct cmi_source *cmi_store_source(struct cmi_store *s)
 {
 	return &s->source;
@@ -534,6 +541,7 @@ void cmi_store_close(struct cmi_store *s)
 	while ((c = cmi_map_next(&s->parsed, &at)))
 		cmi_cert_unref(c);
 	cmi_map_dispose(&s->parsed);
+	cmi_flights_free(s->flights);
 	cmi_store_file_close(&s->file);
 	pthread_mutex_destroy(&s->lock);
 	cmi_free(s);
@@ -570,6 +578,7 @@ cmend_status cmi_store_open(const char *path, bool read_only,
 	};
 	if (!s->file.path)
 		return cmi_nomem(err);
+	CMI_TRY(cmi_flights_new(&s->flights, err));
 	CMI_TRY(open_or_mend(s, err));
 	*out = CMI_TAKE(s);
 	return CMEND_OK;

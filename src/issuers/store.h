@@ -52,6 +52,10 @@ cmend_status cmi_store_put_list(struct cmi_store *s,
 void cmi_store_keep_path(struct cmi_store *s, const struct cmi_path *path,
 	const char *(*url_of)(void *ctx, const struct cmi_cert *c), void *ctx);
 
+/* Jobs that share a store share their fetches; borrowed. */
+struct cmi_flights;
+struct cmi_flights *cmi_store_flights(struct cmi_store *s);
+
 /* As a supplier; origin CMI_FROM_CACHE.  Valid while the store is open. */
 const struct cmi_source *cmi_store_source(struct cmi_store *s);
 
