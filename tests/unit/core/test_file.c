@@ -136,7 +136,7 @@ static void a_pipe_is_written_in_place(void **state)
 	(void)state;
 	snprintf(path, sizeof(path), "%s", in_dir("pipe"));
 	assert_int_equal(mkfifo(path, 0600), 0);
-	fd = open(path, O_RDWR);
+	fd = open(path, O_RDWR | O_NONBLOCK);
 	assert_true(fd >= 0);
 	assert_int_equal(
 		cmi_file_write(path, CMI_BYTES("here"), 0600, NULL), CMEND_OK);
