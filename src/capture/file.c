@@ -152,6 +152,28 @@ cmend_status cmi_capfile_next(struct cmi_capfile *f, struct cmi_frame *out,
 	return CMEND_OK;
 }
 
+cmend_status cmi_capfile_damage(struct cmi_capfile *f, cmi_resume_fn *resume,
+	const char *what, bool *resumed, cmend_error *err)
+{
+	uint64_t from = f->in->offset;
+	struct cmi_bytes view;
+
+	CMI_TRY(cmi_input_view(f->in, 1, &view, err));
+	if (view.n)
+		cmi_input_pass(f->in, 1);
+	CMI_TRY(resume(f, resumed, err));
+	if (*resumed)
+		cmi_capfile_note(f, from,
+			"%s; %llu bytes passed over, reading goes on at offset "
+			"%llu",
+			what, (unsigned long long)(f->in->offset - from),
+			(unsigned long long)f->in->offset);
+	else
+		cmi_capfile_note(
+			f, from, "%s; nothing after it can be read", what);
+	return CMEND_OK;
+}
+
 uint64_t cmi_capfile_bytes(const struct cmi_capfile *f)
 {
 	return f->in->offset + f->pass;

@@ -59,6 +59,14 @@ static inline bool cmi_capfile_u32(
 void cmi_capfile_note(struct cmi_capfile *f, uint64_t offset, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
 
+/* Look for the next sane record; the input then stands there, or at its end. */
+typedef cmend_status cmi_resume_fn(
+	struct cmi_capfile *f, bool *found, cmend_error *err);
+/* What stands here is damaged: find where reading can go on, and say so. */
+cmend_status cmi_capfile_damage(struct cmi_capfile *f, cmi_resume_fn *resume,
+	const char *what, bool *resumed, cmend_error *err)
+	__attribute__((warn_unused_result));
+
 /* The first bytes are in view and known to be of that form. */
 cmend_status cmi_pcap_begin(struct cmi_capfile *f, struct cmi_bytes head,
 	cmend_error *err) __attribute__((warn_unused_result));

@@ -84,28 +84,6 @@ static cmend_status resume(struct cmi_capfile *f, bool *found, cmend_error *err)
 	}
 }
 
-static cmend_status damage(struct cmi_capfile *f, const char *what,
-	bool *resumed, cmend_error *err)
-{
-	uint64_t from = f->in->offset;
-	struct cmi_bytes view;
-
-	CMI_TRY(cmi_input_view(f->in, 1, &view, err));
-	if (view.n)
-		cmi_input_pass(f->in, 1);
-	CMI_TRY(resume(f, resumed, err));
-	if (*resumed)
-		cmi_capfile_note(f, from,
-			"%s; %llu bytes passed over, reading goes on at offset "
-			"%llu",
-			what, (unsigned long long)(f->in->offset - from),
-			(unsigned long long)f->in->offset);
-	else
-		cmi_capfile_note(
-			f, from, "%s; nothing after it can be read", what);
-	return CMEND_OK;
-}
-
 /* A whole record in view, past any damage.  *more is false at the end. */
 static cmend_status find_record(struct cmi_capfile *f, struct record *r,
 	struct cmi_bytes *view, bool *more, cmend_error *err)
@@ -121,15 +99,15 @@ static cmend_status find_record(struct cmi_capfile *f, struct record *r,
 				"the file ends inside a packet's header");
 			*more = false;
 		} else if (r->captured > CMI_PACKET_MAX) {
-			CMI_TRY(damage(
-				f, "a packet header is damaged", more, err));
+			CMI_TRY(cmi_capfile_damage(f, resume,
+				"a packet header is damaged", more, err));
 		} else {
 			whole = f->record_header + r->captured;
 			CMI_TRY(cmi_input_view(f->in, whole, view, err));
 			if (view->n >= whole)
 				return CMEND_OK;
-			CMI_TRY(damage(
-				f, "the file ends inside a packet", more, err));
+			CMI_TRY(cmi_capfile_damage(f, resume,
+				"the file ends inside a packet", more, err));
 		}
 	}
 	return CMEND_OK;

@@ -112,28 +112,6 @@ static cmend_status resume(struct cmi_capfile *f, bool *found, cmend_error *err)
 	return CMEND_OK;
 }
 
-static cmend_status damage(struct cmi_capfile *f, const char *what,
-	bool *resumed, cmend_error *err)
-{
-	uint64_t from = f->in->offset;
-	struct cmi_bytes view;
-
-	CMI_TRY(cmi_input_view(f->in, 1, &view, err));
-	if (view.n)
-		cmi_input_pass(f->in, 1);
-	CMI_TRY(resume(f, resumed, err));
-	if (*resumed)
-		cmi_capfile_note(f, from,
-			"%s; %llu bytes passed over, reading goes on at offset "
-			"%llu",
-			what, (unsigned long long)(f->in->offset - from),
-			(unsigned long long)f->in->offset);
-	else
-		cmi_capfile_note(
-			f, from, "%s; nothing after it can be read", what);
-	return CMEND_OK;
-}
-
 static int64_t scale_time(const struct cmi_interface *i, uint64_t t)
 {
 	unsigned n = i->resolution & 0x7f;
@@ -332,7 +310,8 @@ static cmend_status find_block(struct cmi_capfile *f, struct block *b,
 			break;
 		}
 		if (!read_block(f, *view, b, &big) || !has_sane_length(b)) {
-			CMI_TRY(damage(f, "a block is damaged", more, err));
+			CMI_TRY(cmi_capfile_damage(
+				f, resume, "a block is damaged", more, err));
 			continue;
 		}
 		max = is_packet(b->type) ? CMI_PACKET_MAX + OPTIONS_MAX
@@ -345,7 +324,7 @@ static cmend_status find_block(struct cmi_capfile *f, struct block *b,
 				return CMEND_OK;
 			}
 		}
-		CMI_TRY(damage(f,
+		CMI_TRY(cmi_capfile_damage(f, resume,
 			view->n < b->length ? "the file ends inside a block"
 					    : "a block is damaged",
 			more, err));

@@ -80,10 +80,7 @@ static void show_json(FILE *out, const struct cmi_store_entry *e)
 	struct cmi_json json;
 
 	cmi_buf_init(&line, 65536);
-	cmi_json_init(&json, &line);
-	cmi_json_object(&json, NULL);
-	cmi_json_int(&json, "v", 1);
-	cmi_json_cstr(&json, "kind", "cache");
+	cmi_json_begin(&json, &line, "cache");
 	cmi_json_cstr(&json, "sha256", e->cert->sha256_hex);
 	cmi_json_cstr(&json, "subject", e->cert->subject);
 	cmi_json_cstr(&json, "issuer", e->cert->issuer);
@@ -176,7 +173,7 @@ static const char *why_not(struct job *j, const struct candidates *c,
 		.leaf = cert,
 		.trust = c->trust,
 		.at_s = j->at_s,
-		.security_level = -1,
+		.security_level = 1,
 		.sources = sources,
 		.n_sources = CMI_LEN(sources),
 		.purpose = CMI_FOR_ANY,

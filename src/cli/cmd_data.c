@@ -140,10 +140,7 @@ static void show_json(struct cmi_cli *cli, const char *path,
 	struct cmi_json j;
 
 	cmi_buf_init(&line, 65536);
-	cmi_json_init(&j, &line);
-	cmi_json_object(&j, NULL);
-	cmi_json_int(&j, "v", 1);
-	cmi_json_cstr(&j, "kind", "cache");
+	cmi_json_begin(&j, &line, "cache");
 	cmi_json_cstr(&j, "file", path);
 	cmi_json_int(&j, "issuers", (int64_t)cmi_preload_count(p));
 	cmi_json_int(&j, "damaged", (int64_t)bad);

@@ -47,10 +47,7 @@ static void tell_json(struct cmi_cli *cli, const struct cmi_demo *d,
 	struct cmi_json j;
 
 	cmi_buf_init(&line, 65536);
-	cmi_json_init(&j, &line);
-	cmi_json_object(&j, NULL);
-	cmi_json_int(&j, "v", 1);
-	cmi_json_cstr(&j, "kind", "signin");
+	cmi_json_begin(&j, &line, "signin");
 	cmi_json_int(&j, "step", step->n);
 	cmi_json_cstr(&j, "way", cmi_way_name(step->way));
 	cmi_json_cstr(&j, "firmware", cmi_firmware_name(step->firmware));

@@ -99,10 +99,7 @@ static void tell_json(struct cmi_cli *cli, const struct cmi_uc_options *uc,
 	struct cmi_json j;
 
 	cmi_buf_init(&line, 65536);
-	cmi_json_init(&j, &line);
-	cmi_json_object(&j, NULL);
-	cmi_json_int(&j, "v", 1);
-	cmi_json_cstr(&j, "kind", "event");
+	cmi_json_begin(&j, &line, "event");
 	cmi_json_cstr(&j, "event", "dhcp-options");
 	cmi_json_cstr(&j, "class", uc->class_id);
 	cmi_json_cstr(&j, "scheme", uc->scheme);

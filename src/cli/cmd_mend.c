@@ -210,10 +210,7 @@ static void tell_json(struct mend *m, struct cmi_bytes chain, FILE *out)
 	struct cmi_json j;
 
 	cmi_buf_init(&line, CMI_FILE_MAX);
-	cmi_json_init(&j, &line);
-	cmi_json_object(&j, NULL);
-	cmi_json_int(&j, "v", 1);
-	cmi_json_cstr(&j, "kind", "mend");
+	cmi_json_begin(&j, &line, "mend");
 	cmi_json_cstr(&j, "target", m->target);
 	cmi_json_bool(&j, "proven", r->proven);
 	cmi_json_bool(&j, "changed", r->changed);

@@ -101,10 +101,7 @@ static void tell_json(struct cmi_cli *cli, const struct cmi_phone_options *o,
 	struct cmi_json j;
 
 	cmi_buf_init(&line, 65536);
-	cmi_json_init(&j, &line);
-	cmi_json_object(&j, NULL);
-	cmi_json_int(&j, "v", 1);
-	cmi_json_cstr(&j, "kind", "signin");
+	cmi_json_begin(&j, &line, "signin");
 	cmi_json_cstr(&j, "server", o->server);
 	cmi_json_cstr(&j, "way", cmi_way_name(o->way));
 	cmi_json_cstr(&j, "firmware", cmi_firmware_name(o->firmware));

@@ -138,10 +138,7 @@ static void json_one(FILE *out, const struct cmi_profile *p)
 	struct cmi_json j;
 
 	cmi_buf_init(&line, CMI_FILE_MAX);
-	cmi_json_init(&j, &line);
-	cmi_json_object(&j, NULL);
-	cmi_json_int(&j, "v", 1);
-	cmi_json_cstr(&j, "kind", "profile");
+	cmi_json_begin(&j, &line, "profile");
 	cmi_json_cstr(&j, "profile", p->name);
 	cmi_json_cstr(&j, "title", p->title);
 	cmi_json_cstr(&j, "date", p->date);

@@ -40,10 +40,7 @@ static void print_job(struct cmi_buf *out, const struct cmi_queue_result *r)
 	uint64_t tries = 0;
 
 	(void)cmi_parse_uint(r->tries, 1000000, &tries);
-	cmi_json_init(&j, out);
-	cmi_json_object(&j, NULL);
-	cmi_json_int(&j, "v", 1);
-	cmi_json_cstr(&j, "kind", "job");
+	cmi_json_begin(&j, out, "job");
 	cmi_json_text(&j, "job", r->job);
 	cmi_json_text(&j, "does", r->kind);
 	cmi_json_text(&j, "subject", r->subject);

@@ -118,10 +118,7 @@ static void json_row(struct survey *s, const struct row *r)
 	struct cmi_json j;
 
 	cmi_buf_init(&line, CMI_FILE_MAX);
-	cmi_json_init(&j, &line);
-	cmi_json_object(&j, NULL);
-	cmi_json_int(&j, "v", 1);
-	cmi_json_cstr(&j, "kind", "survey");
+	cmi_json_begin(&j, &line, "survey");
 	cmi_json_text(&j, "sha256", r->digest);
 	cmi_json_text(&j, "root", r->root);
 	cmi_json_text(&j, "certificates", r->count);

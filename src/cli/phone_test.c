@@ -350,10 +350,7 @@ static void tell_json(struct run *r)
 		struct cmi_json j;
 
 		cmi_buf_init(&line, 65536);
-		cmi_json_init(&j, &line);
-		cmi_json_object(&j, NULL);
-		cmi_json_int(&j, "v", 1);
-		cmi_json_cstr(&j, "kind", "signin");
+		cmi_json_begin(&j, &line, "signin");
 		cmi_json_cstr(&j, "test", s->name);
 		cmi_json_cstr(&j, "result", verdict_names[s->verdict]);
 		cmi_json_real(&j, "seconds", (double)s->took_ms / 1000, 3);

@@ -104,6 +104,14 @@ void cmi_json_object(struct cmi_json *j, const char *key)
 	open_level(j, key, '{');
 }
 
+void cmi_json_begin(struct cmi_json *j, struct cmi_buf *out, const char *kind)
+{
+	cmi_json_init(j, out);
+	cmi_json_object(j, NULL);
+	cmi_json_int(j, "v", 1);
+	cmi_json_cstr(j, "kind", kind);
+}
+
 void cmi_json_array(struct cmi_json *j, const char *key)
 {
 	open_level(j, key, '[');

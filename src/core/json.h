@@ -18,6 +18,8 @@ struct cmi_json {
 };
 
 void cmi_json_init(struct cmi_json *j, struct cmi_buf *out);
+/* A line of the contract: opens an object with "v":1 and its kind. */
+void cmi_json_begin(struct cmi_json *j, struct cmi_buf *out, const char *kind);
 void cmi_json_object(struct cmi_json *j, const char *key);
 void cmi_json_array(struct cmi_json *j, const char *key);
 void cmi_json_end_object(struct cmi_json *j);

@@ -143,7 +143,7 @@ static struct cmi_judge_request judge_request(
 		.trust = q->trust,
 		.at_s = q->at_s,
 		.host = q->host,
-		.security_level = -1,
+		.security_level = 1,
 		.known = q->known,
 		.n_known = q->n_known,
 		.env = q->env,

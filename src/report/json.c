@@ -24,10 +24,7 @@ static void put_frames(struct cmi_json *j, const uint64_t *frames, size_t n)
 static void begin(struct cmi_json *j, struct cmi_buf *out,
 	enum cmi_item_kind kind, const struct cmi_conversation *c)
 {
-	cmi_json_init(j, out);
-	cmi_json_object(j, NULL);
-	cmi_json_int(j, "v", 1);
-	cmi_json_cstr(j, "kind", cmi_item_kind_name(kind));
+	cmi_json_begin(j, out, cmi_item_kind_name(kind));
 	if (!c)
 		return;
 	cmi_json_cstr(j, "capture", c->capture);

@@ -31,7 +31,7 @@ def wait_until(true, what, deadline_s=DEADLINE_S):
             return value
         if time.monotonic() > end:
             raise TimeoutError(f"not within {deadline_s} s: {what}")
-        time.sleep(0.01)
+        PAUSE.wait(0.01)
 
 
 def answers(port, host="127.0.0.1"):

@@ -52,7 +52,7 @@ static struct cmi_queue *open_queue(const char *consumer)
 		.consumer = consumer,
 		.max_jobs = 500,
 	};
-	int64_t deadline = cmi_mono_ms(NULL) + 10000;
+	int64_t deadline = cmi_mono_ms(NULL) + 30000;
 	struct cmi_queue *q = NULL;
 	cmend_error err = {0};
 
