@@ -52,7 +52,8 @@ static cmend_status take_secrets(
 
 static void read_path(const char *path, struct got *g)
 {
-	const struct cmi_capfile_hooks hooks = {.note = take_note, .secrets = take_secrets, .ctx = g};
+	const struct cmi_capfile_hooks hooks = {
+		.note = take_note, .secrets = take_secrets, .ctx = g};
 	struct cmi_capfile *f = NULL;
 	struct cmi_frame frame;
 	bool more = true;
