@@ -42,11 +42,12 @@ static bool own_place(char *out, size_t n_out)
 static void add_place(
 	struct cmi_profile_dirs *p, const char *base, const char *below)
 {
-	char *to = p->dirs[p->n];
+	char *to;
 	int n;
 
-	if (p->n == CMI_PROFILE_DIRS_MAX)
+	if (p->n >= CMI_PROFILE_DIRS_MAX)
 		return;
+	to = p->dirs[p->n];
 	n = snprintf(to, sizeof(p->dirs[0]), "%s%s", base, below);
 	if (n > 0 && (size_t)n < sizeof(p->dirs[0]) && access(to, X_OK) == 0)
 		p->n++;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/link.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -168,20 +167,16 @@ static cmend_status refused(const struct cmi_reply *reply, cmend_error *err)
 	return cmi_fail(err, CMEND_REFUSED, "redis: %s", text);
 }
 
-cmend_status cmi_link_ask(
-	struct cmi_link *link, struct cmi_reply **out, cmend_error *err, ...)
+cmend_status cmi_link_ask(struct cmi_link *link, struct cmi_reply **out,
+	cmend_error *err, const char *const *words)
 {
 	CMI_AUTO(cmi_reply_freep) struct cmi_reply *reply = NULL;
-	struct cmi_bytes words[32];
-	const char *word;
+	struct cmi_bytes list[32];
 	size_t n = 0;
-	va_list ap;
 
-	va_start(ap, err);
-	while ((word = va_arg(ap, const char *)) && n < CMI_LEN(words))
-		words[n++] = cmi_bytes_of(word);
-	va_end(ap);
-	CMI_TRY(cmi_link_add(link, words, n, err));
+	for (; n < CMI_LEN(list) && words[n]; n++)
+		list[n] = cmi_bytes_of(words[n]);
+	CMI_TRY(cmi_link_add(link, list, n, err));
 	CMI_TRY(cmi_link_reply(link, 0, &reply, err));
 	if (cmi_reply_kind(reply) == CMI_REPLY_ERROR)
 		return refused(reply, err);
@@ -196,15 +191,14 @@ static cmend_status log_in(struct cmi_link *link,
 	char db[16];
 
 	if (where->password && where->user)
-		CMI_TRY(cmi_link_ask(link, NULL, err, "AUTH", where->user,
-			where->password, NULL));
+		CMI_TRY(CMI_ASK(
+			link, NULL, err, "AUTH", where->user, where->password));
 	else if (where->password)
-		CMI_TRY(cmi_link_ask(
-			link, NULL, err, "AUTH", where->password, NULL));
+		CMI_TRY(CMI_ASK(link, NULL, err, "AUTH", where->password));
 	snprintf(db, sizeof(db), "%u", where->db);
 	if (where->db)
-		CMI_TRY(cmi_link_ask(link, NULL, err, "SELECT", db, NULL));
-	return cmi_link_ask(link, NULL, err, "PING", NULL);
+		CMI_TRY(CMI_ASK(link, NULL, err, "SELECT", db));
+	return CMI_ASK(link, NULL, err, "PING");
 }
 
 static cmend_status open_at(const struct cmi_redis_url *where,

@@ -65,8 +65,12 @@ cmend_status cmi_link_reply(struct cmi_link *link, int extra_ms,
 	struct cmi_reply **out, cmend_error *err)
 	__attribute__((warn_unused_result));
 /* One command and its reply; a server's error becomes CMEND_REFUSED with its
- * text.  Words end with NULL. */
+ * text.  words end with NULL; CMI_ASK writes the array. */
 cmend_status cmi_link_ask(struct cmi_link *link, struct cmi_reply **out,
-	cmend_error *err, ...) __attribute__((warn_unused_result, sentinel));
+	cmend_error *err, const char *const *words)
+	__attribute__((warn_unused_result));
+#define CMI_ASK(link, out, err, ...)                                           \
+	cmi_link_ask((link), (out), (err),                                     \
+		(const char *const[]){__VA_ARGS__, NULL})
 
 #endif

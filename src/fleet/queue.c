@@ -85,15 +85,14 @@ static cmend_status prepare(struct cmi_queue *q, cmend_error *err)
 	cmend_error local = {0};
 	cmend_status status;
 
-	status = cmi_link_ask(q->link, NULL, &local, "XGROUP", "CREATE",
-		q->jobs, q->group, "0", "MKSTREAM", NULL);
+	status = CMI_ASK(q->link, NULL, &local, "XGROUP", "CREATE", q->jobs,
+		q->group, "0", "MKSTREAM");
 	if (status != CMEND_OK && !strstr(local.message, "BUSYGROUP")) {
 		if (err)
 			*err = local;
 		return status;
 	}
-	CMI_TRY(cmi_link_ask(
-		q->link, &reply, err, "SCRIPT", "LOAD", finish_script, NULL));
+	CMI_TRY(CMI_ASK(q->link, &reply, err, "SCRIPT", "LOAD", finish_script));
 	if (cmi_reply_text(reply).n >= sizeof(q->script))
 		return cmi_fail(err, CMEND_PARSE, "redis: odd script digest");
 	cmi_safe_cstr(q->script, sizeof(q->script), cmi_reply_text(reply));
@@ -132,7 +131,7 @@ static cmend_status length_of(
 {
 	CMI_AUTO(cmi_reply_freep) struct cmi_reply *reply = NULL;
 
-	CMI_TRY(cmi_link_ask(q->link, &reply, err, "XLEN", key, NULL));
+	CMI_TRY(CMI_ASK(q->link, &reply, err, "XLEN", key));
 	*out = (uint64_t)cmi_reply_int(reply);
 	return CMEND_OK;
 }
@@ -295,8 +294,8 @@ static cmend_status ask_tries(
 	CMI_AUTO(cmi_reply_freep) struct cmi_reply *reply = NULL;
 	int64_t tries;
 
-	CMI_TRY(cmi_link_ask(q->link, &reply, err, "XPENDING", q->jobs,
-		q->group, job->id, job->id, "1", NULL));
+	CMI_TRY(CMI_ASK(q->link, &reply, err, "XPENDING", q->jobs, q->group,
+		job->id, job->id, "1"));
 	/* [[id, consumer, idle, deliveries]] */
 	tries = cmi_reply_int(cmi_reply_at(cmi_reply_at(reply, 0), 3));
 	job->tries = tries > 0 ? (unsigned)tries : 1;
@@ -312,8 +311,8 @@ cmend_status cmi_queue_reclaim(struct cmi_queue *q, size_t max, int64_t idle_ms,
 
 	snprintf(count, sizeof(count), "%zu", batch_of(max));
 	snprintf(idle, sizeof(idle), "%lld", (long long)idle_ms);
-	CMI_TRY(cmi_link_ask(q->link, &reply, err, "XAUTOCLAIM", q->jobs,
-		q->group, q->consumer, idle, "0-0", "COUNT", count, NULL));
+	CMI_TRY(CMI_ASK(q->link, &reply, err, "XAUTOCLAIM", q->jobs, q->group,
+		q->consumer, idle, "0-0", "COUNT", count));
 	CMI_TRY(add_jobs(out, cmi_reply_at(reply, 1), err));
 	for (size_t i = first; i < out->n; i++)
 		CMI_TRY(ask_tries(q, &out->jobs[i], err));
@@ -461,8 +460,7 @@ cmend_status cmi_queue_look(
 	CMI_TRY(length_of(q, q->jobs, &state.jobs, err));
 	CMI_TRY(length_of(q, q->results, &state.results, err));
 	CMI_TRY(length_of(q, q->dead, &state.dead, err));
-	CMI_TRY(cmi_link_ask(
-		q->link, &reply, err, "XPENDING", q->jobs, q->group, NULL));
+	CMI_TRY(CMI_ASK(q->link, &reply, err, "XPENDING", q->jobs, q->group));
 	state.pending = (uint64_t)cmi_reply_int(cmi_reply_at(reply, 0));
 	*out = state;
 	return CMEND_OK;

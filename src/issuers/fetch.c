@@ -496,6 +496,7 @@ static cmend_status get_some(void *ctx, const char *url,
 	int64_t ms = f->left_ms / 2 + 1;
 	enum cmi_flight is = CMI_FLIGHT_LATE;
 	char key[CMI_URL_MAX + CMI_NAME_MAX + 8];
+	struct cmi_bytes body = {0};
 	cmend_status status;
 
 	/* What another may reach, this one may not. */
@@ -509,10 +510,10 @@ static cmend_status get_some(void *ctx, const char *url,
 		ms = f->left_ms;
 	status = fetch_within(
 		f, url, ms, (struct cmi_bytes){0}, NULL, answer, err);
+	if (status == CMEND_OK)
+		body = cmi_buf_view(&answer->body);
 	if (is == CMI_FLIGHT_LEAD)
-		cmi_flight_land(f->flights, key,
-			status ? (struct cmi_bytes){0}
-			       : cmi_buf_view(&answer->body));
+		cmi_flight_land(f->flights, key, body);
 	return status;
 }
 

@@ -157,7 +157,7 @@ void cmi_metric(struct cmi_buf *out, const char *name, const char *label,
 	const char *value, double number)
 {
 	cmi_buf_text(out, name);
-	if (label) {
+	if (label && value) {
 		cmi_buf_printf(out, "{%s=\"", label);
 		label_value(out, value);
 		cmi_buf_text(out, "\"}");

@@ -71,8 +71,7 @@ static void flush(void)
 
 	cmi_queue_close(open_queue("a"));
 	assert_int_equal(cmi_link_open(&o, &link, NULL), CMEND_OK);
-	assert_int_equal(
-		cmi_link_ask(link, NULL, NULL, "FLUSHALL", NULL), CMEND_OK);
+	assert_int_equal(CMI_ASK(link, NULL, NULL, "FLUSHALL"), CMEND_OK);
 	cmi_link_close(link);
 }
 
