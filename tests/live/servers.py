@@ -13,6 +13,8 @@ import threading
 import time
 
 DEADLINE_S = 30
+# Never set: waiting for it is a short pause between two looks.
+PAUSE = threading.Event()
 
 
 def free_port():

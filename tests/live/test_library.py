@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The library as a stranger meets it: installed, found by pkg-config, its
 header read by C and C++ compilers, the examples built against it and run."""
+import json
 import os
 import re
 import shutil
@@ -26,8 +27,9 @@ def installed(tmp_path_factory, program):
         if not shutil.which(tool):
             pytest.skip(f"no {tool} on this machine")
     build = Path(program).parents[2]
-    if "sanitize" in run("meson", "introspect", "--buildoptions",
-                         build).stdout and os.environ.get("ASAN_OPTIONS"):
+    options = json.loads(run("meson", "introspect", "--buildoptions",
+                             build).stdout)
+    if {o["name"]: o["value"] for o in options}["b_sanitize"] != "none":
         pytest.skip("a sanitizer's build is not installed")
     prefix = tmp_path_factory.mktemp("root")
     done = run("meson", "install", "-C", build, "--no-rebuild", "--destdir",
