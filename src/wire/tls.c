@@ -115,18 +115,26 @@ static enum cmi_match match_start(struct cmi_cursor c)
 enum cmi_match cmi_tls_find_start(struct cmi_bytes data, size_t *at)
 {
 	struct cmi_cursor c = cmi_cursor_of(data);
-	enum cmi_match m;
-	uint8_t ch;
 
-	while (cmi_cursor_peek(&c, 0, &ch)) {
-		if (ch == CMI_TLS_HANDSHAKE || ch == CMI_TLS_ALERT) {
+	/* Both kinds of record have a major version of 3 behind their type:
+	 * that byte is rare in text, and looked for many bytes at a time. */
+	while (c.n) {
+		struct cmi_cursor next = c;
+		struct cmi_bytes before;
+		enum cmi_match m;
+
+		if (!cmi_cursor_until(&next, 3, &before)) {
+			before = cmi_cursor_rest(&c);
+			next = (struct cmi_cursor){0};
+		}
+		if (before.n && cmi_cursor_skip(&c, before.n - 1)) {
 			m = match_start(c);
 			if (m != CMI_MATCH_NONE) {
 				*at = c.at;
 				return m;
 			}
 		}
-		(void)cmi_cursor_skip(&c, 1);
+		c = next;
 	}
 	return CMI_MATCH_NONE;
 }
