@@ -564,6 +564,7 @@ static cmend_status take_http(struct cmi_diagnose *d,
 	status = cmi_carried_read(&d->intern, c->http, &carried, err);
 	if (status == CMEND_OK && d->o.all) {
 		cmi_arena_init(&texts, CMI_FILE_MAX);
+		texts.block = 512; /* an address's worth, a million times */
 		h.method = cmi_phrase_safe(&texts, c->http->method);
 		h.url = cmi_phrase_safe(&texts, c->http->url);
 		h.type = cmi_phrase_safe(&texts, c->http->type);
