@@ -156,6 +156,17 @@ static void put_path(
 	cmi_json_end_array(j);
 }
 
+/* "0xc02b"; printf would take longer than the rest of the line. */
+static const char *number_text(char out[8], uint16_t v)
+{
+	const uint8_t wire[] = {(uint8_t)(v >> 8), (uint8_t)v};
+
+	out[0] = '0';
+	out[1] = 'x';
+	cmi_hex_cstr(out + 2, wire, sizeof(wire));
+	return out;
+}
+
 static void put_tls_words(
 	struct cmi_json *j, uint16_t version, uint16_t cipher, bool seen)
 {
@@ -163,11 +174,10 @@ static void put_tls_words(
 	char id[8];
 
 	/* Versions without a name (private drafts) by their number. */
-	snprintf(id, sizeof(id), "0x%04x", version);
-	cmi_json_cstr(j, "version", name || !version ? name : id);
+	cmi_json_cstr(j, "version",
+		name || !version ? name : number_text(id, version));
 	cmi_json_cstr(j, "cipher", seen ? cmi_tls_cipher_name(cipher) : NULL);
-	snprintf(id, sizeof(id), "0x%04x", cipher);
-	cmi_json_cstr(j, "cipher_id", seen ? id : NULL);
+	cmi_json_cstr(j, "cipher_id", seen ? number_text(id, cipher) : NULL);
 }
 
 static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h)
