@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "core/json.h"
 #include "core/text.h"
 #include "report/report.h"
@@ -38,7 +40,38 @@ static void end(struct cmi_json *j)
 	cmi_buf_u8(j->out, '\n');
 }
 
-static void put_cert(struct cmi_json *j, const struct cmi_item_cert *c)
+/* What is said of a certificate wherever it came. */
+static void put_cert_names(struct cmi_json *j, const struct cmi_cert *c)
+{
+	char when[CMI_TIME_TEXT];
+
+	cmi_json_cstr(j, "subject", c->subject);
+	cmi_json_cstr(j, "issuer", c->issuer);
+	cmi_json_cstr(j, "not_before", cmi_time_s(when, c->not_before_s));
+	cmi_json_cstr(j, "not_after", cmi_time_s(when, c->not_after_s));
+}
+
+/* The same, from what was written of it before where that is still kept. */
+static void put_cert_names_again(struct cmi_json *j, const struct cmi_cert *c,
+	struct cmi_json_names *kept)
+{
+	struct cmi_json_names *k = &kept[c->sha256[0] % CMI_JSON_NAMES];
+	size_t from = j->out->n;
+
+	if (k->n && memcmp(k->sha256, c->sha256, sizeof(k->sha256)) == 0) {
+		cmi_buf_add(j->out, k->text, k->n);
+		return;
+	}
+	put_cert_names(j, c);
+	if (j->out->failed || j->out->n - from > sizeof(k->text))
+		return;
+	k->n = j->out->n - from;
+	memcpy(k->text, j->out->p + from, k->n);
+	memcpy(k->sha256, c->sha256, sizeof(k->sha256));
+}
+
+static void put_cert(struct cmi_json *j, const struct cmi_item_cert *c,
+	struct cmi_json_names *kept)
 {
 	uint8_t digest[CMI_SHA256_LEN];
 
@@ -52,25 +85,24 @@ static void put_cert(struct cmi_json *j, const struct cmi_item_cert *c)
 	}
 	if (c->frame)
 		cmi_json_int(j, "frame", (int64_t)c->frame);
-	cmi_json_cstr(j, "subject", c->cert ? c->cert->subject : NULL);
-	cmi_json_cstr(j, "issuer", c->cert ? c->cert->issuer : NULL);
-	if (c->cert) {
-		char when[CMI_TIME_TEXT];
-
-		cmi_json_cstr(j, "not_before",
-			cmi_time_s(when, c->cert->not_before_s));
-		cmi_json_cstr(
-			j, "not_after", cmi_time_s(when, c->cert->not_after_s));
+	if (c->cert && kept) {
+		put_cert_names_again(j, c->cert, kept);
+	} else if (c->cert) {
+		put_cert_names(j, c->cert);
+	} else {
+		cmi_json_null(j, "subject");
+		cmi_json_null(j, "issuer");
 	}
 	cmi_json_end_object(j);
 }
 
 static void put_certs(struct cmi_json *j, const char *key,
-	const struct cmi_item_cert *certs, size_t n)
+	const struct cmi_item_cert *certs, size_t n,
+	struct cmi_json_names *kept)
 {
 	cmi_json_array(j, key);
 	for (size_t i = 0; i < n; i++)
-		put_cert(j, &certs[i]);
+		put_cert(j, &certs[i], kept);
 	cmi_json_end_array(j);
 }
 
@@ -180,7 +212,8 @@ static void put_tls_words(
 	cmi_json_cstr(j, "cipher_id", seen ? number_text(id, cipher) : NULL);
 }
 
-static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h)
+static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h,
+	struct cmi_json_names *kept)
 {
 	const struct cmi_conversation *c = h->c;
 	const struct cmi_tls_seen *t = c->tls;
@@ -198,10 +231,10 @@ static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h)
 	cmi_json_time_us(&j, "start", c->start_us);
 	put_frames(&j, frames, c->first_frame == c->last_frame ? 1 : 2);
 	cmi_json_cstr(&j, "outcome", cmi_outcome_name(h->outcome));
-	put_certs(&j, "certificates", h->certs, h->n_certs);
+	put_certs(&j, "certificates", h->certs, h->n_certs, kept);
 	if (h->n_client_certs)
 		put_certs(&j, "client_certificates", h->client_certs,
-			h->n_client_certs);
+			h->n_client_certs, kept);
 	put_alerts(&j, t);
 	cmi_json_cstr(&j, "verdict", cmi_finding_name(h->verdict));
 	if (cmi_blame_name(h->blame))
@@ -233,7 +266,7 @@ static void http(struct cmi_buf *out, const struct cmi_item_http *h)
 			struct cmi_item_cert c = {.cert = h->certs[i],
 				.frame = s->response_frame};
 
-			put_cert(&j, &c);
+			put_cert(&j, &c, NULL);
 		}
 		cmi_json_end_array(&j);
 	}
@@ -387,7 +420,7 @@ static void endpoint(struct cmi_buf *out, const struct cmi_item_endpoint *e)
 		cmi_json_cstr(&j, "until_profile", e->until_profile);
 		cmi_json_cstr(&j, "until_subject", e->until_subject);
 	}
-	put_certs(&j, "sent", e->sent, e->n_sent);
+	put_certs(&j, "sent", e->sent, e->n_sent, NULL);
 	put_path(&j, e->path, e->path_has_anchor);
 	cmi_json_cstr(&j, "verdict", cmi_finding_name(e->verdict));
 	put_findings(&j, e->findings, e->n_findings);
@@ -415,9 +448,15 @@ static void summary(struct cmi_buf *out, const struct cmi_item_summary *s)
 
 void cmi_report_json(struct cmi_buf *out, const struct cmi_item *item)
 {
+	cmi_report_json_again(out, item, NULL);
+}
+
+void cmi_report_json_again(struct cmi_buf *out, const struct cmi_item *item,
+	struct cmi_json_names *kept)
+{
 	switch (item->kind) {
 	case CMI_ITEM_HANDSHAKE:
-		handshake(out, item->handshake);
+		handshake(out, item->handshake, kept);
 		break;
 	case CMI_ITEM_HTTP:
 		http(out, item->http);

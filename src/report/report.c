@@ -13,6 +13,8 @@ void cmi_report_init(struct cmi_report *r, FILE *out, bool json)
 void cmi_report_dispose(struct cmi_report *r)
 {
 	cmi_buf_dispose(&r->line);
+	cmi_free(r->names);
+	r->names = NULL;
 }
 
 static cmend_status take(
@@ -25,8 +27,13 @@ static cmend_status take(
 	if (!r->out)
 		return CMEND_OK;
 	cmi_buf_clear(&r->line);
+	if (r->json && !r->names) {
+		r->names = cmi_alloc_array(CMI_JSON_NAMES, sizeof(*r->names));
+		if (!r->names)
+			return cmi_nomem(err);
+	}
 	if (r->json)
-		cmi_report_json(&r->line, item);
+		cmi_report_json_again(&r->line, item, r->names);
 	else
 		cmi_report_text(&r->line, item, &r->style);
 	CMI_TRY(cmi_buf_status(&r->line, err));

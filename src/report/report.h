@@ -22,6 +22,19 @@ void cmi_report_text(struct cmi_buf *out, const struct cmi_item *item,
 /* Append one item as one line of JSON with its line feed. */
 void cmi_report_json(struct cmi_buf *out, const struct cmi_item *item);
 
+/* What was written of certificates, which come again hundreds of times in one
+ * capture: a table of CMI_JSON_NAMES, zeroed at first.  Longer texts than
+ * these are written anew. */
+#define CMI_JSON_NAMES 256
+struct cmi_json_names {
+	uint8_t sha256[CMI_SHA256_LEN];
+	size_t n; /* 0: none */
+	char text[472];
+};
+/* As cmi_report_json; kept may be NULL. */
+void cmi_report_json_again(struct cmi_buf *out, const struct cmi_item *item,
+	struct cmi_json_names *kept);
+
 /* A page that collects items and is written whole at the end. */
 struct cmi_page;
 struct cmi_page_options {
@@ -47,8 +60,9 @@ struct cmi_report {
 	FILE *out; /* NULL: nothing as it comes */
 	bool json; /* else text */
 	struct cmi_report_style style;
-	struct cmi_page *page; /* NULL: none; borrowed */
-	struct cmi_buf line;   /* zeroed by the caller's initialiser */
+	struct cmi_page *page;        /* NULL: none; borrowed */
+	struct cmi_buf line;          /* zeroed by the caller's initialiser */
+	struct cmi_json_names *names; /* NULL until the first line of JSON */
 };
 void cmi_report_init(struct cmi_report *r, FILE *out, bool json);
 struct cmi_item_sink cmi_report_sink(struct cmi_report *r);
