@@ -10,18 +10,11 @@
 
 #include "capture/live_open.h"
 #include "capture/pipeline.h"
+#include "capture/ring.h"
 #include "capture/write.h"
 
 /* What a client asked others belongs to its handshake for so long. */
 #define STORY_US ((int64_t)60 * 1000000)
-
-/* One packet in the ring: this head, then its bytes. */
-struct kept {
-	uint64_t number;
-	int64_t t_us;
-	uint32_t n;      /* bytes captured */
-	uint32_t length; /* on the wire */
-};
 
 struct cmi_watch {
 	pcap_t *pcap;
@@ -30,10 +23,7 @@ struct cmi_watch {
 	uint32_t link;
 	uint64_t packets, bytes;
 	uint64_t dropped;
-	/* The ring: packets lie whole in [tail, head) or, once wrapped, in
-	 * [tail, wrap) and [0, head). */
-	uint8_t *ring;
-	size_t size, head, tail, wrap;
+	struct cmi_ring ring;
 	cmend_status status; /* of the callback */
 	cmend_error err;
 };
@@ -45,7 +35,7 @@ void cmi_watch_free(struct cmi_watch *w)
 	cmi_pipeline_free(w->pipeline);
 	if (w->pcap)
 		pcap_close(w->pcap);
-	cmi_free(w->ring);
+	cmi_ring_dispose(&w->ring);
 	cmi_free(w);
 }
 CMI_DEFINE_CLEANUP(watch_freep, struct cmi_watch, cmi_watch_free)
@@ -58,74 +48,17 @@ cmend_status cmi_watch_open(const struct cmi_watch_options *options,
 	if (!w)
 		return cmi_nomem(err);
 	w->interface = options->interface;
-	w->size = options->ring_bytes ? options->ring_bytes
-				      : CMI_WATCH_RING_BYTES;
-	w->ring = cmi_alloc(w->size);
-	if (!w->ring)
-		return cmi_nomem(err);
 	CMI_TRY(cmi_pipeline_new(
 		options->interface, options->capture, &w->pipeline, err));
 	CMI_TRY(cmi_live_open(
 		options->interface, options->filter, &w->pcap, err));
 	w->link = (uint32_t)pcap_datalink(w->pcap);
+	CMI_TRY(cmi_ring_init(&w->ring,
+		options->ring_bytes ? options->ring_bytes
+				    : CMI_WATCH_RING_BYTES,
+		w->link, err));
 	*out = CMI_TAKE(w);
 	return CMEND_OK;
-}
-
-static struct kept head_at(const struct cmi_watch *w, size_t at)
-{
-	struct kept k;
-
-	memcpy(&k, w->ring + at, sizeof(k));
-	return k;
-}
-
-/* The place behind the packet at `at`, over the wrap. */
-static size_t next_place(const struct cmi_watch *w, size_t at)
-{
-	at += sizeof(struct kept) + head_at(w, at).n;
-	return w->wrap && at >= w->wrap ? 0 : at;
-}
-
-static void drop_oldest(struct cmi_watch *w)
-{
-	bool wrapped = w->wrap != 0;
-
-	w->tail = next_place(w, w->tail);
-	if (wrapped && w->tail == 0)
-		w->wrap = 0;
-	if (!w->wrap && w->tail == w->head)
-		w->tail = w->head = 0;
-}
-
-/* Make room for need bytes in one piece at head; oldest packets go. */
-static bool make_room(struct cmi_watch *w, size_t need)
-{
-	if (need >= w->size)
-		return false;
-	if (!w->wrap && w->size - w->head < need) {
-		w->wrap = w->head;
-		w->head = 0;
-		if (w->wrap == 0 || w->tail == w->wrap)
-			w->tail = w->wrap = 0;
-	}
-	/* While wrapped, head may not reach tail: equal would mean empty. */
-	while (w->wrap && w->head + need >= w->tail)
-		drop_oldest(w);
-	return w->size - w->head >= need;
-}
-
-static void remember(struct cmi_watch *w, const struct cmi_frame *f)
-{
-	struct kept k = {
-		f->number, f->t_us, (uint32_t)f->data.n, (uint32_t)f->length};
-
-	if (!make_room(w, sizeof(k) + k.n))
-		return;
-	memcpy(w->ring + w->head, &k, sizeof(k));
-	if (k.n)
-		memcpy(w->ring + w->head + sizeof(k), f->data.p, k.n);
-	w->head += sizeof(k) + k.n;
 }
 
 static void take_packet(
@@ -141,7 +74,7 @@ static void take_packet(
 	};
 
 	w->bytes += h->len;
-	remember(w, &f);
+	cmi_ring_add(&w->ring, &f);
 	if (w->status == CMEND_OK)
 		w->status = cmi_pipeline_frame(w->pipeline, &f, &w->err);
 }
@@ -211,21 +144,13 @@ static bool same(const struct cmi_endpoint *a, const struct cmi_endpoint *b)
 }
 
 /* Is the frame of this conversation, or of its client's own story? */
-static bool belongs(const struct cmi_watch *w, const struct kept *k,
-	struct cmi_bytes data, const struct cmi_conversation *c)
+static bool belongs(const struct cmi_frame *f, const struct cmi_conversation *c)
 {
-	const struct cmi_frame f = {
-		.data = data,
-		.length = k->length,
-		.number = k->number,
-		.t_us = k->t_us,
-		.link = w->link,
-	};
 	struct cmi_packet p;
 
-	if (k->t_us < c->start_us - STORY_US || k->t_us > c->end_us + 1000000)
+	if (f->t_us < c->start_us - STORY_US || f->t_us > c->end_us + 1000000)
 		return false;
-	cmi_packet_decode(&f, &p);
+	cmi_packet_decode(f, &p);
 	if (p.kind == CMI_PACKET_TCP &&
 		((same(&p.from, &c->client) && same(&p.to, &c->server)) ||
 			(same(&p.from, &c->server) && same(&p.to, &c->client))))
@@ -254,20 +179,19 @@ cmend_status cmi_watch_keep(struct cmi_watch *w,
 {
 	struct cmi_pcapng_writer *out = NULL;
 	cmend_status status = CMEND_OK, closed;
+	struct cmi_frame f;
 	uint64_t n = 0;
+	size_t at;
 
 	CMI_TRY(cmi_pcapng_create(
 		path, (uint16_t)w->link, "chainmend " CMI_VERSION, &out, err));
-	for (size_t at = w->tail; at != w->head && status == CMEND_OK;
-		at = next_place(w, at)) {
-		struct kept k = head_at(w, at);
-		struct cmi_bytes data = {w->ring + at + sizeof(k), k.n};
-
-		if (!belongs(w, &k, data, c))
+	at = cmi_ring_begin(&w->ring);
+	while (status == CMEND_OK && cmi_ring_next(&w->ring, &at, &f)) {
+		if (!belongs(&f, c))
 			continue;
 		n++;
-		status = cmi_pcapng_packet(out, k.t_us, data, k.length,
-			remark_for(remarks, n_remarks, k.number), err);
+		status = cmi_pcapng_packet(out, f.t_us, f.data, f.length,
+			remark_for(remarks, n_remarks, f.number), err);
 	}
 	closed = cmi_pcapng_close(out, status == CMEND_OK ? err : NULL);
 	status = status == CMEND_OK ? closed : status;
