@@ -167,7 +167,7 @@ static cmend_status have_room(struct cmi_session *s, cmend_error *err)
 	if (!grown)
 		return cmi_nomem(err);
 	for (size_t i = 0; i < cap; i++) {
-		if (i < h->n_waiting)
+		if (h->cap && i < h->n_waiting)
 			grown[i] = h->waiting[(h->first + i) % h->cap];
 		else
 			request_init(&grown[i]);

@@ -205,6 +205,7 @@ static cmend_status sign_in(struct cmi_cli *cli, const struct options *o,
 	}
 	if (!status)
 		status = cmi_phone_sign_in(phone, result, err);
+	phone->name = phone->secret = phone->sip = "";
 	cmi_wipe(pin, sizeof(pin));
 	cmi_tether_login_dispose(&login);
 	return status;
@@ -241,6 +242,7 @@ static int test(struct cmi_cli *cli, const struct options *o,
 		phone->state_dir = NULL; /* out of the box */
 	t.phone = *phone;
 	status = cmi_phone_test_run(&t);
+	phone->secret = "";
 	cmi_wipe(pin, sizeof(pin));
 	return status;
 }

@@ -313,9 +313,10 @@ static cmend_status serve(struct cmi_cli *cli,
 
 static int list_breaks(struct cmi_cli *cli, const char *asked)
 {
-	if (strcmp(asked, "?") != 0)
-		return cmi_cli_usage(
-			cli, "no failure \"%s\"; --break ? lists them", asked);
+	if (!asked || strcmp(asked, "?") != 0)
+		return cmi_cli_usage(cli,
+			"no failure \"%s\"; --break ? lists them",
+			asked ? asked : "");
 	for (const struct cmi_lab_break *b = cmi_lab_breaks; b->name; b++)
 		fprintf(cli->out, "%-22s %s\n", b->name, b->what);
 	return CMI_EXIT_OK;

@@ -263,9 +263,12 @@ static const char *say_skipped(struct cmi_compare *c)
 	const struct cmi_record *d = c->ladder[CMI_GOOD].download;
 	const struct cmi_record *good = c->ladder[CMI_GOOD].focus;
 	const struct cmi_record *bad = c->ladder[CMI_BAD].focus;
-	bool before = d->http.request_frame < good->first_frame;
 	char url[CMI_PHRASE_NAME], cert[CMI_PHRASE_NAME];
+	bool before;
 
+	if (!d || !good || !bad)
+		return "";
+	before = d->http.request_frame < good->first_frame;
 	return cmi_phrase(&c->arena,
 		"in frame %llu the good one asks %s%s, and gets \"%s\"%s; the "
 		"bad one %s and never asks",

@@ -463,7 +463,7 @@ static void focus(struct builder *b, const struct cmi_record *r)
 
 	cmi_endpoint_text(at, &r->server);
 	cmi_phrase_clip(host, h->sni ? h->sni : at);
-	rung = add(b, "connect", "server", r->first_frame, CMI_ROLE_CLIENT,
+	add(b, "connect", "server", r->first_frame, CMI_ROLE_CLIENT,
 		CMI_ROLE_SERVER,
 		cmi_phrase(
 			b->arena, "opens port %u of %s", r->server.port, host));

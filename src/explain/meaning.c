@@ -74,6 +74,9 @@ static const char *how_it_ended(struct cmi_meaning *m)
 {
 	const struct cmi_behaviour *b = &m->behaviour;
 
+	if (!b->alert && (b->ending == CMI_END_CLIENT_ALERT ||
+				 b->ending == CMI_END_SERVER_ALERT))
+		return "";
 	switch (b->ending) {
 	case CMI_END_CLIENT_ALERT:
 		return cmi_phrase(&m->arena,

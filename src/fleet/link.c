@@ -45,6 +45,8 @@ void cmi_reply_free(struct cmi_reply *r)
 
 enum cmi_reply_kind cmi_reply_kind(const struct cmi_reply *r)
 {
+	if (!r)
+		return CMI_REPLY_NIL;
 	switch (r->r.type) {
 	case REDIS_REPLY_INTEGER:
 		return CMI_REPLY_INT;

@@ -129,7 +129,7 @@ static void take_endpoint(
 static cmend_status connect_any(struct dial *d, cmend_error *err)
 {
 	const struct cmi_target *t = d->o->target;
-	struct sockaddr_storage own;
+	struct sockaddr_storage own = {0};
 	socklen_t n_own = sizeof(own);
 	struct cmi_addresses list;
 	int error = 0;

@@ -81,15 +81,16 @@ static cmend_status split_listen(
 static unsigned port_of(struct evhttp_bound_socket *bound)
 {
 	struct sockaddr_storage a = {0};
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
 	socklen_t n = sizeof(a);
 
 	if (getsockname(evhttp_bound_socket_get_fd(bound),
 		    (struct sockaddr *)&a, &n) < 0)
 		return 0;
-	if (a.ss_family == AF_INET6)
-		return ntohs(
-			((const struct sockaddr_in6 *)(void *)&a)->sin6_port);
-	return ntohs(((const struct sockaddr_in *)(void *)&a)->sin_port);
+	memcpy(&v4, &a, sizeof(v4));
+	memcpy(&v6, &a, sizeof(v6));
+	return ntohs(a.ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port);
 }
 
 cmend_status cmi_metrics_listen(const char *listen,

@@ -11,7 +11,7 @@ static bool is_token_char(uint8_t ch)
 {
 	if (ch <= ' ' || ch >= 127)
 		return false;
-	return !memchr("\"(),/:;<=>?@[\\]{}", ch, 17);
+	return !strchr("\"(),/:;<=>?@[\\]{}", ch);
 }
 
 #define METHOD_MAX 24 /* BASELINE-CONTROL and what Microsoft made */
@@ -271,7 +271,7 @@ static bool hex_digit(uint8_t ch, uint64_t *out)
 	if (ch >= '0' && ch <= '9')
 		*out = (uint64_t)(ch - '0');
 	else if ((ch | 32) >= 'a' && (ch | 32) <= 'f')
-		*out = (uint64_t)((ch | 32) - 'a' + 10);
+		*out = (uint64_t)(ch | 32) - 'a' + 10;
 	else
 		return false;
 	return true;
