@@ -3,16 +3,27 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
 #include <unistd.h>
 
+/* How long fork waits for threads that are inside. */
+#define FORK_WAIT_S 1
+
+/* Order: lock before inside. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Threads in our code hold it for reading; fork takes it for writing, so that
+ * no lock of SQLite or libcurl is held by a thread that the child lacks. */
+static pthread_rwlock_t inside = PTHREAD_RWLOCK_INITIALIZER;
 static struct cmi_engine engine;
 static bool usable;
-static pid_t made_in; /* 0: never made */
+static atomic_int made_in; /* a process id; 0: never made */
+static bool fork_in_time;
+static bool orphan; /* forked while a thread was inside: nothing is safe */
 static __thread int busy;
 
 bool cmi_engine_busy(void)
@@ -22,12 +33,46 @@ bool cmi_engine_busy(void)
 
 void cmi_engine_enter(void)
 {
-	busy++;
+	if (busy++ == 0)
+		pthread_rwlock_rdlock(&inside);
 }
 
 void cmi_engine_leave(void)
 {
-	busy--;
+	if (--busy == 0)
+		pthread_rwlock_unlock(&inside);
+}
+
+static void before_fork(void)
+{
+	struct timespec until;
+
+	pthread_mutex_lock(&lock);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += FORK_WAIT_S;
+	fork_in_time = pthread_rwlock_timedwrlock(&inside, &until) == 0;
+}
+
+static void after_fork_in_parent(void)
+{
+	if (fork_in_time)
+		pthread_rwlock_unlock(&inside);
+	pthread_mutex_unlock(&lock);
+}
+
+/* The locks were taken under the parent's thread id: made anew. */
+static void after_fork_in_child(void)
+{
+	static const pthread_rwlock_t fresh = PTHREAD_RWLOCK_INITIALIZER;
+
+	orphan = orphan || !fork_in_time;
+	memcpy(&inside, &fresh, sizeof(inside));
+	pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 void *cmi_shim_next(const char *name, const char *loaded)
@@ -130,15 +175,20 @@ const struct cmi_engine *cmi_engine_get(void)
 {
 	pid_t me = getpid();
 
+	/* Without the lock: whoever is inside may ask again. */
+	if (orphan)
+		return NULL;
+	if (atomic_load(&made_in) == me)
+		return usable ? &engine : NULL;
 	pthread_mutex_lock(&lock);
-	if (made_in != me) {
+	if (atomic_load(&made_in) != me) {
 		/* A child of fork: SQLite's handle is the parent's.  It is
 		 * left open, because closing it would touch the file. */
 		engine = (struct cmi_engine){0};
 		cmi_engine_enter();
 		usable = make(&engine);
 		cmi_engine_leave();
-		made_in = me;
+		atomic_store(&made_in, me);
 	}
 	pthread_mutex_unlock(&lock);
 	return usable ? &engine : NULL;
