@@ -2,6 +2,7 @@
 """tools/run-tests: what counts as passed, failed and skipped."""
 import importlib.machinery
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,12 @@ def test_a_pytest_report(tmp_path):
     path = tmp_path / "report.xml"
     path.write_text(REPORT)
     assert str(run_tests.pytest_cases(path)) == "2 passed, 2 failed, 1 skipped"
+
+
+@pytest.mark.parametrize("script, wanted", [
+    ("raise SystemExit(3)", 3),
+    ("import signal; signal.pause()", -1),
+], ids=["ends", "has to be asked"])
+def test_what_is_too_slow_is_ended(script, wanted):
+    got = run_tests.ended_in_time([sys.executable, "-c", script], None, 2)
+    assert got == wanted
