@@ -99,6 +99,27 @@ static void web_misbehave(struct web *w, int fd, const struct web_route *r)
 	}
 }
 
+static const char *web_head(const struct web_route *r)
+{
+	return r->head ? r->head : "HTTP/1.1 200 OK\r\n";
+}
+
+/* From a copy: with the last byte the client is done, and the test may free
+ * the body while send has not yet returned. */
+static void web_whole(struct web *w, int fd, const struct web_route *r)
+{
+	size_t room = strlen(web_head(r)) + 64 + r->body.n, n;
+	char *all = malloc(room);
+
+	n = (size_t)snprintf(all, room,
+		"%sContent-Length: %zu\r\nConnection: close\r\n\r\n",
+		web_head(r), r->body.n);
+	if (r->body.n)
+		memcpy(all + n, r->body.p, r->body.n);
+	web_put(w, fd, all, n + r->body.n);
+	free(all);
+}
+
 static void web_answer(struct web *w, int fd, const struct web_route *r)
 {
 	char head[1024];
@@ -115,19 +136,13 @@ static void web_answer(struct web *w, int fd, const struct web_route *r)
 			web_misbehave(w, fd, r);
 		return;
 	}
-	snprintf(head, sizeof(head), "%s",
-		r->head ? r->head : "HTTP/1.1 200 OK\r\n");
-	web_put(w, fd, head, strlen(head));
-	if (r->how == WEB_ENDLESS_HEAD) {
-		web_misbehave(w, fd, r);
+	if (r->how == WEB_ANSWER) {
+		web_whole(w, fd, r);
 		return;
 	}
-	if (r->how == WEB_ANSWER) {
-		snprintf(head, sizeof(head),
-			"Content-Length: %zu\r\nConnection: close\r\n\r\n",
-			r->body.n);
-		web_put(w, fd, head, strlen(head));
-		web_put(w, fd, r->body.p, r->body.n);
+	web_put(w, fd, web_head(r), strlen(web_head(r)));
+	if (r->how == WEB_ENDLESS_HEAD) {
+		web_misbehave(w, fd, r);
 		return;
 	}
 	web_put(w, fd, "\r\n", 2);
