@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chain/verdict.h"
+#include "chain/verdict_crl.h"
 #include "chain/verdict_rules.h"
 
 #include <stdio.h>
@@ -20,11 +21,10 @@ static void free_cert_stack(STACK_OF(X509) * sk)
 }
 CMI_DEFINE_CLEANUP(cert_stack_freep, STACK_OF(X509), free_cert_stack)
 
-static void free_crl_stack(STACK_OF(X509_CRL) * sk)
-{
-	sk_X509_CRL_free(sk);
-}
-CMI_DEFINE_CLEANUP(crl_stack_freep, STACK_OF(X509_CRL), free_crl_stack)
+CMI_DEFINE_CLEANUP(crl_stack_freep, STACK_OF(X509_CRL), cmi_crl_stack_free)
+
+/* RFC 5280 section 4.2.1.4 */
+#define ANY_POLICY "2.5.29.32.0"
 
 /* One verification as libcrypto's callbacks see it. */
 struct judging {
@@ -114,6 +114,22 @@ static const struct reason reasons[] = {
 	{X509_V_ERR_CERT_REVOKED, CMI_F_REVOKED, true, "was revoked"},
 	{X509_V_ERR_UNABLE_TO_GET_CRL, CMI_F_REVOKED, false,
 		"has no revocation list to ask"},
+	{X509_V_ERR_CRL_HAS_EXPIRED, CMI_F_REVOKED, false,
+		"has only a revocation list that is too old"},
+	{X509_V_ERR_CRL_NOT_YET_VALID, CMI_F_REVOKED, false,
+		"has only a revocation list that is not valid yet"},
+	{X509_V_ERR_CRL_SIGNATURE_FAILURE, CMI_F_REVOKED, false,
+		"has a revocation list that its issuer did not sign"},
+	{X509_V_ERR_CRL_PATH_VALIDATION_ERROR, CMI_F_REVOKED, false,
+		"has a revocation list whose issuer has no good path"},
+	{X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER, CMI_F_REVOKED, false,
+		"has a revocation list whose issuer is not known"},
+	{X509_V_ERR_KEYUSAGE_NO_CRL_SIGN, CMI_F_REVOKED, false,
+		"has a revocation list by a key that may sign none"},
+	{X509_V_ERR_DIFFERENT_CRL_SCOPE, CMI_F_REVOKED, false,
+		"has only revocation lists of other scope"},
+	{X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION, CMI_F_REVOKED, false,
+		"has a revocation list with a critical extension not known"},
 	{X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, CMI_F_UNTRUSTED_ROOT, false,
 		"is a root that is not trusted"},
 	{X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, CMI_F_SELF_SIGNED_LEAF, false,
@@ -180,11 +196,15 @@ static const struct judging *judging_of(X509_STORE_CTX *ctx)
 }
 
 /* Pin each pair of the path, so that libcrypto cannot choose otherwise: only
- * a certificate's next one is its issuer, and a root is its own. */
+ * a certificate's next one is its issuer, and a root is its own.  A path below
+ * ours leads to the issuer of a CRL and is libcrypto's to choose. */
 static int is_pinned_issuer(X509_STORE_CTX *ctx, X509 *child, X509 *issuer)
 {
-	const struct cmi_path *path = judging_of(ctx)->path;
+	const struct cmi_path *path;
 
+	if (X509_STORE_CTX_get0_parent_ctx(ctx))
+		return X509_check_issued(issuer, child) == X509_V_OK;
+	path = judging_of(ctx)->path;
 	if (child == issuer)
 		return path->certs[path->n - 1]->x == child &&
 		       path->certs[path->n - 1]->self_issued;
@@ -196,20 +216,32 @@ static int is_pinned_issuer(X509_STORE_CTX *ctx, X509 *child, X509 *issuer)
 
 /* libcrypto takes a certificate for expired in the second that notAfter names;
  * RFC 5280 section 4.1.2.5 includes that second. */
-static int forgive_last_second(int ok, X509_STORE_CTX *ctx)
+static bool is_in_last_second(const struct judging *j, size_t depth)
+{
+	return j->path->certs[depth]->not_after_s == j->request->at_s ||
+	       (j->request->anchor_dates_off && depth + 1 == j->path->n);
+}
+
+/* No CRL can speak about an anchor: RFC 5280 section 6.3.3 is for the
+ * certificates of the path, and the anchor is none of them (6.1). */
+static bool is_forgiven(const struct judging *j, int error, size_t depth)
+{
+	if (error == X509_V_ERR_CERT_HAS_EXPIRED)
+		return is_in_last_second(j, depth);
+	return depth + 1 == j->path->n && cmi_crl_error(error);
+}
+
+static int forgive(int ok, X509_STORE_CTX *ctx)
 {
 	const struct judging *j = judging_of(ctx);
 	int depth = X509_STORE_CTX_get_error_depth(ctx);
 
-	if (ok || X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CERT_HAS_EXPIRED)
-		return ok;
-	if (depth < 0 || (size_t)depth >= j->path->n ||
+	/* Without ours it is the path of a CRL's issuer. */
+	if (ok || !j || depth < 0 || (size_t)depth >= j->path->n ||
 		X509_STORE_CTX_get_current_cert(ctx) !=
 			j->path->certs[depth]->x ||
-		(j->path->certs[depth]->not_after_s != j->request->at_s &&
-			!(j->request->anchor_dates_off &&
-				(size_t)depth + 1 == j->path->n)))
-		return 0;
+		!is_forgiven(j, X509_STORE_CTX_get_error(ctx), (size_t)depth))
+		return ok;
 	X509_STORE_CTX_set_error(ctx, X509_V_OK);
 	return 1;
 }
@@ -234,6 +266,16 @@ static bool has_own_rules(enum cmi_policy policy)
 	return policy == CMI_POLICY_RFC5280 || policy == CMI_POLICY_WEBPKI;
 }
 
+static bool add_policy(X509_VERIFY_PARAM *param, const char *dotted)
+{
+	ASN1_OBJECT *oid = OBJ_txt2obj(dotted, 1);
+
+	if (oid && X509_VERIFY_PARAM_add0_policy(param, oid) == 1)
+		return true;
+	ASN1_OBJECT_free(oid);
+	return false;
+}
+
 static bool set_policies(
 	X509_VERIFY_PARAM *param, const struct cmi_policy_inputs *in)
 {
@@ -245,14 +287,12 @@ static bool set_policies(
 		flags |= X509_V_FLAG_INHIBIT_MAP;
 	if (in->inhibit_any)
 		flags |= X509_V_FLAG_INHIBIT_ANY;
-	for (size_t i = 0; i < in->n_oids; i++) {
-		ASN1_OBJECT *oid = OBJ_txt2obj(in->oids[i], 1);
-
-		if (!oid || X509_VERIFY_PARAM_add0_policy(param, oid) != 1) {
-			ASN1_OBJECT_free(oid);
+	/* To libcrypto no list at all would mean no policy. */
+	if (in->n_oids == 0 && !add_policy(param, ANY_POLICY))
+		return false;
+	for (size_t i = 0; i < in->n_oids; i++)
+		if (!add_policy(param, in->oids[i]))
 			return false;
-		}
-	}
 	return X509_VERIFY_PARAM_set_flags(param, flags) == 1;
 }
 
@@ -301,27 +341,6 @@ static bool stack_path(const struct cmi_path *path, STACK_OF(X509) * untrusted,
 		if (!sk_X509_push(untrusted, path->certs[i]->x))
 			return false;
 	return sk_X509_push(trusted, path->certs[last]->x) > 0;
-}
-
-/* Section 5.2.3 of RFC 5280: a CRL has a number, or it is none to rely on. */
-static bool is_usable_crl(
-	const struct cmi_verdict_request *r, const X509_CRL *crl)
-{
-	return !has_own_rules(r->policy) ||
-	       X509_CRL_get_ext_by_NID(crl, NID_crl_number, -1) >= 0;
-}
-
-static STACK_OF(X509_CRL) * stack_crls(const struct cmi_verdict_request *r)
-{
-	STACK_OF(X509_CRL) *sk = sk_X509_CRL_new_null();
-
-	for (size_t i = 0; sk && i < r->n_crls; i++)
-		if (is_usable_crl(r, r->crls[i]) &&
-			!sk_X509_CRL_push(sk, r->crls[i])) {
-			sk_X509_CRL_free(sk);
-			return NULL;
-		}
-	return sk;
 }
 
 /* What libcrypto built is what we proposed. */
@@ -375,12 +394,12 @@ static cmend_status verify_chain(const struct cmi_path *path,
 	if (X509_STORE_CTX_init(ctx, store, path->certs[0]->x, untrusted) != 1)
 		return cmi_nomem(err);
 	X509_STORE_CTX_set0_trusted_stack(ctx, trusted);
-	X509_STORE_CTX_set_verify_cb(ctx, forgive_last_second);
+	X509_STORE_CTX_set_verify_cb(ctx, forgive);
 	if (!X509_STORE_CTX_set_app_data(ctx, &j) || !set_rules(ctx, request))
 		return cmi_nomem(err);
 	if (request->n_crls) {
-		crls = stack_crls(request);
-		if (!crls)
+		crls = cmi_crl_stack(request, has_own_rules(request->policy));
+		if (!crls || !cmi_crl_issuers(path, request, store, untrusted))
 			return cmi_nomem(err);
 		X509_STORE_CTX_set0_crls(ctx, crls);
 	}

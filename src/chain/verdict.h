@@ -51,6 +51,9 @@ struct cmi_verdict_request {
 	/* Not empty: revocation is checked for the whole path with these. */
 	struct X509_crl_st *const *crls;
 	size_t n_crls;
+	/* Certificates beside the path that may have signed one of them. */
+	struct cmi_cert *const *crl_issuers;
+	size_t n_crl_issuers;
 	/* Certificate policies are processed with these; NULL: they are not,
 	 * as TLS clients do. */
 	const struct cmi_policy_inputs *policies;

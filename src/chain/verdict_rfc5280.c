@@ -34,8 +34,9 @@ static bool name_is_empty(const X509_NAME *name)
 
 /* ------------------------------------------------------- key identifiers */
 
-/* A hierarchy that has no authority key identifier anywhere is older than the
- * profile, and every client takes it; one that has some must have all. */
+/* A hierarchy that has no key identifiers is older than the profile, and every
+ * client takes it; one that has some must have all, and so must a certificate
+ * that has its own. */
 static bool has_key_ids(const struct cmi_path *path)
 {
 	for (size_t i = 0; i < path->n; i++)
@@ -47,9 +48,12 @@ static bool has_key_ids(const struct cmi_path *path)
 
 static bool lacks_authority_key_id(const struct cmi_place *at)
 {
-	return !at->is_anchor && has_key_ids(at->path) &&
+	return !at->is_anchor &&
 	       cmi_ext(at->cert, NID_authority_key_identifier) ==
-		       CMI_EXT_ABSENT;
+		       CMI_EXT_ABSENT &&
+	       (has_key_ids(at->path) ||
+		       cmi_ext(at->cert, NID_subject_key_identifier) !=
+			       CMI_EXT_ABSENT);
 }
 
 static bool lacks_subject_key_id(const struct cmi_place *at)
@@ -91,6 +95,12 @@ static bool signs_without_being_ca(const struct cmi_place *at)
 	       !at->cert->ca && at->cert->version == 3;
 }
 
+static bool path_length_without_ca(const struct cmi_place *at)
+{
+	return at->cert->path_len >= 0 &&
+	       !(at->cert->ca && at->cert->key_cert_sign);
+}
+
 static bool wrong_purpose(const struct cmi_place *at)
 {
 	switch (at->purpose) {
@@ -102,6 +112,38 @@ static bool wrong_purpose(const struct cmi_place *at)
 		break;
 	}
 	return false;
+}
+
+/* --------------------------------------------------------------- encoding */
+
+static bool algorithms_differ(const struct cmi_place *at)
+{
+	const X509_ALGOR *outer;
+
+	X509_get0_signature(NULL, &outer, at->cert->x);
+	return X509_ALGOR_cmp(outer, X509_get0_tbs_sigalg(at->cert->x)) != 0;
+}
+
+static bool has_extensions_too_early(const struct cmi_place *at)
+{
+	return at->cert->version < 3 && X509_get_ext_count(at->cert->x) > 0;
+}
+
+/* Real certificates have about ten extensions; no more than this many are
+ * compared with each other. */
+#define EXTENSIONS_MAX 100
+
+static bool repeats_extension(const struct cmi_place *at)
+{
+	const X509 *x = at->cert->x;
+	int n = X509_get_ext_count(x);
+
+	for (int i = 0; i < n && n <= EXTENSIONS_MAX; i++)
+		if (X509_get_ext_by_OBJ(x,
+			    X509_EXTENSION_get_object(X509_get_ext(x, i)),
+			    i) >= 0)
+			return true;
+	return n > EXTENSIONS_MAX;
 }
 
 /* ------------------------------------------------------------------ names */
@@ -197,7 +239,8 @@ static bool has_malformed_name(const struct cmi_place *at)
 {
 	GENERAL_NAMES *names =
 		X509_get_ext_d2i(at->cert->x, NID_subject_alt_name, NULL, NULL);
-	bool good = true;
+	/* Absent, and that is no fault; or a sequence of one or more. */
+	bool good = !names || sk_GENERAL_NAME_num(names) > 0;
 
 	for (int i = 0; i < sk_GENERAL_NAME_num(names) && good; i++)
 		good = is_good_name(sk_GENERAL_NAME_value(names, i));
@@ -312,6 +355,18 @@ const struct cmi_rule cmi_rules_rfc5280[] = {
 	{signs_without_being_ca, CMI_F_NOT_A_CA,
 		"may sign certificates and is no CA (RFC 5280 section "
 		"4.2.1.9)"},
+
+	{path_length_without_ca, CMI_F_PATH_LENGTH,
+		"limits its path and may sign no certificate (RFC 5280 section "
+		"4.2.1.9)"},
+	{algorithms_differ, CMI_F_MALFORMED_CERTIFICATE,
+		"names two different signature algorithms (RFC 5280 section "
+		"4.1.1.2)"},
+	{has_extensions_too_early, CMI_F_MALFORMED_CERTIFICATE,
+		"has extensions and is not of version 3 (RFC 5280 section "
+		"4.1.2.9)"},
+	{repeats_extension, CMI_F_MALFORMED_CERTIFICATE,
+		"has an extension twice, or too many (RFC 5280 section 4.2)"},
 
 	{has_malformed_name, CMI_F_MALFORMED_CERTIFICATE,
 		"has a subjectAltName that is no name (RFC 5280 section "

@@ -31,7 +31,7 @@ struct run {
 
 struct outcome {
 	bool accepted;
-	char context[256];
+	char context[512];
 	double us_verify;
 	struct cmi_complete_result result;
 };
@@ -103,9 +103,21 @@ static void explain(const struct suite_case *c, struct outcome *o)
 					c->names[i].value);
 				return;
 			}
-	if (!o->accepted)
+	if (o->accepted)
+		o->accepted = suite_meets(c, &o->result.path, o->context);
+	else
 		snprintf(o->context, sizeof(o->context), "%s: %s",
 			why ? why : "?", o->result.says);
+}
+
+/* A case that names no peer is about paths alone: RFC 5280 section 6, not the
+ * profile of section 4. */
+static enum cmi_policy policy_for(
+	const struct run *run, const struct suite_case *c)
+{
+	if (run->policy == CMI_POLICY_RFC5280 && c->n_names == 0)
+		return CMI_POLICY_DEFAULT;
+	return run->policy;
 }
 
 static void judge(
@@ -120,7 +132,7 @@ static void judge(
 		.host = host_of(c),
 		.security_level = -1,
 		.purpose = c->purpose,
-		.policy = run->policy,
+		.policy = policy_for(run, c),
 		.crls = c->crls,
 		.n_crls = c->n_crls,
 		.limit_intermediates = c->limit_intermediates,

@@ -103,26 +103,33 @@ static void read_trust(json_t *pems, struct suite_case *c)
 	cmi_cert_list_dispose(&anchors);
 }
 
+static X509_CRL *read_crl(const char *text)
+{
+	BIO *bio = text ? BIO_new_mem_buf(text, -1) : NULL;
+	X509_CRL *crl =
+		bio ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL) : NULL;
+
+	BIO_free(bio);
+	ERR_clear_error();
+	return crl;
+}
+
+/* A list that cannot be read is none; but the case still asks for one. */
 static void read_crls(json_t *pems, struct suite_case *c)
 {
 	json_t *pem;
 	size_t i;
 
+	c->crls =
+		cmi_alloc_array(json_array_size(pems) + 1, sizeof(X509_CRL *));
+	if (!c->crls)
+		abort();
 	json_array_foreach(pems, i, pem)
 	{
-		const char *text = json_string_value(pem);
-		BIO *bio = text ? BIO_new_mem_buf(text, -1) : NULL;
-		X509_CRL *crl =
-			bio ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)
-			    : NULL;
+		X509_CRL *crl = read_crl(json_string_value(pem));
 
-		if (crl && c->n_crls < CMI_LEN(c->crls))
-			c->crls[c->n_crls++] = crl;
-		else
-			X509_CRL_free(crl);
-		BIO_free(bio);
+		c->crls[c->n_crls++] = crl ? crl : X509_CRL_new();
 	}
-	ERR_clear_error();
 }
 
 static void read_name(json_t *from, struct suite_case *c)
@@ -154,22 +161,30 @@ static void read_names(json_t *from, struct suite_case *c)
 	json_array_foreach(names, i, name) read_name(name, c);
 }
 
-/* "2024-01-01T00:00:00+00:00": the suites write UTC so. */
+/* "2024-01-01T00:00:00+00:00": the suites write UTC so.  A part of a second
+ * more is the same second, and an offset is taken off. */
 static bool read_time(json_t *from, int64_t *out)
 {
-	const char *text = json_string_value(from);
+	const char *text = json_string_value(from), *zone;
 	struct cmi_bytes v = cmi_bytes_of(text);
-	char z[CMI_TIME_TEXT];
+	int hours = 0, minutes = 0;
+	char z[CMI_TIME_TEXT], sign = '+';
 
 	if (!text) {
 		*out = (int64_t)time(NULL);
 		return true;
 	}
-	if (v.n >= 19 && v.n < 30) {
-		snprintf(z, sizeof(z), "%.19sZ", text);
-		return cmi_time_parse(cmi_bytes_of(z), out);
-	}
-	return false;
+	if (v.n < 19)
+		return false;
+	snprintf(z, sizeof(z), "%.19sZ", text);
+	if (!cmi_time_parse(cmi_bytes_of(z), out))
+		return false;
+	zone = strpbrk(text + 19, "+-Z");
+	if (zone && *zone != 'Z' &&
+		sscanf(zone, "%c%2d:%2d", &sign, &hours, &minutes) != 3)
+		return false;
+	*out -= (sign == '-' ? -60 : 60) * (hours * 60 + minutes);
+	return true;
 }
 
 static enum cmi_purpose read_purpose(json_t *from)
@@ -234,6 +249,10 @@ bool suite_read_case(json_t *from, struct suite_case *out)
 	out->purpose = read_purpose(from);
 	read_depth(from, out);
 	out->aia = json_object_get(from, "aia");
+	out->key_usage = json_object_get(from, "key_usage");
+	out->extended_key_usage = json_object_get(from, "extended_key_usage");
+	out->signature_algorithms =
+		json_object_get(from, "signature_algorithms");
 	read_names(from, out);
 	read_leaf(from, out);
 	read_list(json_object_get(from, "untrusted_intermediates"), &out->sent);
@@ -250,6 +269,7 @@ void suite_case_dispose(struct suite_case *c)
 	cmi_trust_free(c->trust);
 	for (size_t i = 0; i < c->n_crls; i++)
 		X509_CRL_free(c->crls[i]);
+	cmi_free(c->crls);
 }
 
 bool suite_has_name(

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "chain/path.h"
 #include "chain/verdict.h"
 #include "x509/trust.h"
 
@@ -35,12 +36,14 @@ struct suite_case {
 	char leaf_says[200];
 	struct cmi_cert_list sent;
 	struct cmi_trust *trust;
-	struct X509_crl_st *crls[16];
+	struct X509_crl_st **crls; /* owned */
 	size_t n_crls;
 	bool has_policies;
 	struct cmi_policy_inputs policies;
 	const char *policy_oids[16];
 	json_t *aia; /* URL to answer, borrowed; or NULL */
+	/* Lists that constrain the path, borrowed; see suite_meets. */
+	json_t *key_usage, *extended_key_usage, *signature_algorithms;
 };
 
 /* A .json or .json.gz file; NULL and a message on standard error. */
@@ -51,5 +54,11 @@ void suite_case_dispose(struct suite_case *c);
 /* Does the certificate bear that name, whatever its kind? */
 bool suite_has_name(
 	const struct cmi_cert *leaf, const struct expected_name *name);
+
+/* Does the accepted path meet the case's own constraints: key usages that the
+ * leaf must allow, signature algorithms that may be used?  If not, says is
+ * which one is missed. */
+bool suite_meets(const struct suite_case *c, const struct cmi_path *path,
+	char says[200]);
 
 #endif

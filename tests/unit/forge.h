@@ -42,6 +42,9 @@ struct forge_order {
 	const EVP_MD *digest;        /* NULL: SHA-256 */
 	unsigned rsa_bits;           /* 0: P-256 */
 	bool version_1;              /* and no extensions */
+	bool no_akid;                /* its own key id alone */
+	void (*more)(X509 *x, const void *ctx); /* before it is signed */
+	const void *more_ctx;
 };
 
 static struct forged forge_made[512];
@@ -109,7 +112,7 @@ static void forge_extensions(X509 *x, X509 *issuer, const struct forge_order *o)
 	if (o->no_key_ids)
 		return;
 	forge_usual(x, issuer, NID_subject_key_identifier, o->ski, "hash");
-	if (issuer != x)
+	if (issuer != x && !o->no_akid)
 		forge_extension(
 			x, issuer, NID_authority_key_identifier, "keyid");
 }
@@ -143,6 +146,8 @@ static struct forged *forge(const struct forge_order *o)
 	X509_set_pubkey(x, f->key);
 	if (!o->version_1)
 		forge_extensions(x, o->issuer ? o->issuer->x : x, o);
+	if (o->more)
+		o->more(x, o->more_ctx);
 	assert_true(X509_sign(x,
 			    o->signer   ? o->signer->key
 			    : o->issuer ? o->issuer->key

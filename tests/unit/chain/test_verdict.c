@@ -224,15 +224,77 @@ static void constraints(void **state)
 		"unknown critical extension");
 }
 
+/* One more extension, as OpenSSL's configuration writes it: "NAME=VALUE". */
+static void add_extension(X509 *x, const void *ctx)
+{
+	char name[64];
+	const char *value = strchr(ctx, '=') + 1;
+	CONF *none = NCONF_new(NULL);
+	X509V3_CTX v3;
+	X509_EXTENSION *e;
+
+	snprintf(name, sizeof(name), "%.*s",
+		(int)(value - 1 - (const char *)ctx), (const char *)ctx);
+	X509V3_set_ctx(&v3, x, x, NULL, NULL, 0);
+	X509V3_set_nconf(&v3, none);
+	e = X509V3_EXT_nconf(none, &v3, name, value);
+	assert_non_null(e);
+	assert_int_equal(X509_add_ext(x, e, -1), 1);
+	X509_EXTENSION_free(e);
+	NCONF_free(none);
+}
+
+static void add_unknown(X509 *x, const void *ctx)
+{
+	(void)ctx;
+	add_extension(x, "1.3.6.1.4.1.55738.1=DER:05:00");
+}
+
+static void add_unknown_twice(X509 *x, const void *ctx)
+{
+	add_unknown(x, ctx);
+	add_unknown(x, ctx);
+}
+
 static void policies(void **state)
 {
-	static const char *const oids[] = {"1.2.3.4"};
+	static const char *const wanted[] = {"1.2.3.4"};
+	static const char *const any[] = {"2.5.29.32.0"};
+	static const char *const other[] = {"1.2.3.5"};
 	const struct cmi_policy_inputs in = {
-		.oids = oids, .n_oids = 1, .explicit_policy = true};
+		.oids = wanted, .n_oids = 1, .explicit_policy = true};
+	const struct cmi_policy_inputs in_any = {
+		.oids = any, .n_oids = 1, .explicit_policy = true};
+	const struct cmi_policy_inputs in_none = {.explicit_policy = true};
+	const struct cmi_policy_inputs in_other = {
+		.oids = other, .n_oids = 1, .explicit_policy = true};
+	const struct forge_order with_policy = {.name = "CA",
+		.issuer = root,
+		.ca = true,
+		.more = add_extension,
+		.more_ctx = "certificatePolicies=1.2.3.4"};
+	struct forged *pca = forge(&with_policy);
+	struct forged *end = forge(&(struct forge_order){.name = "leaf",
+		.issuer = pca,
+		.dns = "web.example",
+		.more = add_extension,
+		.more_ctx = "certificatePolicies=1.2.3.4"});
 
 	(void)state;
 	expect(JUDGE(CHAIN(leaf, ca, root), .policies = &in), CMI_F_POLICY, 0,
 		"no policy at all");
+	expect(JUDGE(CHAIN(leaf, ca, root), .policies = &in_any), CMI_F_POLICY,
+		0, "no policy where any would do");
+	expect(JUDGE(CHAIN(end, pca, root), .policies = &in), CMI_F_NONE, 0,
+		"the policy wanted");
+	expect(JUDGE(CHAIN(end, pca, root), .policies = &in_any), CMI_F_NONE, 0,
+		"any policy wanted");
+	expect(JUDGE(CHAIN(end, pca, root), .policies = &in_none), CMI_F_NONE,
+		0, "none named, so any");
+	expect(JUDGE(CHAIN(leaf, ca, root), .policies = &in_none), CMI_F_POLICY,
+		0, "and still one must be there");
+	expect(JUDGE(CHAIN(end, pca, root), .policies = &in_other),
+		CMI_F_POLICY, 0, "another wanted");
 }
 
 struct rule_row {
@@ -255,6 +317,33 @@ static void profiles(void **state)
 			false, CMI_F_POLICY, CMI_F_POLICY},
 		{"a CA without its own", {.name = "X", .ca = true, .ski = ""},
 			true, CMI_F_POLICY, CMI_F_POLICY},
+		{"its own key id alone",
+			{.name = "a.example",
+				.dns = "a.example",
+				.no_akid = true},
+			false, CMI_F_POLICY, CMI_F_POLICY},
+		{"a path length without being a CA",
+			{.name = "a.example",
+				.dns = "a.example",
+				.basic = "critical,CA:FALSE,pathlen:0"},
+			false, CMI_F_PATH_LENGTH, CMI_F_PATH_LENGTH},
+		{"an extension twice",
+			{.name = "a.example",
+				.dns = "a.example",
+				.more = add_unknown_twice},
+			false, CMI_F_MALFORMED_CERTIFICATE,
+			CMI_F_MALFORMED_CERTIFICATE},
+		{"an unknown extension once",
+			{.name = "a.example",
+				.dns = "a.example",
+				.more = add_unknown},
+			false, CMI_F_NONE, CMI_F_NONE},
+		{"no name in its names",
+			{.name = "a.example",
+				.more = add_extension,
+				.more_ctx = "2.5.29.17=DER:30:00"},
+			false, CMI_F_MALFORMED_CERTIFICATE,
+			CMI_F_MALFORMED_CERTIFICATE},
 		{"underscore", {.name = "x", .dns = "a_b.example"}, false,
 			CMI_F_MALFORMED_CERTIFICATE,
 			CMI_F_MALFORMED_CERTIFICATE},
@@ -347,6 +436,32 @@ static void a_path_without_key_ids_is_old_not_odd(void **state)
 		"old");
 }
 
+/* The anchor's own signature is never verified, but what it says of itself must
+ * agree. */
+static void an_anchor_names_one_algorithm(void **state)
+{
+	static const uint8_t sha256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2};
+	uint8_t der[2048], *at = der, *last = NULL;
+	size_t n = root->c->der.n;
+	struct forged odd = *root;
+	struct cmi_verdict v;
+
+	(void)state;
+	assert_true(n <= sizeof(der));
+	memcpy(der, root->c->der.p, n);
+	while ((at = memmem(
+			at, n - (size_t)(at - der), sha256, sizeof(sha256))))
+		last = at++;
+	assert_non_null(last);
+	last[sizeof(sha256) - 1] = 3;
+	assert_int_equal(
+		cmi_cert_from_der((struct cmi_bytes){der, n}, &odd.c, NULL),
+		CMEND_OK);
+	v = JUDGE(CHAIN(leaf, ca, &odd), .policy = CMI_POLICY_RFC5280);
+	expect(v, CMI_F_MALFORMED_CERTIFICATE, 2, "two algorithms");
+	cmi_cert_unref(odd.c);
+}
+
 static void the_past_is_judged_as_it_was(void **state)
 {
 	const int64_t then = CMI_SHA1_SUNSET_S - FORGE_DAY;
@@ -422,6 +537,7 @@ int main(void)
 		ROW(policies),
 		ROW(profiles),
 		ROW(a_path_without_key_ids_is_old_not_odd),
+		ROW(an_anchor_names_one_algorithm),
 		ROW(the_past_is_judged_as_it_was),
 		ROW(intermediates_are_counted),
 		ROW(only_the_path_given_is_taken),
