@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chainmend data: the file of known issuers, made from public lists.
+ * chainmend data: the file of known issuers and roots, made from public lists.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/setup.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "issuers/fetch_list.h"
+#include "issuers/list.h"
 #include "issuers/preload.h"
 #include "issuers/unpack.h"
 
@@ -15,19 +21,45 @@
 	"https://ccadb.my.salesforce-sites.com/ccadb/"                         \
 	"AllCertificatePEMsCSVFormat"
 
+/* Milliseconds between two lines of progress. */
+#define PROGRESS_MS 500
+#define DAY_S       86400
+
 struct data_options {
 	struct cmi_cli_list from;
-	const char *out;
+	const char *out, *url, *roots;
+	bool force;
 };
 
+#define AT(field) offsetof(struct data_options, field)
 static const struct cmi_option options[] = {
 	{"from", 0, CMI_OPT_LIST, "FILE",
 		"PEM or DER bundle or CCADB report, .zst too; repeatable",
-		offsetof(struct data_options, from), 0, NULL},
+		AT(from), 0, NULL},
+	{"url", 0, CMI_OPT_TEXT, "URL", "https address of a mirror", AT(url), 0,
+		NULL},
+	{"roots", 0, CMI_OPT_TEXT, "FILE",
+		"trust these roots for the download, not the system's",
+		AT(roots), 0, NULL},
+	{"force", 0, CMI_OPT_FLAG, NULL, "download also what has not changed",
+		AT(force), 0, NULL},
 	{"out", 'o', CMI_OPT_TEXT, "FILE",
-		"write (or, for status, look at) this file",
-		offsetof(struct data_options, out), 0, NULL},
+		"write (or, for status, look at) this file", AT(out), 0, NULL},
 	{0},
+};
+#undef AT
+
+/* One update under way. */
+struct update {
+	struct cmi_cli *cli;
+	const struct data_options *o;
+	const char *path;
+	struct cmi_preload *old; /* NULL: none yet */
+	struct cmi_list_fetched got;
+	struct cmi_bundle all;
+	struct cmi_cert_list issuers, roots;
+	int64_t began_ms, told_ms;
+	bool told; /* a line of progress is on the terminal */
 };
 
 static bool where(const struct data_options *o, char *out, size_t n_out)
@@ -39,20 +71,7 @@ static bool where(const struct data_options *o, char *out, size_t n_out)
 	return cmi_setup_preload_path(out, n_out);
 }
 
-/* A CSV report has its PEM in quotes; PEM has none, but wants lines of its own
- * (RFC 7468 section 2). */
-static void unquote(struct cmi_buf *b)
-{
-	uint8_t *at = b->p, *end = b->p + b->n;
-
-	if (b->n == 0 || *at == 0x30) /* DER */
-		return;
-	for (; at < end; at++)
-		if (*at == '"' || *at == '\'')
-			*at = '\n';
-}
-
-static cmend_status read_list(
+static cmend_status read_file(
 	const char *path, struct cmi_bundle *out, cmend_error *err)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf content;
@@ -60,65 +79,180 @@ static cmend_status read_list(
 
 	cmi_buf_init(&content, CMI_FILE_MAX);
 	CMI_TRY(cmi_unpack_file(path, &content, err));
-	unquote(&content);
-	status = cmi_bundle_read(
-		cmi_buf_view(&content), CMI_BUNDLE_CERTS_MAX, out, err);
+	status = cmi_list_read(cmi_buf_view(&content), out, err);
 	return status ? cmi_fail_within(err, status, "\"%s\"", path) : CMEND_OK;
 }
 
-static cmend_status write_preload(const char *path,
-	const struct cmi_cert_list *chosen, const char *source,
-	cmend_error *err)
+/* --------------------------------------------------------------- from afar */
+
+static void show_progress(void *ctx, uint64_t got, uint64_t whole)
+{
+	struct update *u = ctx;
+	int64_t now = cmi_mono_ms(NULL);
+
+	if (now - u->began_ms < 1000 || now - u->told_ms < PROGRESS_MS)
+		return;
+	u->told_ms = now;
+	u->told = true;
+	fprintf(u->cli->err, "\r%.1f", (double)got / 1e6);
+	if (whole)
+		fprintf(u->cli->err, " of %.1f", (double)whole / 1e6);
+	fputs(" MB ", u->cli->err);
+	fflush(u->cli->err);
+}
+
+static bool wants_progress(const struct cmi_cli *cli)
+{
+	return isatty(fileno(cli->err)) && !cli->common.quiet &&
+	       strcmp(cli->common.progress, "never") != 0;
+}
+
+/* What was kept of the last answer, if it came from the same place. */
+static void take_condition(
+	const struct update *u, const char *url, char *etag, char *modified)
+{
+	const struct cmi_preload_origin *o;
+
+	if (!u->old || u->o->force)
+		return;
+	o = cmi_preload_origin(u->old);
+	if (!cmi_bytes_equal(o->source, cmi_bytes_of(url)) ||
+		o->etag.n >= CMI_LIST_TAG || o->modified.n >= CMI_LIST_TAG)
+		return;
+	memcpy(etag, o->etag.p, o->etag.n);
+	memcpy(modified, o->modified.p, o->modified.n);
+}
+
+static cmend_status download(
+	struct update *u, const char *url, cmend_error *err)
+{
+	char etag[CMI_LIST_TAG] = "", modified[CMI_LIST_TAG] = "";
+	struct cmi_list_fetch how = {
+		.url = url,
+		.roots = u->o->roots,
+		.etag = etag,
+		.modified = modified,
+		.progress = wants_progress(u->cli) ? show_progress : NULL,
+		.ctx = u,
+	};
+	cmend_status status;
+
+	take_condition(u, url, etag, modified);
+	status = cmi_list_fetch(&how, &u->got, err);
+	if (u->told)
+		fputs("\n", u->cli->err);
+	if (status || u->got.unchanged)
+		return status;
+	status = cmi_list_read(cmi_buf_view(&u->got.body), &u->all, err);
+	cmi_buf_dispose(&u->got.body);
+	return status ? cmi_fail_within(err, status, "\"%s\"", url) : CMEND_OK;
+}
+
+/* ------------------------------------------------------------------ making */
+
+static cmend_status write_preload(struct update *u, cmend_error *err)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf content;
-	CMI_AUTO(cmi_freep) char *dir = cmi_strdup(path);
+	CMI_AUTO(cmi_freep) char *dir = cmi_strdup(u->path);
 	char *slash = dir ? strrchr(dir, '/') : NULL;
+	const char *source = u->o->from.n ? u->o->from.items[0]
+			     : u->o->url  ? u->o->url
+					  : CCADB;
+	const struct cmi_preload_origin from = {
+		.source = cmi_bytes_of(source),
+		.etag = cmi_bytes_of(u->got.etag),
+		.modified = cmi_bytes_of(u->got.modified),
+	};
 
 	cmi_buf_init(&content, CMI_PRELOAD_MAX);
-	CMI_TRY(cmi_preload_build(
-		chosen, cmi_now_us(NULL) / 1000000, source, &content, err));
+	CMI_TRY(cmi_preload_build(&u->issuers, &u->roots,
+		cmi_now_us(NULL) / 1000000, &from, &content, err));
 	if (slash && slash != dir) {
 		*slash = 0;
 		CMI_TRY(cmi_file_make_dirs(dir, err));
 	}
-	return cmi_file_write(path, cmi_buf_view(&content), 0644, err);
+	return cmi_file_write(u->path, cmi_buf_view(&content), 0644, err);
+}
+
+static cmend_status make(struct update *u, cmend_error *err)
+{
+	CMI_TRY(cmi_preload_select(&u->all.list, &u->issuers, &u->roots, err));
+	if (!u->issuers.n && !u->roots.n)
+		return cmi_fail(err, CMEND_PARSE,
+			"none of the %zu certificates is a root, or an issuer "
+			"with a proven parent",
+			u->all.list.n);
+	CMI_TRY(write_preload(u, err));
+	if (u->cli->common.quiet)
+		return CMEND_OK;
+	fprintf(u->cli->out,
+		"%zu of %zu certificates are issuers with a proven parent, "
+		"%zu are roots; written to %s\n",
+		u->issuers.n, u->all.list.n, u->roots.n, u->path);
+	if (u->all.n_bad)
+		fprintf(u->cli->err,
+			"chainmend: %zu certificates could not be read and "
+			"were passed over\n",
+			u->all.n_bad);
+	return CMEND_OK;
+}
+
+/* The file stays; its time says when it was last found to be the newest. */
+static cmend_status keep(struct update *u, cmend_error *err)
+{
+	char when[CMI_TIME_TEXT];
+
+	if (utimensat(AT_FDCWD, u->path, NULL, 0) != 0)
+		return cmi_fail(err, CMEND_IO, "cannot touch \"%s\": %s",
+			u->path, strerror(errno));
+	if (!u->cli->common.quiet)
+		fprintf(u->cli->out,
+			"there is nothing newer than what is at hand, made "
+			"%s\n",
+			cmi_time_s(when, cmi_preload_made_s(u->old)));
+	return CMEND_OK;
+}
+
+static cmend_status run_update(struct update *u, cmend_error *err)
+{
+	u->began_ms = cmi_mono_ms(NULL);
+	/* One that cannot be read is replaced. */
+	(void)!cmi_preload_open(u->path, &u->old, NULL);
+	if (!u->o->from.n)
+		CMI_TRY(download(u, u->o->url ? u->o->url : CCADB, err));
+	if (u->got.unchanged && u->old)
+		return keep(u, err);
+	for (size_t i = 0; i < u->o->from.n; i++)
+		CMI_TRY(read_file(u->o->from.items[i], &u->all, err));
+	return make(u, err);
 }
 
 static int update(struct cmi_cli *cli, const struct data_options *o)
 {
-	struct cmi_bundle all = {0};
-	struct cmi_cert_list chosen = {0};
-	cmend_error err = {0};
-	cmend_status status = CMEND_OK;
 	char path[4096];
+	struct update u = {.cli = cli, .o = o, .path = path};
+	cmend_error err = {0};
+	cmend_status status;
 
-	if (o->from.n == 0)
+	if (o->from.n && (o->url || o->roots || o->force))
 		return cmi_cli_usage(cli,
-			"name the list with --from FILE, such as a download "
-			"of %s",
-			CCADB);
+			"--from takes files: leave out --url, --roots and "
+			"--force");
 	if (!where(o, path, sizeof(path)))
 		return cmi_cli_usage(cli, "there is no home: give --out FILE");
-	for (size_t i = 0; i < o->from.n && !status; i++)
-		status = read_list(o->from.items[i], &all, &err);
-	if (!status)
-		status = cmi_preload_select(&all.list, &chosen, &err);
-	if (!status)
-		status = write_preload(path, &chosen, o->from.items[0], &err);
-	if (!status && !cli->common.quiet)
-		fprintf(cli->out,
-			"%zu of %zu certificates are issuers with a proven "
-			"parent; written to %s\n",
-			chosen.n, all.list.n, path);
-	if (!status && all.n_bad && !cli->common.quiet)
-		fprintf(cli->err,
-			"chainmend: %zu certificates could not be read and "
-			"were passed over\n",
-			all.n_bad);
-	cmi_cert_list_dispose(&chosen);
-	cmi_bundle_dispose(&all);
+	status = run_update(&u, &err);
+	if (status && u.old)
+		status = cmi_fail_within(
+			&err, status, "\"%s\" stays as it was", path);
+	cmi_cert_list_dispose(&u.issuers);
+	cmi_cert_list_dispose(&u.roots);
+	cmi_bundle_dispose(&u.all);
+	cmi_list_fetched_dispose(&u.got);
+	cmi_preload_close(u.old);
 	return status ? cmi_cli_fail(cli, &err) : CMI_EXIT_OK;
 }
+
+/* ----------------------------------------------------------------- looking */
 
 static size_t count_bad(struct cmi_preload *p)
 {
@@ -133,45 +267,88 @@ static size_t count_bad(struct cmi_preload *p)
 	return bad;
 }
 
-static void show_json(struct cmi_cli *cli, const char *path,
-	const struct cmi_preload *p, size_t bad)
+struct facts {
+	const char *path;
+	const struct cmi_preload *p;
+	size_t issuers, roots, bad;
+	int64_t made_s, checked_s, age_days;
+};
+
+static struct facts look(const char *path, struct cmi_preload *p)
+{
+	struct facts f = {
+		.path = path,
+		.p = p,
+		.issuers = cmi_preload_issuers(p),
+		.roots = cmi_preload_count(p) - cmi_preload_issuers(p),
+		.bad = count_bad(p),
+		.made_s = cmi_preload_made_s(p),
+	};
+	int64_t now_s = cmi_now_us(NULL) / 1000000;
+	struct stat st;
+
+	f.age_days = now_s > f.made_s ? (now_s - f.made_s) / DAY_S : 0;
+	f.checked_s = stat(path, &st) == 0 ? st.st_mtime : f.made_s;
+	return f;
+}
+
+static void show_json(struct cmi_cli *cli, const struct facts *f)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf line;
 	struct cmi_json j;
 
 	cmi_buf_init(&line, 65536);
 	cmi_json_begin(&j, &line, "cache");
-	cmi_json_cstr(&j, "file", path);
-	cmi_json_int(&j, "issuers", (int64_t)cmi_preload_count(p));
-	cmi_json_int(&j, "damaged", (int64_t)bad);
-	cmi_json_time_us(&j, "made", cmi_preload_made_s(p) * 1000000);
-	cmi_json_text(&j, "made_from", cmi_preload_made_from(p));
+	cmi_json_cstr(&j, "file", f->path);
+	cmi_json_int(&j, "issuers", (int64_t)f->issuers);
+	cmi_json_int(&j, "roots", (int64_t)f->roots);
+	cmi_json_int(&j, "damaged", (int64_t)f->bad);
+	cmi_json_time_us(&j, "made", f->made_s * 1000000);
+	cmi_json_time_us(&j, "checked", f->checked_s * 1000000);
+	cmi_json_int(&j, "age_days", f->age_days);
+	cmi_json_text(&j, "made_from", cmi_preload_origin(f->p)->source);
 	cmi_json_end_object(&j);
 	fprintf(cli->out, "%s\n", cmi_buf_cstr(&line));
+}
+
+static void show_text(struct cmi_cli *cli, const struct facts *f)
+{
+	char made[CMI_TIME_TEXT], checked[CMI_TIME_TEXT], source[256];
+
+	fprintf(cli->out,
+		"%s: %zu issuers, %zu roots, %zu damaged\n"
+		"made %s, %lld day%s ago, from %s\n"
+		"found to be the newest %s\n",
+		f->path, f->issuers, f->roots, f->bad,
+		cmi_time_s(made, f->made_s), (long long)f->age_days,
+		f->age_days == 1 ? "" : "s",
+		cmi_safe_cstr(source, sizeof(source),
+			cmi_preload_origin(f->p)->source),
+		cmi_time_s(checked, f->checked_s));
 }
 
 static int status(struct cmi_cli *cli, const struct data_options *o)
 {
 	CMI_AUTO(cmi_preload_closep) struct cmi_preload *p = NULL;
-	char path[4096], when[CMI_TIME_TEXT], source[256];
 	cmend_error err = {0};
-	size_t bad;
+	char path[4096];
+	struct facts f;
 
 	if (!where(o, path, sizeof(path)))
 		return cmi_cli_usage(cli, "there is no home: give --out FILE");
-	if (cmi_preload_open(path, &p, &err))
+	if (cmi_preload_open(path, &p, &err) == CMEND_NOT_FOUND)
+		(void)cmi_fail(&err, CMEND_NOT_FOUND,
+			"there is no \"%s\" yet: chainmend data update makes "
+			"it",
+			path);
+	if (!p)
 		return cmi_cli_fail(cli, &err);
-	bad = count_bad(p);
+	f = look(path, p);
 	if (cli->common.json)
-		show_json(cli, path, p, bad);
+		show_json(cli, &f);
 	else
-		fprintf(cli->out,
-			"%s: %zu issuers, %zu damaged\nmade %s from %s\n", path,
-			cmi_preload_count(p), bad,
-			cmi_time_s(when, cmi_preload_made_s(p)),
-			cmi_safe_cstr(source, sizeof(source),
-				cmi_preload_made_from(p)));
-	return bad ? CMI_EXIT_FAILS : CMI_EXIT_OK;
+		show_text(cli, &f);
+	return f.bad ? CMI_EXIT_FAILS : CMI_EXIT_OK;
 }
 
 static int run(struct cmi_cli *cli, void *o, size_t argc, char **argv)
@@ -186,18 +363,24 @@ static int run(struct cmi_cli *cli, void *o, size_t argc, char **argv)
 
 const struct cmi_command cmi_cmd_data = {
 	.name = "data",
-	.summary = "make or look at the file of known issuers",
-	.usage = "data update --from FILE... | data status",
-	.examples = "  curl -o ccadb.csv " CCADB "\n"
+	.summary = "get or look at the file of known issuers and roots",
+	.usage = "data update [--from FILE...] | data status",
+	.examples = "  chainmend data update\n"
 		    "  chainmend data update --from ccadb.csv\n"
 		    "  chainmend data status",
 	.notes = "With this file most missing intermediates are found without "
-		 "asking anybody.\nIt is $CHAINMEND_PRELOAD, "
-		 "chainmend/preload.bin in the user's data directory, or\nthe "
-		 "system's.  Only CA certificates that another of the list has "
-		 "signed go in;\nroots never do, and nothing in it is ever "
-		 "trusted.\n",
-	.common = CMI_C_JSON,
+		 "asking anybody,\nand profiles find roots that the system "
+		 "lacks.  It is $CHAINMEND_PRELOAD,\nchainmend/preload.bin in "
+		 "the user's data directory, or the system's.\n\n"
+		 "Without --from the list is CCADB's, over https:\n" CCADB
+		 "\nIt is asked for only when it changed; a download that "
+		 "fails leaves the old\nfile as it was.  Intermediates go in "
+		 "where another of the list has signed\nthem.  Roots serve "
+		 "profiles, by their digests; nothing in the file is trusted\n"
+		 "for being there.\n"
+		 "Exit status: 0 done, 1 (status) there is damage, 2 wrong "
+		 "usage, 3 it could not\nbe had.\n",
+	.common = CMI_C_JSON | CMI_C_PROGRESS,
 	.options = options,
 	.options_size = sizeof(struct data_options),
 	.min_args = 1,

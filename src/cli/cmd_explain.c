@@ -226,6 +226,8 @@ static cmend_status read_merged(struct work *w, cmend_error *err)
 static cmend_status explain(struct work *w, size_t first, cmend_error *err)
 {
 	CMI_TRY(open_work(w, w->n_files, w->files, err));
+	if (first == 0)
+		cmi_explain_clients_note(&w->clients, w->cli);
 	CMI_TRY(lock(w, err));
 	w->captures.follow = w->o->follow;
 	if (w->o->merge) {

@@ -125,6 +125,29 @@ cmend_status cmi_explain_clients_open(const struct cmi_setup *setup,
 	return CMEND_OK;
 }
 
+void cmi_explain_clients_note(
+	const struct cmi_explain_clients *c, struct cmi_cli *cli)
+{
+	size_t n = 0, absent = 0;
+	const struct cmi_profile *first = NULL;
+
+	for (size_t i = 0; i < c->profiles.n; i++) {
+		const struct cmi_profile *p = c->profiles.list[i];
+
+		absent += p->n_absent;
+		n += p->n_absent > 0;
+		if (!first && p->n_absent)
+			first = p;
+	}
+	if (!first || cli->common.quiet)
+		return;
+	fprintf(cli->err,
+		"chainmend: note: %zu roots of \"%s\"%s are not at hand, and "
+		"a chain to one of them looks refused: chainmend data update "
+		"gets them\n",
+		absent, first->name, n > 1 ? " and other profiles" : "");
+}
+
 void cmi_explain_clients_dispose(struct cmi_explain_clients *c)
 {
 	if (c->opened)

@@ -21,6 +21,10 @@ struct cmi_explain_clients {
 cmend_status cmi_explain_clients_open(const struct cmi_setup *setup,
 	const struct cmi_cli_list *words, struct cmi_explain_clients *out,
 	cmend_error *err) __attribute__((warn_unused_result));
+/* Roots of these profiles that are not at hand: one note on standard error,
+ * since a refusal may come from that. */
+void cmi_explain_clients_note(
+	const struct cmi_explain_clients *c, struct cmi_cli *cli);
 void cmi_explain_clients_dispose(struct cmi_explain_clients *c);
 
 /* "10.0.0.0/8", "192.0.2.7", "2001:db8::/32"; bits behind the prefix must be

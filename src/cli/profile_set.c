@@ -124,7 +124,9 @@ cmend_status cmi_profile_set_open(const struct cmi_setup *setup,
 		if (c->self_issued)
 			CMI_TRY(cmi_root_pool_add(&out->pool, &c, 1, err));
 	}
-	return collect_any(out, err);
+	CMI_TRY(collect_any(out, err));
+	out->pool.known = setup->preload;
+	return CMEND_OK;
 }
 
 static bool has_profile(const struct cmi_profile_set *s, const char *name)

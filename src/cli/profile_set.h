@@ -30,7 +30,8 @@ void cmi_profile_places(struct cmi_profile_dirs *out);
 /* The user's own directory, where profiles add writes; false: no home. */
 bool cmi_profile_own_dir(char *out, size_t n_out);
 
-/* Roots for the lists: the system's, --roots, and the pool's bundles. */
+/* Roots for the lists: the system's, --roots, the pool's bundles, and what
+ * chainmend data update got, which outlives the set. */
 cmend_status cmi_profile_set_open(const struct cmi_setup *setup,
 	struct cmi_profile_set *out, cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -85,6 +85,12 @@
 /* Kept issuers: parsed certificates held in memory. */
 #define CMI_STORE_PARSED_MAX 512u
 
+/* Public lists: one download, unpacked; CCADB's report has 20 MiB. */
+#define CMI_LIST_MAX ((size_t)64 << 20)
+/* Public lists: milliseconds for one download, on a slow line. */
+#define CMI_LIST_TOTAL_MS 900000
+/* Public lists: milliseconds without a byte. */
+#define CMI_LIST_SILENCE_MS 30000
 /* Known issuers: the mapped file; ten thousand take about 15 MiB. */
 #define CMI_PRELOAD_MAX ((size_t)256 << 20)
 

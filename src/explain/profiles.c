@@ -38,10 +38,20 @@ cmend_status cmi_root_pool_add(struct cmi_root_pool *p,
 }
 
 struct cmi_cert *cmi_root_pool_find(
-	const struct cmi_root_pool *p, const uint8_t sha256[CMI_SHA256_LEN])
+	struct cmi_root_pool *p, const uint8_t sha256[CMI_SHA256_LEN])
 {
-	return cmi_map_get(
+	struct cmi_cert *c = cmi_map_get(
 		&p->by_sha256, (struct cmi_bytes){sha256, CMI_SHA256_LEN});
+
+	if (c || !p->known)
+		return c;
+	c = cmi_preload_by_sha256(p->known, sha256);
+	if (c && cmi_root_pool_add(p, &c, 1, NULL)) {
+		cmi_cert_unref(c);
+		return NULL;
+	}
+	cmi_cert_unref(c); /* the pool has its own */
+	return c;
 }
 
 void cmi_profile_free(struct cmi_profile *p)
@@ -90,8 +100,8 @@ static bool in_path(char *out, size_t n_out, const char *dir, const char *name,
 }
 
 /* The certificates of the list: from the pool. */
-static cmend_status resolve(struct cmi_profile *p,
-	const struct cmi_root_pool *pool, cmend_error *err)
+static cmend_status resolve(
+	struct cmi_profile *p, struct cmi_root_pool *pool, cmend_error *err)
 {
 	if (p->n_roots)
 		qsort(p->roots, p->n_roots, sizeof(*p->roots), by_digest);
@@ -146,8 +156,7 @@ static cmend_status read_text(
 }
 
 static cmend_status load_lists(struct cmi_profile *p, const char *dir,
-	const struct cmi_root_pool *pool, struct cmi_buf *text,
-	cmend_error *err)
+	struct cmi_root_pool *pool, struct cmi_buf *text, cmend_error *err)
 {
 	char path[4096];
 
@@ -168,8 +177,7 @@ static cmend_status load_lists(struct cmi_profile *p, const char *dir,
 }
 
 static cmend_status load(struct cmi_profile *p, const char *dir,
-	const struct cmi_root_pool *pool, struct cmi_buf *text,
-	cmend_error *err)
+	struct cmi_root_pool *pool, struct cmi_buf *text, cmend_error *err)
 {
 	char path[4096];
 
@@ -191,8 +199,7 @@ static bool good_name(const char *name)
 }
 
 cmend_status cmi_profile_load(const char *dir, const char *name,
-	const struct cmi_root_pool *pool, struct cmi_profile **out,
-	cmend_error *err)
+	struct cmi_root_pool *pool, struct cmi_profile **out, cmend_error *err)
 {
 	CMI_AUTO(cmi_profile_freep) struct cmi_profile *p = NULL;
 	struct cmi_buf text;

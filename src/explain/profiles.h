@@ -12,6 +12,7 @@
 #define CMI_EXPLAIN_PROFILES_H
 
 #include "core/map.h"
+#include "issuers/preload.h"
 #include "x509/trust.h"
 
 /* Profiles in one place, and the digests of one list: real ones are under a
@@ -55,25 +56,28 @@ struct cmi_profile {
 };
 
 /* Certificates by digest, for root lists.  Borrowed references are taken by
- * the pool; shared by all profiles. */
+ * the pool; shared by all profiles.  What is not in the list is looked for
+ * among the known ones, if there are any, and kept. */
 struct cmi_root_pool {
 	struct cmi_map by_sha256;
 	struct cmi_cert_list list;
+	struct cmi_preload *known; /* borrowed, or NULL */
 };
 void cmi_root_pool_init(struct cmi_root_pool *p);
 void cmi_root_pool_dispose(struct cmi_root_pool *p);
 cmend_status cmi_root_pool_add(struct cmi_root_pool *p,
 	struct cmi_cert *const *certs, size_t n, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* Borrowed, or NULL. */
 struct cmi_cert *cmi_root_pool_find(
-	const struct cmi_root_pool *p, const uint8_t sha256[CMI_SHA256_LEN]);
+	struct cmi_root_pool *p, const uint8_t sha256[CMI_SHA256_LEN]);
 
 /* Read NAME.ini in dir, its list of roots, and NAME.pem where it is there;
  * find the certificates in pool.  CMEND_NOT_FOUND: no such profile;
  * CMEND_PARSE: names file, line and what is wrong. */
 cmend_status cmi_profile_load(const char *dir, const char *name,
-	const struct cmi_root_pool *pool, struct cmi_profile **out,
-	cmend_error *err) __attribute__((warn_unused_result));
+	struct cmi_root_pool *pool, struct cmi_profile **out, cmend_error *err)
+	__attribute__((warn_unused_result));
 void cmi_profile_free(struct cmi_profile *p);
 CMI_DEFINE_CLEANUP(cmi_profile_freep, struct cmi_profile, cmi_profile_free)
 

@@ -56,6 +56,13 @@ static void global_init(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+void cmi_fetch_begin(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, global_init);
+}
+
 static cmend_status refuse(struct transfer *t, cmend_status status,
 	enum cmi_finding_id trouble, const char *what, const char *detail,
 	cmend_error *err)
@@ -577,13 +584,12 @@ static cmend_status copy_text(const char *from, char **to, cmend_error *err)
 cmend_status cmi_fetcher_new(const struct cmi_fetch_options *o,
 	struct cmi_fetcher **out, cmend_error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	CMI_AUTO(cmi_fetcher_freep)
 	struct cmi_fetcher *f = cmi_alloc(sizeof(*f));
 
 	if (!f)
 		return cmi_nomem(err);
-	pthread_once(&once, global_init);
+	cmi_fetch_begin();
 	*f = (struct cmi_fetcher){
 		.allow_private = o->allow_private,
 		.left_ms = o->total_ms ? o->total_ms : CMI_AIA_TOTAL_MS,

@@ -18,6 +18,9 @@
 
 struct cmi_fetcher;
 
+/* libcurl made ready, once in a process; any thread. */
+void cmi_fetch_begin(void);
+
 struct cmi_fetch_options {
 	bool allow_private; /* private and loopback addresses too */
 	/* An address that is allowed whatever it is: the target itself.  A

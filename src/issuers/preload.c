@@ -14,17 +14,17 @@
 #include "core/map.h"
 
 #define MAGIC        "cmnd-pre"
-#define VERSION      1
+#define VERSION      2
 #define ENTRY_SIZE   ((size_t)CMI_SHA256_LEN + 8 + 4)
 #define KEY_SIZE     ((size_t)8 + 4)
-#define SOURCE_MAX   ((size_t)1024)
+#define TEXT_MAX     ((size_t)1024)
 #define HASH_OF_KEYS 8
 
 struct cmi_preload {
 	struct cmi_bytes file; /* mapped */
-	size_t n;
+	size_t n, n_issuers;
 	int64_t made_s;
-	struct cmi_bytes made_from;
+	struct cmi_preload_origin origin;
 	struct cmi_bytes entries, subjects, key_ids;
 	pthread_mutex_t lock;  /* over parsed */
 	struct cmi_map parsed; /* SHA-256 to cmi_cert, references held */
@@ -115,7 +115,7 @@ struct cmi_cert *cmi_preload_at(struct cmi_preload *p, size_t i)
 static size_t lower_bound(
 	const struct cmi_preload *p, struct cmi_bytes table, uint64_t key)
 {
-	size_t low = 0, high = p->n;
+	size_t low = 0, high = p->n_issuers;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -137,7 +137,8 @@ static struct cmi_cert *next_with(struct cmi_preload *p, struct cmi_bytes table,
 	uint32_t entry;
 	uint64_t k;
 
-	*more = *at < p->n && read_key(table, *at, &k, &entry) && k == key;
+	*more = *at < p->n_issuers && read_key(table, *at, &k, &entry) &&
+		k == key;
 	++*at;
 	return *more ? cmi_preload_at(p, entry) : NULL;
 }
@@ -242,11 +243,36 @@ static cmend_status map_file(
 	return CMEND_OK;
 }
 
+static bool read_text(struct cmi_cursor *c, struct cmi_bytes *out)
+{
+	uint32_t n;
+
+	return cmi_cursor_u32(c, &n) && n <= TEXT_MAX &&
+	       cmi_cursor_bytes(c, n, out);
+}
+
+static bool read_counts(
+	struct cmi_cursor *c, uint32_t version, uint32_t *n, uint32_t *issuers)
+{
+	if (!cmi_cursor_u32(c, n) || *n > CMI_BUNDLE_CERTS_MAX)
+		return false;
+	*issuers = *n;
+	return version == 1 || (cmi_cursor_u32(c, issuers) && *issuers <= *n);
+}
+
+static bool read_origin(
+	struct cmi_cursor *c, uint32_t version, struct cmi_preload_origin *out)
+{
+	return read_text(c, &out->source) &&
+	       (version == 1 || (read_text(c, &out->etag) &&
+					read_text(c, &out->modified)));
+}
+
 static bool read_head(struct cmi_preload *p, uint32_t *version)
 {
 	struct cmi_cursor c = cmi_cursor_of(p->file);
 	struct cmi_bytes magic;
-	uint32_t n, n_source;
+	uint32_t n, issuers;
 	uint64_t made;
 
 	if (!cmi_cursor_bytes(&c, sizeof(MAGIC) - 1, &magic) ||
@@ -255,15 +281,15 @@ static bool read_head(struct cmi_preload *p, uint32_t *version)
 		return false;
 	if (*version > VERSION)
 		return true;
-	if (!cmi_cursor_u32(&c, &n) || n > CMI_BUNDLE_CERTS_MAX ||
-		!cmi_cursor_u64(&c, &made) || !cmi_cursor_u32(&c, &n_source) ||
-		n_source > SOURCE_MAX ||
-		!cmi_cursor_bytes(&c, n_source, &p->made_from) ||
+	if (!read_counts(&c, *version, &n, &issuers) ||
+		!cmi_cursor_u64(&c, &made) ||
+		!read_origin(&c, *version, &p->origin) ||
 		!cmi_cursor_bytes(&c, n * ENTRY_SIZE, &p->entries) ||
-		!cmi_cursor_bytes(&c, n * KEY_SIZE, &p->subjects) ||
-		!cmi_cursor_bytes(&c, n * KEY_SIZE, &p->key_ids))
+		!cmi_cursor_bytes(&c, issuers * KEY_SIZE, &p->subjects) ||
+		!cmi_cursor_bytes(&c, issuers * KEY_SIZE, &p->key_ids))
 		return false;
 	p->n = n;
+	p->n_issuers = issuers;
 	p->made_s = (int64_t)made;
 	return true;
 }
@@ -313,14 +339,19 @@ size_t cmi_preload_count(const struct cmi_preload *p)
 	return p->n;
 }
 
+size_t cmi_preload_issuers(const struct cmi_preload *p)
+{
+	return p->n_issuers;
+}
+
 int64_t cmi_preload_made_s(const struct cmi_preload *p)
 {
 	return p->made_s;
 }
 
-struct cmi_bytes cmi_preload_made_from(const struct cmi_preload *p)
+const struct cmi_preload_origin *cmi_preload_origin(const struct cmi_preload *p)
 {
-	return p->made_from;
+	return &p->origin;
 }
 
 const struct cmi_source *cmi_preload_source(struct cmi_preload *p)
@@ -335,11 +366,16 @@ struct key {
 	uint32_t entry;
 };
 
+struct item {
+	const struct cmi_cert *cert;
+	bool root;
+};
+
 static int by_sha256(const void *a, const void *b)
 {
-	struct cmi_cert *const *x = a, *const *y = b;
+	const struct item *x = a, *y = b;
 
-	return memcmp((*x)->sha256, (*y)->sha256, CMI_SHA256_LEN);
+	return memcmp(x->cert->sha256, y->cert->sha256, CMI_SHA256_LEN);
 }
 
 static int by_key(const void *a, const void *b)
@@ -351,20 +387,23 @@ static int by_key(const void *a, const void *b)
 	return x->entry < y->entry ? -1 : x->entry > y->entry;
 }
 
-static cmend_status write_keys(struct cmi_cert *const *certs, size_t n,
+static cmend_status write_keys(const struct item *items, size_t n,
 	uint64_t (*key_of)(const struct cmi_cert *c), struct cmi_buf *out,
 	cmend_error *err)
 {
 	CMI_AUTO(cmi_freep)
 	struct key *keys = n ? cmi_alloc_array(n, sizeof(*keys)) : NULL;
+	size_t n_keys = 0;
 
 	if (n && !keys)
 		return cmi_nomem(err);
 	for (size_t i = 0; i < n; i++)
-		keys[i] = (struct key){key_of(certs[i]), (uint32_t)i};
-	if (n)
-		qsort(keys, n, sizeof(*keys), by_key);
-	for (size_t i = 0; i < n; i++) {
+		if (!items[i].root)
+			keys[n_keys++] = (struct key){
+				key_of(items[i].cert), (uint32_t)i};
+	if (n_keys)
+		qsort(keys, n_keys, sizeof(*keys), by_key);
+	for (size_t i = 0; i < n_keys; i++) {
 		cmi_buf_be(out, 8, keys[i].key);
 		cmi_buf_be(out, 4, keys[i].entry);
 	}
@@ -381,43 +420,63 @@ static uint64_t skid_key(const struct cmi_cert *c)
 	return key_of_skid(c->skid);
 }
 
-static void write_head(
-	struct cmi_buf *out, size_t n, int64_t made_s, struct cmi_bytes source)
+static void write_text(struct cmi_buf *out, struct cmi_bytes text)
+{
+	if (text.n > TEXT_MAX)
+		text.n = TEXT_MAX;
+	cmi_buf_be(out, 4, text.n);
+	cmi_buf_add_bytes(out, text);
+}
+
+static void write_head(struct cmi_buf *out, size_t n, size_t issuers,
+	int64_t made_s, const struct cmi_preload_origin *from)
 {
 	cmi_buf_text(out, MAGIC);
 	cmi_buf_be(out, 4, VERSION);
 	cmi_buf_be(out, 4, n);
+	cmi_buf_be(out, 4, issuers);
 	cmi_buf_be(out, 8, (uint64_t)made_s);
-	cmi_buf_be(out, 4, source.n);
-	cmi_buf_add_bytes(out, source);
+	write_text(out, from->source);
+	/* Half an ETag would never fit again. */
+	write_text(out,
+		from->etag.n <= TEXT_MAX ? from->etag : (struct cmi_bytes){0});
+	write_text(out, from->modified);
 }
 
-cmend_status cmi_preload_build(const struct cmi_cert_list *certs,
-	int64_t made_s, const char *source, struct cmi_buf *out,
+static cmend_status write_tables(const struct item *items, size_t n,
+	size_t issuers, struct cmi_buf *out, cmend_error *err)
+{
+	size_t offset = out->n + n * ENTRY_SIZE + 2 * issuers * KEY_SIZE;
+
+	for (size_t i = 0; i < n; i++) {
+		cmi_buf_add(out, items[i].cert->sha256, CMI_SHA256_LEN);
+		cmi_buf_be(out, 8, offset);
+		cmi_buf_be(out, 4, items[i].cert->der.n);
+		offset += items[i].cert->der.n;
+	}
+	CMI_TRY(write_keys(items, n, subject_key, out, err));
+	return write_keys(items, n, skid_key, out, err);
+}
+
+cmend_status cmi_preload_build(const struct cmi_cert_list *issuers,
+	const struct cmi_cert_list *roots, int64_t made_s,
+	const struct cmi_preload_origin *from, struct cmi_buf *out,
 	cmend_error *err)
 {
-	size_t n = certs->n, offset;
+	size_t n = issuers->n + roots->n;
 	CMI_AUTO(cmi_freep)
-	struct cmi_cert **sorted = cmi_alloc_array(n + 1, sizeof(*sorted));
-	struct cmi_bytes name = cmi_bytes_of(source);
+	struct item *items = cmi_alloc_array(n + 1, sizeof(*items));
 
-	if (!sorted)
+	if (!items)
 		return cmi_nomem(err);
-	if (n)
-		memcpy(sorted, certs->certs, n * sizeof(*sorted));
-	qsort(sorted, n, sizeof(*sorted), by_sha256);
-	name.n = name.n < SOURCE_MAX ? name.n : SOURCE_MAX;
-	write_head(out, n, made_s, name);
-	offset = out->n + n * (ENTRY_SIZE + 2 * KEY_SIZE);
-	for (size_t i = 0; i < n; i++) {
-		cmi_buf_add(out, sorted[i]->sha256, CMI_SHA256_LEN);
-		cmi_buf_be(out, 8, offset);
-		cmi_buf_be(out, 4, sorted[i]->der.n);
-		offset += sorted[i]->der.n;
-	}
-	CMI_TRY(write_keys(sorted, n, subject_key, out, err));
-	CMI_TRY(write_keys(sorted, n, skid_key, out, err));
+	for (size_t i = 0; i < issuers->n; i++)
+		items[i] = (struct item){issuers->certs[i], false};
+	for (size_t i = 0; i < roots->n; i++)
+		items[issuers->n + i] = (struct item){roots->certs[i], true};
+	qsort(items, n, sizeof(*items), by_sha256);
+	write_head(out, n, issuers->n, made_s, from);
+	CMI_TRY(write_tables(items, n, issuers->n, out, err));
 	for (size_t i = 0; i < n; i++)
-		cmi_buf_add_bytes(out, sorted[i]->der);
+		cmi_buf_add_bytes(out, items[i].cert->der);
 	return cmi_buf_status(out, err);
 }

@@ -34,7 +34,8 @@ static cmend_status has_issuer(struct cmi_memory *pool,
 }
 
 cmend_status cmi_preload_select(const struct cmi_cert_list *all,
-	struct cmi_cert_list *out, cmend_error *err)
+	struct cmi_cert_list *issuers, struct cmi_cert_list *roots,
+	cmend_error *err)
 {
 	CMI_AUTO(cmi_memory_freep) struct cmi_memory *pool = NULL;
 
@@ -45,11 +46,14 @@ cmend_status cmi_preload_select(const struct cmi_cert_list *all,
 		struct cmi_cert *c = cmi_memory_at(pool, i);
 		bool issued = false;
 
-		if (!c->ca || cmi_cert_self_signed(c))
-			continue;
-		CMI_TRY(has_issuer(pool, c, &issued, err));
+		/* Old roots have no extension that says CA, and signatures
+		 * that nobody checks any more. */
+		if (c->ca && !cmi_cert_self_signed(c))
+			CMI_TRY(has_issuer(pool, c, &issued, err));
 		if (issued)
-			CMI_TRY(cmi_cert_list_add(out, c, err));
+			CMI_TRY(cmi_cert_list_add(issuers, c, err));
+		else if (c->self_issued)
+			CMI_TRY(cmi_cert_list_add(roots, c, err));
 	}
 	return CMEND_OK;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test.h"
+#include "forge.h"
 
+#include <unistd.h>
+
+#include "core/file.h"
 #include "explain/profiles.h"
 
 #define D1 "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6"
@@ -157,6 +160,70 @@ static void test_names_that_are_none(void **state)
 	cmi_root_pool_dispose(&pool);
 }
 
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(
+		cmi_file_write(path, cmi_bytes_of(text), 0600, NULL), CMEND_OK);
+}
+
+/* A list of two roots, one of them among the known certificates: it is found
+ * by its digest, and the other one is counted, not forgotten. */
+static void test_roots_among_the_known(void **state)
+{
+	CMI_AUTO(cmi_preload_closep) struct cmi_preload *known = NULL;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	const struct cmi_cert_list none = {0};
+	struct cmi_cert_list roots = {0};
+	struct forged *root =
+		forge(&(struct forge_order){.name = "Known Root", .ca = true});
+	char dir[] = "/tmp/chainmend-profiles-XXXXXX", text[256], path[128];
+	struct cmi_root_pool pool;
+	struct cmi_profile *p = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(text, sizeof(text), "%s\n%064d\n", root->c->sha256_hex, 7);
+	put(dir, "one.roots", text);
+	put(dir, "one.ini",
+		"title = One\ndate = 2026-01-01\nsource = a test\n"
+		"roots = one.roots\n");
+	cmi_buf_init(&b, 1 << 20);
+	assert_int_equal(cmi_cert_list_add(&roots, root->c, NULL), 0);
+	assert_int_equal(cmi_preload_build(&none, &roots, FORGE_NOW,
+				 &(struct cmi_preload_origin){0}, &b, NULL),
+		CMEND_OK);
+	snprintf(path, sizeof(path), "%s/known.bin", dir);
+	assert_int_equal(
+		cmi_file_write(path, cmi_buf_view(&b), 0600, NULL), CMEND_OK);
+	assert_int_equal(cmi_preload_open(path, &known, NULL), CMEND_OK);
+	for (int with = 0; with < 2; with++) {
+		cmi_root_pool_init(&pool);
+		pool.known = with ? known : NULL;
+		assert_int_equal(
+			cmi_profile_load(dir, "one", &pool, &p, NULL), 0);
+		assert_int_equal(p->n_roots, 2);
+		assert_int_equal(p->n_absent, with ? 1 : 2);
+		assert_int_equal(cmi_trust_count(p->trust), with ? 1 : 0);
+		assert_int_equal(
+			with, cmi_trust_has(p->trust, root->c) ? 1 : 0);
+		cmi_profile_free(p);
+		cmi_root_pool_dispose(&pool);
+	}
+	cmi_cert_list_dispose(&roots);
+	forge_free_all();
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const names[] = {
+			"one.ini", "one.roots", "known.bin"};
+
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_names_that_are_none),
+		cmocka_unit_test(test_roots_among_the_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

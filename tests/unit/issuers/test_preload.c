@@ -9,7 +9,7 @@
 
 enum { N_CAS = 30 };
 static struct forged *root, *cas[N_CAS], *leaf, *no_ca, *orphan;
-static struct cmi_cert_list all;
+static struct cmi_cert_list all, roots;
 static char path[64];
 
 static int setup(void **state)
@@ -29,7 +29,8 @@ static int setup(void **state)
 	no_ca = forge(&(struct forge_order){.name = "x", .issuer = root});
 	orphan = forge(&(struct forge_order){
 		.name = "orphan", .issuer = no_ca, .ca = true});
-	all = (struct cmi_cert_list){0};
+	all = roots = (struct cmi_cert_list){0};
+	assert_int_equal(cmi_cert_list_add(&roots, root->c, NULL), 0);
 	for (size_t i = 0; i < N_CAS; i++)
 		assert_int_equal(cmi_cert_list_add(&all, cas[i]->c, NULL), 0);
 	snprintf(path, sizeof(path), "/tmp/chainmend-preload-XXXXXX");
@@ -42,15 +43,20 @@ static int teardown(void **state)
 	(void)state;
 	unlink(path);
 	cmi_cert_list_dispose(&all);
+	cmi_cert_list_dispose(&roots);
 	forge_free_all();
 	return 0;
 }
 
 static void build(struct cmi_buf *b)
 {
+	const struct cmi_preload_origin from = {.source = CMI_BYTES("test.pem"),
+		.etag = CMI_BYTES("\"tag\""),
+		.modified = CMI_BYTES("Sun, 06 Nov 1994 08:49:37 GMT")};
+
 	cmi_buf_init(b, 1 << 20);
 	assert_int_equal(
-		cmi_preload_build(&all, FORGE_NOW, "test.pem", b, NULL),
+		cmi_preload_build(&all, &roots, FORGE_NOW, &from, b, NULL),
 		CMEND_OK);
 }
 
@@ -91,12 +97,16 @@ static void everything_is_found_by_each_key(void **state)
 	(void)state;
 	build(&b);
 	assert_int_equal(open_bytes(cmi_buf_view(&b), &p), CMEND_OK);
-	assert_int_equal(cmi_preload_count(p), N_CAS);
+	assert_int_equal(cmi_preload_count(p), N_CAS + 1);
+	assert_int_equal(cmi_preload_issuers(p), N_CAS);
 	assert_true(cmi_preload_made_s(p) == FORGE_NOW);
 	assert_true(cmi_bytes_equal(
-		cmi_preload_made_from(p), CMI_BYTES("test.pem")));
+		cmi_preload_origin(p)->source, CMI_BYTES("test.pem")));
+	assert_true(cmi_bytes_equal(
+		cmi_preload_origin(p)->etag, CMI_BYTES("\"tag\"")));
+	assert_true(cmi_bytes_equal(cmi_preload_origin(p)->modified,
+		CMI_BYTES("Sun, 06 Nov 1994 08:49:37 GMT")));
 	assert_int_equal(issuers(p, leaf, cas[4]->c), 3);
-	assert_int_equal(issuers(p, cas[0], NULL), 0); /* no root in it */
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < N_CAS; i++) {
 			struct cmi_cert *want = cas[i]->c, *got;
@@ -109,10 +119,64 @@ static void everything_is_found_by_each_key(void **state)
 			cmi_cert_unref(got);
 		}
 	}
-	assert_null(cmi_preload_by_sha256(p, root->c->sha256));
-	assert_null(cmi_preload_by_key_id(p, root->c->skid));
 	assert_null(cmi_preload_by_key_id(p, (struct cmi_bytes){NULL, 0}));
-	assert_null(cmi_preload_at(p, N_CAS));
+	assert_null(cmi_preload_at(p, N_CAS + 1));
+}
+
+/* A profile finds a root by its digest; no search is ever offered one. */
+static void a_root_is_found_by_digest_alone(void **state)
+{
+	CMI_AUTO(cmi_preload_closep) struct cmi_preload *p = NULL;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	struct cmi_cert *got;
+
+	(void)state;
+	build(&b);
+	assert_int_equal(open_bytes(cmi_buf_view(&b), &p), CMEND_OK);
+	got = cmi_preload_by_sha256(p, root->c->sha256);
+	assert_true(got && cmi_cert_equal(got, root->c));
+	cmi_cert_unref(got);
+	assert_int_equal(issuers(p, cas[0], NULL), 0);
+	assert_int_equal(issuers(p, root, NULL), 0);
+	assert_null(cmi_preload_by_key_id(p, root->c->skid));
+}
+
+/* What an earlier release wrote: no roots, one text.  Made here from the
+ * layout in preload.h, with one certificate. */
+static void the_first_version_is_read(void **state)
+{
+	CMI_AUTO(cmi_preload_closep) struct cmi_preload *p = NULL;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	struct cmi_cert *c = cas[4]->c, *got;
+	uint8_t hash[CMI_SHA256_LEN];
+
+	(void)state;
+	cmi_buf_init(&b, 1 << 20);
+	cmi_buf_text(&b, "cmnd-pre");
+	cmi_buf_be(&b, 4, 1);
+	cmi_buf_be(&b, 4, 1);
+	cmi_buf_be(&b, 8, (uint64_t)FORGE_NOW);
+	cmi_buf_be(&b, 4, 3);
+	cmi_buf_text(&b, "old");
+	cmi_buf_add(&b, c->sha256, CMI_SHA256_LEN);
+	cmi_buf_be(&b, 8, 31 + 44 + 2 * 12);
+	cmi_buf_be(&b, 4, c->der.n);
+	cmi_buf_be(&b, 8, c->subject_hash);
+	cmi_buf_be(&b, 4, 0);
+	cmi_sha256(c->skid, hash);
+	cmi_buf_add(&b, hash, 8);
+	cmi_buf_be(&b, 4, 0);
+	cmi_buf_add_bytes(&b, c->der);
+	assert_int_equal(open_bytes(cmi_buf_view(&b), &p), CMEND_OK);
+	assert_int_equal(cmi_preload_count(p), 1);
+	assert_int_equal(cmi_preload_issuers(p), 1);
+	assert_true(cmi_bytes_equal(
+		cmi_preload_origin(p)->source, CMI_BYTES("old")));
+	assert_int_equal(cmi_preload_origin(p)->etag.n, 0);
+	assert_int_equal(issuers(p, leaf, c), 1);
+	got = cmi_preload_by_key_id(p, c->skid);
+	assert_true(got && cmi_cert_equal(got, c));
+	cmi_cert_unref(got);
 }
 
 static void an_empty_one_is_fine(void **state)
@@ -123,7 +187,9 @@ static void an_empty_one_is_fine(void **state)
 
 	(void)state;
 	cmi_buf_init(&b, 4096);
-	assert_int_equal(cmi_preload_build(&none, 0, "", &b, NULL), CMEND_OK);
+	assert_int_equal(cmi_preload_build(&none, &none, 0,
+				 &(struct cmi_preload_origin){0}, &b, NULL),
+		CMEND_OK);
 	assert_int_equal(open_bytes(cmi_buf_view(&b), &p), CMEND_OK);
 	assert_int_equal(issuers(p, leaf, NULL), 0);
 	assert_null(cmi_preload_by_sha256(p, root->c->sha256));
@@ -158,7 +224,7 @@ static bool is_known(const struct cmi_cert *c)
 	for (size_t i = 0; i < N_CAS; i++)
 		if (cmi_cert_equal(c, cas[i]->c))
 			return true;
-	return false;
+	return cmi_cert_equal(c, root->c);
 }
 
 /* One byte changed, each in turn: what comes out went in, byte for byte. */
@@ -202,6 +268,10 @@ static void strangers_are_refused(void **state)
 			"cmnd-pre\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0"
 			"\xff\xff\xff\xff",
 			28},
+		{"more issuers than certificates",
+			"cmnd-pre\0\0\0\2\0\0\0\0\0\0\0\1\0\0\0\0"
+			"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+			40},
 	};
 	struct cmi_preload *p = NULL;
 
@@ -212,7 +282,7 @@ static void strangers_are_refused(void **state)
 				    rows[i].n},
 			    &p) != CMEND_PARSE)
 			fail_msg("%s", rows[i].name);
-	assert_int_equal(open_bytes(CMI_BYTES("cmnd-pre\0\0\0\2"), &p),
+	assert_int_equal(open_bytes(CMI_BYTES("cmnd-pre\0\0\0\3"), &p),
 		CMEND_UNSUPPORTED);
 	assert_int_equal(cmi_preload_open("/tmp", &p, NULL), CMEND_PARSE);
 	assert_int_equal(
@@ -221,7 +291,7 @@ static void strangers_are_refused(void **state)
 
 static void only_proven_issuers_are_selected(void **state)
 {
-	struct cmi_cert_list chosen = {0};
+	struct cmi_cert_list chosen = {0}, found = {0};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) { /* each twice */
@@ -230,12 +300,16 @@ static void only_proven_issuers_are_selected(void **state)
 		assert_int_equal(cmi_cert_list_add(&all, no_ca->c, NULL), 0);
 		assert_int_equal(cmi_cert_list_add(&all, orphan->c, NULL), 0);
 	}
-	assert_int_equal(cmi_preload_select(&all, &chosen, NULL), CMEND_OK);
+	assert_int_equal(
+		cmi_preload_select(&all, &chosen, &found, NULL), CMEND_OK);
 	assert_int_equal(chosen.n, N_CAS);
+	assert_int_equal(found.n, 1);
+	assert_true(cmi_cert_list_has(&found, root->c));
 	assert_false(cmi_cert_list_has(&chosen, root->c));
 	assert_false(cmi_cert_list_has(&chosen, leaf->c));
 	assert_false(cmi_cert_list_has(&chosen, orphan->c));
 	cmi_cert_list_dispose(&chosen);
+	cmi_cert_list_dispose(&found);
 }
 
 /* "hello" packed by zstd(1), and the same with its end cut off. */
@@ -269,6 +343,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(everything_is_found_by_each_key),
+		ROW(a_root_is_found_by_digest_alone),
+		ROW(the_first_version_is_read),
 		ROW(an_empty_one_is_fine),
 		ROW(a_cut_file_gives_nothing_wrong),
 		ROW(a_changed_byte_never_makes_a_certificate),
