@@ -551,8 +551,11 @@ cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
 
 	for (size_t i = 0; i < x->plain.n_findings; i++)
 		all[n++] = x->plain.findings[i];
-	for (size_t i = 0; i < q->n_more && n < CMI_LEN(all); i++)
+	for (size_t i = 0; i < q->n_more && n < CMI_LEN(all); i++) {
 		all[n++] = q->more[i];
+		if (!e.verdict && q->more[i].severity == CMI_SEVERITY_ERROR)
+			e.verdict = q->more[i].id;
+	}
 	if (ends_soon(x) && n < CMI_LEN(all))
 		all[n++] = finding_of_end(x);
 	e.n_findings = n;

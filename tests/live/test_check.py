@@ -130,6 +130,7 @@ def test_files_and_keys(chainmend, pki):
     run = chainmend("check", chain, "--key", pki.expired.key, *roots)
     assert run.status == 1, run
     assert "key-mismatch" in ids(endpoint(run), "error")
+    assert endpoint(run)["verdict"] == "key-mismatch"
     run = chainmend("check", pki.leaf.pem, *roots)
     assert endpoint(run)["verdict"] == "missing-intermediate"
     # Judged at a time when it was not there yet, and when it is over.
