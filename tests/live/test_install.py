@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Manual pages and completions, made from the tables, read by others."""
 import json
+import os
+import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +57,7 @@ def test_bash_completes_commands_options_and_choices(make, commands):
     tries = [(1, "chainmend ch", "check"),
              (2, "chainmend check --off", "--offline"),
              (3, "chainmend check --color al", "always"),
+             (2, "chainmend cache pr", "prune"),
              (2, "chainmend help sho", "show")]
     for index, line, wanted in tries:
         words = line.split()
@@ -63,11 +69,81 @@ def test_bash_completes_commands_options_and_choices(make, commands):
         assert out == [wanted], line
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_the_shell_takes_its_completion(make, shell):
-    if not shutil.which(shell):
-        pytest.skip(f"no {shell} on this machine")
-    subprocess.run([shell, "-n", str(make(shell))], check=True)
+# What is typed, and the whole line that completing its last word makes.
+LINES = [("chainmend che", "chainmend check"),
+         ("chainmend check --off", "chainmend check --offline"),
+         ("chainmend check --color al", "chainmend check --color always"),
+         ("chainmend cache pr", "chainmend cache prune"),
+         ("chainmend data st", "chainmend data status"),
+         ("chainmend mend --key privk", "chainmend mend --key privkey.pem"),
+         ("chainmend help sho", "chainmend help show")]
+
+
+def test_fish_completes(make, clean_env, tmp_path):
+    if not shutil.which("fish"):
+        pytest.skip("no fish on this machine")
+    (tmp_path / "privkey.pem").touch()
+    script = make("fish")
+    for line, wanted in LINES:
+        # `help` is fish's own word list; the rest is ours.
+        if line.startswith("chainmend help"):
+            continue
+        out = subprocess.run(
+            ["fish", "--no-config", "-c",
+             f"source {script}; complete -C '{line}'"], check=True, text=True,
+            cwd=tmp_path, env=clean_env, stdout=subprocess.PIPE).stdout
+        words = [found.split("\t")[0] for found in out.splitlines()]
+        assert wanted.split()[-1] in words, (line, words)
+
+
+class Terminal:
+    """A shell at a terminal of its own; reads with a deadline."""
+
+    def __init__(self, command, env, cwd):
+        self.process, self.fd = pty.fork()
+        if not self.process:
+            os.chdir(cwd)
+            os.execvpe(command[0], command, env)
+        self.text = ""
+
+    def say(self, text):
+        os.write(self.fd, text.encode())
+
+    def wait_for(self, pattern, deadline_s=60):
+        end = time.monotonic() + deadline_s
+        while not (found := re.search(pattern, self.text)):
+            left = end - time.monotonic()
+            ready = left > 0 and select.select([self.fd], [], [], left)[0]
+            assert ready, f"no {pattern!r} in time in: {self.text!r}"
+            self.text += os.read(self.fd, 65536).decode(errors="replace")
+        self.text = self.text[found.end():]
+        return found
+
+    def close(self):
+        os.kill(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
+        os.close(self.fd)
+
+
+def test_zsh_completes(make, clean_env, tmp_path):
+    if not shutil.which("zsh"):
+        pytest.skip("no zsh on this machine")
+    (tmp_path / "privkey.pem").touch()
+    functions = tmp_path / "functions"
+    functions.mkdir()
+    shutil.copy(make("zsh"), functions / "_chainmend")
+    shell = Terminal(["zsh", "-f", "-i"], clean_env, tmp_path)
+    try:
+        shell.say(f"fpath=({functions} $fpath); autoload -Uz compinit; "
+                  "compinit -u -D; chainmend() { print -r -- \"<$*>\" }; "
+                  "print rea''dy\r")
+        shell.wait_for("ready")
+        for line, wanted in LINES:
+            shell.say(line + "\t\r")
+            got = shell.wait_for(r"<([^>\n]*)>").group(1)
+            assert "chainmend " + got.strip() == wanted, line
+    finally:
+        shell.close()
 
 
 def test_an_unknown_page_is_refused(program, tmp_path):
