@@ -21,7 +21,7 @@ DEPS = $(if $(NODEPS),:,tools/install-deps)
 # A reader of Makefiles may run targets at once; ours take turns.
 .NOTPARALLEL:
 .PHONY: build help demo test san lint fuzz bench cover conformance docs \
-	install uninstall deb clean deps deps-test deps-san
+	install uninstall deb check-deb clean deps deps-test deps-san
 
 build: deps $(BUILD)/build.ninja ## build the program and the library
 	@$(NINJA) -C $(BUILD) -j $(JOBS) $(NINJAFLAGS)
@@ -29,7 +29,7 @@ build: deps $(BUILD)/build.ninja ## build the program and the library
 help: ## show this list
 	@echo 'usage: make [TARGET] [BUILD=DIR] [PREFIX=DIR] [DESTDIR=DIR] [JOBS=N]'
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 
 demo: build ## build, then the whole story on this machine
 	@$(BUILD)/src/cli/chainmend demo
@@ -61,13 +61,7 @@ conformance: build deps-test ## outside suites, where they stand
 
 docs: build ## the manual pages as HTML, in BUILD/html
 	@$(DEPS) tools/deps-lint.list
-	@mkdir -p $(BUILD)/html
-	@for page in $(BUILD)/docs/*.1; do \
-		mandoc -Thtml -Ostyle=mandoc.css,man=%N.%S.html $$page \
-			>$(BUILD)/html/$$(basename $$page).html || exit 1; \
-	done
-	@cp docs/mandoc.css $(BUILD)/html/
-	@echo $(BUILD)/html/chainmend.1.html
+	@tools/make-html --pages $(BUILD)/docs --out $(BUILD)/html
 
 install: build ## install below PREFIX
 	@DESTDIR=$(DESTDIR) $(MESON) configure $(BUILD) \
@@ -77,6 +71,10 @@ install: build ## install below PREFIX
 deb: deps ## Debian packages, in BUILD-deb
 	@$(DEPS) tools/deps-deb.list
 	@tools/make-deb $(BUILD)-deb
+
+check-deb: deps ## are the packages the same twice, and do they work? (root)
+	@$(DEPS) tools/deps-deb.list
+	@tools/check-deb --out $(BUILD)-deb
 
 uninstall: ## remove what install wrote from this build directory
 	@$(NINJA) -C $(BUILD) uninstall >/dev/null
