@@ -168,6 +168,15 @@
 /* Device sign-in: one wait on the network, milliseconds. */
 #define CMI_BOOT_WAIT_MS 5000
 
+/* Probe: bytes of a proxy's answer to CONNECT; real ones are a few lines. */
+#define CMI_PROXY_HEAD_MAX ((size_t)16 << 10)
+/* Probe: bytes read of an HTTP answer, for its Server line and status. */
+#define CMI_LOOK_MAX ((size_t)16 << 10)
+/* Probe: milliseconds for what a server says after the handshake. */
+#define CMI_LOOK_MS 2000
+/* Probe: handshakes with one server at a time. */
+#define CMI_DIALS_AT_ONCE 8
+
 /* Fleet: one answer of the queue server, and one batch sent to it. */
 #define CMI_FLEET_REPLY_MAX ((size_t)64 << 20)
 /* Fleet: one exchange with the queue server, milliseconds. */
