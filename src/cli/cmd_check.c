@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/check_many.h"
 #include "cli/gather.h"
 #include "cli/profile_set.h"
 #include "cli/setup.h"
+#include "core/file.h"
 #include "report/report.h"
 #include "x509/key.h"
 
+/* Findings beside those of the chain: of the handshake, the key, the ways. */
+#define MORE_MAX 8
+
 struct check_options {
 	struct cmi_gather_options gather;
-	const char *key, *file, *resume;
+	const char *key, *cert, *file, *resume;
 	uint64_t in_flight, per_second;
-	bool handshake, nagios;
+	bool handshake, nagios, all_addresses, one_way;
 	uint64_t warn_days;
 	struct cmi_cli_list pool;
 };
@@ -22,8 +27,19 @@ struct check_options {
 static const struct cmi_option options[] = {
 	CMI_GATHER_OPTIONS(struct check_options),
 	{"key", 0, CMI_OPT_TEXT, "FILE",
-		"the server's key: must belong to the certificate", AT(key), 0,
+		"the server's key: must belong to the certificate; with --cert "
+		"our own",
+		AT(key), 0, NULL},
+	{"cert", 0, CMI_OPT_TEXT, "FILE",
+		"our own certificate, for servers that want one", AT(cert), 0,
 		NULL},
+	{"all-addresses", 0, CMI_OPT_FLAG, NULL,
+		"look at every address of the name, and compare",
+		AT(all_addresses), 0, NULL},
+	{"one-way", 0, CMI_OPT_FLAG, NULL,
+		"one handshake: do not ask again without a name, by version "
+		"or kind of key",
+		AT(one_way), 0, NULL},
 	{"pool", 0, CMI_OPT_LIST, "FILE",
 		"bundle of issuers that may be missing", AT(pool), 0, NULL},
 	{"file", 'f', CMI_OPT_TEXT, "FILE",
@@ -65,10 +81,11 @@ struct plugin {
 /* One run: what all targets share, and the worst that was seen. */
 struct check {
 	struct cmi_cli *cli;
-	const struct check_options *o;
+	struct check_options *o;
 	struct cmi_setup setup;
 	struct cmi_profile_set profiles;
 	struct cmi_report report;
+	struct cmi_page *page; /* NULL: none is wanted */
 	struct cmi_item_sink sink;
 	int worst; /* enum cmi_exit */
 	struct plugin plugin;
@@ -157,7 +174,7 @@ static cmend_status take_item(
 		cmi_setup_keep(&c->setup, e->path);
 	if (c->o->nagios) {
 		plugin_take(c, e);
-		return CMEND_OK;
+		return c->page ? cmi_page_take(c->page, item, err) : CMEND_OK;
 	}
 	return report.take(report.ctx, item, err);
 }
@@ -167,7 +184,7 @@ static cmend_status check_key(struct check *c, const struct cmi_cert *leaf,
 {
 	bool matches = false;
 
-	if (!c->o->key || !leaf)
+	if (!c->o->key || c->o->cert || !leaf)
 		return CMEND_OK;
 	CMI_TRY(cmi_key_file_matches(c->o->key, leaf, &matches, err));
 	if (matches)
@@ -182,16 +199,34 @@ static cmend_status check_key(struct check *c, const struct cmi_cert *leaf,
 	return CMEND_OK;
 }
 
-static cmend_status judge(
-	struct check *c, const struct cmi_gathered *g, cmend_error *err)
+/* Findings beside those of the chain. */
+static cmend_status gather_more(struct check *c, const struct cmi_gathered *g,
+	const struct cmi_finding *unlike, struct cmi_finding *more, size_t *n,
+	cmend_error *err)
+{
+	CMI_TRY(check_key(c, g->sent.owned[0], more, n, err));
+	if (unlike)
+		more[(*n)++] = *unlike;
+	if (!g->live)
+		return CMEND_OK;
+	cmi_examine_handshake(&g->dial.out, more, n, MORE_MAX);
+	if (g->variants)
+		cmi_variants_findings(g->variants, more, n, MORE_MAX);
+	return CMEND_OK;
+}
+
+/* unlike: how this address differs from the others; or NULL. */
+static cmend_status judge(struct check *c, const struct cmi_gathered *g,
+	const struct cmi_finding *unlike, cmend_error *err)
 {
 	struct cmi_examined seen = {0};
-	struct cmi_finding more[2];
+	struct cmi_finding more[MORE_MAX];
 	struct cmi_examine_request q = {
 		.target = g->name,
 		.address = g->address[0] ? g->address : NULL,
 		.sent = g->sent.certs,
 		.n_sent = g->sent.n,
+		.variants = g->variants ? g->variants->chains : NULL,
 		.host = g->host,
 		.trust = c->setup.trust,
 		.known = c->setup.sources,
@@ -207,14 +242,14 @@ static cmend_status judge(
 	};
 
 	if (g->live) {
-		q.starttls = g->dialed.conversation.starttls;
-		q.version = g->dialed.tls.version;
-		q.cipher = g->dialed.tls.cipher;
+		q.starttls = g->dial.out.conversation.starttls;
+		q.version = g->dial.out.tls.version;
+		q.cipher = g->dial.out.tls.cipher;
 	}
 	CMI_TRY(cmi_setup_fetch_for(
 		c->cli, &c->setup, g->ip[0] ? g->ip : NULL, err));
 	q.n_known = c->setup.n_sources;
-	CMI_TRY(check_key(c, g->sent.owned[0], more, &q.n_more, err));
+	CMI_TRY(gather_more(c, g, unlike, more, &q.n_more, err));
 	CMI_TRY(cmi_examine(&q, &c->sink, &seen, err));
 	if (seen.refused || (seen.warned && c->cli->common.strict))
 		note_exit(c, CMI_EXIT_FAILS);
@@ -225,12 +260,131 @@ static cmend_status judge(
 static cmend_status tell_trouble(struct check *c, const struct cmi_gathered *g,
 	const cmend_error *why, cmend_error *err)
 {
+	cmend_status status;
+
 	note_exit(
 		c, c->o->nagios ? CMI_EXIT_CANNOT : cmi_cli_fail(c->cli, why));
-	if (!c->cli->common.json && !c->o->nagios)
+	if (!c->cli->common.json && !c->o->nagios && !c->page)
 		return CMEND_OK;
-	return cmi_examine_none(
+	c->report.out = c->cli->common.json ? c->cli->out : NULL;
+	status = cmi_examine_none(
 		g->name, why->message, NULL, c->setup.at_s, &c->sink, err);
+	c->report.out = c->cli->out;
+	return status;
+}
+
+/* One that was dialled or read, whatever came of it. */
+static cmend_status check_gathered(struct check *c,
+	const struct cmi_gathered *g, cmend_status status,
+	const cmend_error *why, const struct cmi_finding *unlike,
+	cmend_error *err)
+{
+	if (status == CMEND_ARG || status == CMEND_NOMEM) {
+		*err = *why;
+		return status;
+	}
+	if (status != CMEND_OK)
+		return tell_trouble(c, g, why, err);
+	if (g->sent.n)
+		return judge(c, g, unlike, err);
+	note_exit(c, CMI_EXIT_FAILS);
+	return cmi_examine_none(
+		g->name, NULL, &g->dial.out, c->setup.at_s, &c->sink, err);
+}
+
+static bool same_chain(
+	const struct cmi_gathered *a, const struct cmi_gathered *b)
+{
+	if (a->sent.n != b->sent.n)
+		return false;
+	for (size_t i = 0; i < a->sent.n; i++)
+		if (!cmi_bytes_equal(
+			    a->sent.certs[i].der, b->sent.certs[i].der))
+			return false;
+	return true;
+}
+
+/* How many send the same as this one, itself counted. */
+static size_t count_same(
+	const struct cmi_gathered *list, size_t n, const struct cmi_gathered *g)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < n; i++)
+		same += list[i].dial.status == CMEND_OK &&
+			same_chain(&list[i], g);
+	return same;
+}
+
+/* The chain that most send; of two that are sent as often the first one. */
+static size_t find_usual(
+	const struct cmi_gathered *list, size_t n, size_t *n_same)
+{
+	size_t usual = 0;
+
+	*n_same = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t same = 0;
+
+		if (list[i].dial.status == CMEND_OK)
+			same = count_same(list, n, &list[i]);
+		if (same > *n_same) {
+			*n_same = same;
+			usual = i;
+		}
+	}
+	return usual;
+}
+
+static cmend_status check_list(struct check *c, const struct cmi_gathered *list,
+	size_t n, cmend_error *err)
+{
+	size_t n_same, usual = find_usual(list, n, &n_same);
+	char says[400];
+
+	for (size_t i = 0; i < n; i++) {
+		struct cmi_finding f = {
+			.id = CMI_F_ADDRESS_DIFFERS,
+			.severity = CMI_SEVERITY_WARNING,
+			.blame = CMI_BLAME_SERVER,
+			.subject = list[i].ip,
+			.says = says,
+		};
+		bool unlike = list[i].dial.status == CMEND_OK &&
+			      !same_chain(&list[i], &list[usual]);
+
+		snprintf(says, sizeof(says),
+			"%s sends %zu certificate%s; %zu of the %zu addresses "
+			"of %s send another chain, such as %s with %zu",
+			list[i].ip, list[i].sent.n,
+			list[i].sent.n == 1 ? "" : "s", n_same, n,
+			list[i].target.host, list[usual].ip,
+			list[usual].sent.n);
+		CMI_TRY(check_gathered(c, &list[i], list[i].dial.status,
+			&list[i].dial.err, unlike ? &f : NULL, err));
+	}
+	return CMEND_OK;
+}
+
+static cmend_status check_addresses(
+	struct check *c, const char *word, cmend_error *err)
+{
+	struct cmi_gathered *list = NULL;
+	size_t n = 0;
+	cmend_error why;
+	cmend_status status =
+		cmi_gather_addresses(word, &c->o->gather, &list, &n, &why);
+
+	if (status == CMEND_OK) {
+		status = check_list(c, list, n, err);
+	} else {
+		struct cmi_gathered none = {.live = true};
+
+		cmi_safe_cstr(none.name, sizeof(none.name), cmi_bytes_of(word));
+		status = check_gathered(c, &none, status, &why, NULL, err);
+	}
+	cmi_gathered_free(list, n);
+	return status;
 }
 
 static cmend_status check_one(
@@ -238,19 +392,12 @@ static cmend_status check_one(
 {
 	struct cmi_gathered g;
 	cmend_error why;
-	cmend_status status = cmi_gather(word, &c->o->gather, &g, &why);
+	cmend_status status;
 
-	if (status == CMEND_ARG || status == CMEND_NOMEM)
-		*err = why;
-	else if (status != CMEND_OK)
-		status = tell_trouble(c, &g, &why, err);
-	else if (g.sent.n)
-		status = judge(c, &g, err);
-	else
-		status = cmi_examine_none(
-			g.name, NULL, &g.dialed, c->setup.at_s, &c->sink, err);
-	if (status == CMEND_OK && !g.sent.n)
-		note_exit(c, CMI_EXIT_FAILS);
+	if (c->o->all_addresses && !cmi_gather_is_file(word))
+		return check_addresses(c, word, err);
+	status = cmi_gather(word, &c->o->gather, &g, &why);
+	status = check_gathered(c, &g, status, &why, NULL, err);
 	cmi_gathered_dispose(&g);
 	return status;
 }
@@ -294,25 +441,100 @@ static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
 	return cmi_check_many(&how, &c->worst, err);
 }
 
+/* Does some client judged know no TLS 1.2? */
+static bool any_old(const struct cmi_profile_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->list[i]->version_max &&
+			set->list[i]->version_max < 0x0303)
+			return true;
+	return false;
+}
+
+static cmend_status begin(struct check *c, cmend_error *err)
+{
+	const struct cmi_setup_options setup = {
+		.default_online = true,
+		.pool = &c->o->pool,
+	};
+
+	c->o->gather.cert_file = c->o->cert;
+	c->o->gather.key_file = c->o->cert ? c->o->key : NULL;
+	c->o->gather.variants = !c->o->one_way;
+	CMI_TRY(cmi_gather_prepare(&c->o->gather, err));
+	CMI_TRY(cmi_setup_open(c->cli, &setup, &c->setup, err));
+	CMI_TRY(open_profiles(c, err));
+	c->o->gather.old = any_old(&c->profiles);
+	return CMEND_OK;
+}
+
+static cmend_status check_words(
+	struct check *c, size_t argc, char **argv, cmend_error *err)
+{
+	const struct cmi_page_options page = {
+		.command = "check",
+		.names = (const char *const *)argv,
+		.n_names = argc,
+		.made_at_s = c->setup.at_s,
+	};
+	struct cmi_bytes html;
+
+	if (c->cli->common.html)
+		CMI_TRY(cmi_page_new(&page, &c->page, err));
+	c->report.page = c->page;
+	for (size_t i = 0; i < argc; i++)
+		CMI_TRY(check_one(c, argv[i], err));
+	if (!c->page)
+		return CMEND_OK;
+	CMI_TRY(cmi_page_finish(c->page, &html, err));
+	return cmi_file_write(c->cli->common.html, html, 0644, err);
+}
+
+/* What does not go with -f; NULL: all is well. */
+static const char *not_for_files(const struct check *c)
+{
+	const struct check_options *o = c->o;
+
+	return o->key                ? "--key"
+	       : o->cert             ? "--cert"
+	       : o->nagios           ? "--nagios"
+	       : o->all_addresses    ? "--all-addresses"
+	       : o->gather.starttls  ? "--starttls"
+	       : o->gather.proxy     ? "--proxy"
+	       : c->cli->common.html ? "--html"
+				     : NULL;
+}
+
+static int finish(struct check *c, cmend_status status, const cmend_error *err)
+{
+	if (status == CMEND_ARG)
+		c->worst = cmi_cli_usage(c->cli, "%s", err->message);
+	else if (status != CMEND_OK)
+		c->worst = cmi_cli_fail(c->cli, err);
+	if (c->o->nagios && status == CMEND_OK)
+		c->worst = plugin_tell(c);
+	else if (c->o->nagios)
+		c->worst = PLUGIN_UNKNOWN;
+	cmi_gather_finish(&c->o->gather);
+	cmi_page_free(c->page);
+	cmi_report_dispose(&c->report);
+	cmi_profile_set_dispose(&c->profiles);
+	cmi_setup_dispose(&c->setup);
+	return c->worst;
+}
+
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	struct check c = {.cli = cli, .o = opts};
-	const struct cmi_setup_options setup = {
-		.default_online = true,
-		.pool = &c.o->pool,
-	};
 	cmend_error err;
 	cmend_status status;
 
 	if (!c.o->file != (argc > 0))
 		return cmi_cli_usage(
 			cli, "give targets or -f FILE, one of the two");
-	if (c.o->file && (c.o->key || c.o->gather.starttls || c.o->nagios))
+	if (c.o->file && not_for_files(&c))
 		return cmi_cli_usage(
-			cli, "-f goes without --key, --starttls and --nagios");
-	status = cmi_setup_open(cli, &setup, &c.setup, &err);
-	if (status == CMEND_OK)
-		status = open_profiles(&c, &err);
+			cli, "-f goes without %s", not_for_files(&c));
 	cmi_report_init(&c.report, cli->out, cli->common.json);
 	c.report.style = (struct cmi_report_style){
 		.color = cli->use_color,
@@ -320,22 +542,12 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		.quiet = cli->common.quiet,
 	};
 	c.sink = (struct cmi_item_sink){take_item, &c};
+	status = begin(&c, &err);
 	if (status == CMEND_OK && c.o->file)
 		status = check_file_of_targets(&c, &err);
-	for (size_t i = 0; status == CMEND_OK && i < argc; i++)
-		status = check_one(&c, argv[i], &err);
-	if (status == CMEND_ARG)
-		c.worst = cmi_cli_usage(cli, "%s", err.message);
-	else if (status != CMEND_OK)
-		c.worst = cmi_cli_fail(cli, &err);
-	if (c.o->nagios && status == CMEND_OK)
-		c.worst = plugin_tell(&c);
-	else if (c.o->nagios)
-		c.worst = PLUGIN_UNKNOWN;
-	cmi_report_dispose(&c.report);
-	cmi_profile_set_dispose(&c.profiles);
-	cmi_setup_dispose(&c.setup);
-	return c.worst;
+	else if (status == CMEND_OK)
+		status = check_words(&c, argc, argv, &err);
+	return finish(&c, status, &err);
 }
 
 const struct cmi_command cmi_cmd_check = {
@@ -345,13 +557,15 @@ const struct cmi_command cmi_cmd_check = {
 	.examples = "  chainmend check example.org\n"
 		    "  chainmend check mail.example.org:25 --starttls smtp\n"
 		    "  chainmend check fullchain.pem --key privkey.pem\n"
+		    "  chainmend check example.org --all-addresses --html "
+		    "page.html\n"
 		    "  chainmend check -f targets.txt -j 500 --json\n",
 	.notes = "A TARGET is NAME, NAME:PORT, an address, an https URL, or a "
 		 "file with\ncertificates in the order in which a server would "
 		 "send them.\n\nexit status: 0 every judged client accepts, 1 "
 		 "one does not, 3 a target could\nnot be looked at.\n",
 	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE |
-		  CMI_C_JSON | CMI_C_STRICT,
+		  CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT,
 	.options = options,
 	.options_size = sizeof(struct check_options),
 	.min_args = 0,

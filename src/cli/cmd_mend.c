@@ -42,7 +42,7 @@ static const struct cmi_option options[] = {
 
 struct mend {
 	struct cmi_cli *cli;
-	const struct mend_options *o;
+	struct mend_options *o;
 	struct cmi_setup setup;
 	struct cmi_profile_set profiles;
 	const struct cmi_trust *trusts[CMI_MEND_TRUSTS_MAX];
@@ -387,7 +387,9 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 			"apache, haproxy, iis, postfix, dovecot, exim, "
 			"lighttpd, caddy, openldap, postgresql and tomcat",
 			m.o->server);
-	status = cmi_setup_open(cli, &setup, &m.setup, &err);
+	status = cmi_gather_prepare(&m.o->gather, &err);
+	if (status == CMEND_OK)
+		status = cmi_setup_open(cli, &setup, &m.setup, &err);
 	if (status == CMEND_OK)
 		status = choose_clients(&m, &err);
 	if (status == CMEND_OK)
@@ -400,6 +402,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		exit_status = (cmi_cli_fail(cli, &err), CMI_EXIT_FAILS);
 	else if (status != CMEND_OK)
 		exit_status = cmi_cli_fail(cli, &err);
+	cmi_gather_finish(&m.o->gather);
 	cmi_mend_result_dispose(&m.result);
 	cmi_cert_list_dispose(&m.given);
 	cmi_profile_set_dispose(&m.profiles);

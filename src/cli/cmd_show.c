@@ -21,7 +21,7 @@ static const struct cmi_option options[] = {
 
 struct show {
 	struct cmi_cli *cli;
-	const struct show_options *o;
+	struct show_options *o;
 	struct cmi_setup setup;
 	struct cmi_report report;
 	int worst;
@@ -159,9 +159,9 @@ static cmend_status show_one(struct show *s, const char *word, cmend_error *err)
 	struct cmi_examine_request q = {
 		.target = g.name,
 		.address = g.address[0] ? g.address : NULL,
-		.starttls = g.dialed.conversation.starttls,
-		.version = g.dialed.tls.version,
-		.cipher = g.dialed.tls.cipher,
+		.starttls = g.dial.out.conversation.starttls,
+		.version = g.dial.out.tls.version,
+		.cipher = g.dial.out.tls.cipher,
 		.sent = g.sent.certs,
 		.n_sent = g.sent.n,
 		.host = g.host,
@@ -179,7 +179,7 @@ static cmend_status show_one(struct show *s, const char *word, cmend_error *err)
 		status = cmi_examine(&q, &sink, &seen, err);
 	else if (status == CMEND_OK)
 		status = cmi_examine_none(
-			g.name, NULL, &g.dialed, s->setup.at_s, &sink, err);
+			g.name, NULL, &g.dial.out, s->setup.at_s, &sink, err);
 	if (status == CMEND_OK && (seen.refused || !g.sent.n) &&
 		s->worst < CMI_EXIT_FAILS)
 		s->worst = CMI_EXIT_FAILS;
@@ -195,10 +195,14 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		.pool = &s.o->pool,
 	};
 	cmend_error err;
-	cmend_status status = cmi_setup_open(cli, &setup, &s.setup, &err);
+	cmend_status status = cmi_gather_prepare(&s.o->gather, &err);
 
 	cmi_report_init(&s.report, cli->out, cli->common.json);
-	if (status != CMEND_OK)
+	if (status == CMEND_OK)
+		status = cmi_setup_open(cli, &setup, &s.setup, &err);
+	if (status == CMEND_ARG)
+		s.worst = cmi_cli_usage(cli, "%s", err.message);
+	else if (status != CMEND_OK)
 		s.worst = cmi_cli_fail(cli, &err);
 	for (size_t i = 0; status == CMEND_OK && i < argc; i++) {
 		cmend_status one = show_one(&s, argv[i], &err);
@@ -210,6 +214,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		if (one != CMEND_OK)
 			s.worst = cmi_cli_fail(cli, &err);
 	}
+	cmi_gather_finish(&s.o->gather);
 	cmi_report_dispose(&s.report);
 	cmi_setup_dispose(&s.setup);
 	return s.worst;

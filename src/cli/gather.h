@@ -10,12 +10,19 @@
 
 #include "cli/cli.h"
 #include "probe/examine.h"
+#include "probe/variants.h"
 
 /* Options of these commands; the first member of their option structs. */
 struct cmi_gather_options {
-	const char *starttls, *sni, *host;
+	const char *starttls, *sni, *host, *proxy, *proxy_password_file;
 	uint64_t port, timeout_s;
 	bool v4, v6;
+	/* What a command sets itself. */
+	const char *cert_file, *key_file; /* as in cmi_dial_options */
+	bool look;
+	bool variants; /* ask in other ways too, where another chain may come */
+	bool old;      /* and as clients do that know no TLS 1.2 */
+	struct cmi_proxy via; /* from cmi_gather_prepare */
 };
 
 /* Rows for their option tables, whose struct has the member `gather`. */
@@ -33,6 +40,12 @@ struct cmi_gather_options {
 		{"port", 'p', CMI_OPT_UINT, "N",                               \
 			"port where the target names none",                    \
 			CMI_GATHER_ROW(type, port), 65535, NULL},              \
+		{"proxy", 0, CMI_OPT_TEXT, "URL",                              \
+			"go through http:// or socks5://[USER@]HOST:PORT",     \
+			CMI_GATHER_ROW(type, proxy), 0, NULL},                 \
+		{"proxy-password-file", 0, CMI_OPT_TEXT, "FILE",               \
+			"its first line; without it the terminal is asked",    \
+			CMI_GATHER_ROW(type, proxy_password_file), 0, NULL},   \
 		{"timeout", 't', CMI_OPT_UINT, "SECONDS",                      \
 			"for one target, name to chain (default 10)",          \
 			CMI_GATHER_ROW(type, timeout_s), 3600, NULL},          \
@@ -48,12 +61,18 @@ struct cmi_gathered {
 	char name[CMI_NAME_MAX + 12]; /* "host:port" or the file, safe text */
 	char address[CMI_ENDPOINT_TEXT]; /* or "" */
 	char ip[INET6_ADDRSTRLEN];       /* the address alone; or "" */
-	const char *host;          /* names are checked against it; or NULL */
-	struct cmi_target target;  /* live */
-	struct cmi_dialed dialed;  /* live */
-	struct cmi_sent sent;      /* in order, NULL where malformed */
-	struct cmi_cert_list list; /* the well-formed ones */
+	const char *host;         /* names are checked against it; or NULL */
+	struct cmi_target target; /* live */
+	struct cmi_dial dial;     /* live; the outcome in it */
+	struct cmi_variants *variants; /* NULL: not asked */
+	struct cmi_sent sent;          /* in order, NULL where malformed */
+	struct cmi_cert_list list;     /* the well-formed ones */
 };
+
+/* Once before the first: reads --proxy and its password.  Finish wipes it. */
+cmend_status cmi_gather_prepare(struct cmi_gather_options *options,
+	cmend_error *err) __attribute__((warn_unused_result));
+void cmi_gather_finish(struct cmi_gather_options *options);
 
 /* Files are words with a slash, "-", and names of regular files; all else is
  * an endpoint.  CMEND_OK also when an endpoint that spoke TLS sent no chain.
@@ -62,6 +81,13 @@ cmend_status cmi_gather(const char *word,
 	const struct cmi_gather_options *options, struct cmi_gathered *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_gathered_dispose(struct cmi_gathered *g);
+
+/* Every address of the name, each with its own outcome in dial.status and
+ * dial.err.  Free with cmi_gathered_free. */
+cmend_status cmi_gather_addresses(const char *word,
+	const struct cmi_gather_options *options, struct cmi_gathered **out,
+	size_t *n, cmend_error *err) __attribute__((warn_unused_result));
+void cmi_gathered_free(struct cmi_gathered *list, size_t n);
 bool cmi_gather_is_file(const char *word);
 
 #endif

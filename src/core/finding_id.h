@@ -61,7 +61,9 @@
 	X(PIN_LOCKED, "pin-locked")                                            \
 	X(SEARCH_LIMIT, "search-limit")                                        \
 	X(KEY_MISMATCH, "key-mismatch")                                        \
-	X(EXPIRES_SOON, "expires-soon")
+	X(EXPIRES_SOON, "expires-soon")                                        \
+	X(CHAIN_VARIES, "chain-varies")                                        \
+	X(ADDRESS_DIFFERS, "address-differs")
 
 enum cmi_finding_id {
 	CMI_F_NONE = 0,

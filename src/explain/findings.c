@@ -476,6 +476,22 @@ static const struct cmi_finding_text texts[CMI_F_COUNT] = {
 		"Renew the certificate that ends; where an issuer ends "
 		"first, get the newer issuer from the CA and send that.",
 		WARN, CMI_BLAME_SERVER},
+	[CMI_F_CHAIN_VARIES] = {"the server sends more than one chain",
+		"Which one comes hangs on how the client asks: with or without "
+		"a server name, by version, by the kinds of key it takes. A "
+		"look with one program does not show what another one gets.",
+		"RFC 6066 section 3",
+		"Mend each of them. Where the other one is a default that "
+		"nobody needs, let it be the same chain.",
+		INFO, CMI_BLAME_SERVER},
+	[CMI_F_ADDRESS_DIFFERS] = {"one address sends another chain",
+		"The name has several addresses, and this one does not send "
+		"what most of the others do. Clients are spread over all of "
+		"them, so the fault comes and goes.",
+		"RFC 8446 section 4.4.2",
+		"Put the same chain on every machine behind the name, and look "
+		"again with --all-addresses.",
+		WARN, CMI_BLAME_SERVER},
 };
 /* clang-format on */
 

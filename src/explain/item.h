@@ -40,10 +40,11 @@ struct cmi_item_profile {
 	const char *profile;
 	bool accepts;
 	bool unknown; /* not enough is known of it; accepts is false */
-	enum cmi_finding_id why; /* CMI_F_NONE where it accepts */
-	const char *says;        /* or NULL */
-	const char *help;        /* what would make it accept; or NULL */
-	int64_t until_s;         /* it accepts up to then; 0: not known */
+	enum cmi_finding_id why;   /* CMI_F_NONE where it accepts */
+	const char *says;          /* or NULL */
+	const char *help;          /* what would make it accept; or NULL */
+	int64_t until_s;           /* it accepts up to then; 0: not known */
+	const char *until_subject; /* whose end that is; or NULL */
 };
 
 /* Which of two captures something belongs to; BOTH also where there is only

@@ -6,17 +6,21 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/cursor.h"
 #include "core/text.h"
 #include "probe/handshake.h"
 #include "probe/resolve.h"
 #include "probe/starttls.h"
+#include "wire/http1.h"
 
 /* One read from a socket. */
-#define CHUNK 16384
+#define CHUNK   16384
+#define TLS_1_3 0x0304
 
 /* One dial under way: the socket, the handshake, the clock. */
 struct dial {
@@ -26,7 +30,10 @@ struct dial {
 	int64_t deadline_ms;
 	struct cmi_handshake *handshake;
 	struct cmi_buf to_send;
+	struct cmi_buf ahead; /* came behind a proxy's answer */
 	size_t received;
+	char who[2 * CMI_NAME_MAX + 64]; /* for messages */
+	const char *speaks; /* what is spoken before TLS, for messages */
 };
 
 static int64_t time_left(const struct dial *d)
@@ -38,7 +45,7 @@ static int64_t time_left(const struct dial *d)
 
 static const char *target_text(const struct dial *d)
 {
-	return d->o->target->text;
+	return d->who;
 }
 
 /* false: the time is over. */
@@ -124,18 +131,37 @@ static void take_endpoint(
 	}
 }
 
-/* Try the addresses in the resolver's order; each but the last gets half of
- * the time that is left, so one silent address does not hide a good one. */
-static cmend_status connect_any(struct dial *d, cmend_error *err)
+static void name_target(struct dial *d)
 {
-	const struct cmi_target *t = d->o->target;
+	if (d->o->address)
+		snprintf(d->who, sizeof(d->who), "%s (%s)", d->o->target->text,
+			d->o->address);
+	else
+		snprintf(d->who, sizeof(d->who), "%s", d->o->target->text);
+}
+
+static void note_ends(struct dial *d, const struct cmi_address *server)
+{
 	struct sockaddr_storage own = {0};
 	socklen_t n_own = sizeof(own);
+
+	/* What stands behind a proxy has no address that we know. */
+	if (!d->o->proxy)
+		take_endpoint(&d->out->conversation.server, &server->addr);
+	if (getsockname(d->fd, (struct sockaddr *)&own, &n_own) == 0)
+		take_endpoint(&d->out->conversation.client, &own);
+}
+
+/* Try the addresses in the resolver's order; each but the last gets half of
+ * the time that is left, so one silent address does not hide a good one. */
+static cmend_status connect_any(struct dial *d, const struct cmi_target *t,
+	const char *address, uint8_t family, cmend_error *err)
+{
 	struct cmi_addresses list;
 	int error = 0;
 
-	CMI_TRY(cmi_resolve(d->o->address ? d->o->address : t->host, t->port,
-		d->o->family, time_left(d), &list, err));
+	CMI_TRY(cmi_resolve(address ? address : t->host, t->port, family,
+		time_left(d), &list, err));
 	for (size_t i = 0; i < list.n; i++) {
 		int64_t now = cmi_mono_ms(d->o->env);
 		int64_t left = d->deadline_ms - now;
@@ -145,9 +171,7 @@ static cmend_status connect_any(struct dial *d, cmend_error *err)
 			last ? d->deadline_ms : now + left / 2);
 		if (error)
 			continue;
-		take_endpoint(&d->out->conversation.server, &list.list[i].addr);
-		if (getsockname(d->fd, (struct sockaddr *)&own, &n_own) == 0)
-			take_endpoint(&d->out->conversation.client, &own);
+		note_ends(d, &list.list[i]);
 		return CMEND_OK;
 	}
 	return fail_connect(d, error, err);
@@ -223,15 +247,20 @@ static cmend_status plain_send(
 static cmend_status plain_receive(
 	void *ctx, struct cmi_buf *to, cmend_error *err)
 {
-	const struct dial *d = ctx;
+	struct dial *d = ctx;
 	uint8_t chunk[4096];
 	ssize_t n;
 
+	if (d->ahead.n) {
+		cmi_buf_add_bytes(to, cmi_buf_view(&d->ahead));
+		cmi_buf_clear(&d->ahead);
+		return cmi_buf_status(to, err);
+	}
 	do {
 		if (!wait_for(d, POLLIN))
 			return cmi_fail(err, CMEND_TIMEOUT,
 				"%s is silent: it should speak %s first",
-				target_text(d), d->o->starttls);
+				target_text(d), d->speaks);
 		n = recv(d->fd, chunk, sizeof(chunk), 0);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n < 0)
@@ -243,9 +272,9 @@ static cmend_status plain_receive(
 	return cmi_buf_status(to, err);
 }
 
-static cmend_status begin_plain(struct dial *d, cmend_error *err)
+static struct cmi_plain plain_of(struct dial *d)
 {
-	const struct cmi_plain plain = {
+	return (struct cmi_plain){
 		.send = plain_send,
 		.receive = plain_receive,
 		.ctx = d,
@@ -253,9 +282,56 @@ static cmend_status begin_plain(struct dial *d, cmend_error *err)
 		.host = d->out->server_name[0] ? d->out->server_name
 					       : d->o->target->host,
 	};
+}
 
+static cmend_status begin_plain(struct dial *d, cmend_error *err)
+{
+	const struct cmi_plain plain = plain_of(d);
+
+	d->speaks = d->o->starttls;
 	return d->o->starttls ? cmi_starttls(d->o->starttls, &plain, err)
 			      : CMEND_OK;
+}
+
+/* Through the proxy the target is one more name to be told. */
+static cmend_status connect_by_proxy(struct dial *d, cmend_error *err)
+{
+	const struct cmi_target *t = d->o->target;
+	const struct cmi_proxy *p = d->o->proxy;
+	const struct cmi_plain plain = plain_of(d);
+	struct cmi_buf rest;
+	cmend_status status;
+
+	snprintf(d->who, sizeof(d->who), "the proxy %s", p->at.text);
+	d->speaks = p->kind == CMI_PROXY_HTTP ? "HTTP" : "SOCKS";
+	CMI_TRY(connect_any(d, &p->at, NULL, 0, err));
+	cmi_buf_init(&rest, CMI_PROXY_HEAD_MAX + CMI_STARTTLS_MAX);
+	status = cmi_proxy_connect(p, d->o->address ? d->o->address : t->host,
+		d->o->address ? (strchr(d->o->address, ':') ? 6 : 4)
+			      : t->family,
+		t->port, &plain, &rest, err);
+	name_target(d);
+	d->ahead = rest;
+	return status;
+}
+
+static cmend_status connect_target(struct dial *d, cmend_error *err)
+{
+	name_target(d);
+	if (d->o->proxy)
+		return connect_by_proxy(d, err);
+	return connect_any(d, d->o->target, d->o->address, d->o->family, err);
+}
+
+/* What came behind a proxy's answer, a chunk at a time; 0: nothing is left. */
+static ssize_t take_ahead(struct dial *d, uint8_t *chunk)
+{
+	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(&d->ahead));
+	size_t n = c.n < CHUNK ? c.n : CHUNK;
+
+	if (n && cmi_cursor_copy(&c, chunk, n))
+		cmi_buf_consume(&d->ahead, n);
+	return (ssize_t)n;
 }
 
 /* One read.  *end: the connection is over, *error says how. */
@@ -266,7 +342,9 @@ static cmend_status receive_some(struct dial *d, uint8_t *chunk, size_t *n,
 
 	*n = 0;
 	do {
-		got = recv(d->fd, chunk, CHUNK, 0);
+		got = take_ahead(d, chunk);
+		if (!got)
+			got = recv(d->fd, chunk, CHUNK, 0);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN)
 		return CMEND_OK;
@@ -305,7 +383,7 @@ static cmend_status shake_hands(struct dial *d, cmend_error *err)
 			return CMEND_OK;
 		if (error && error != EPIPE && error != ECONNRESET)
 			return end_early(d, error, error < 0, err);
-		if (!wait_for(d, POLLIN))
+		if (!d->ahead.n && !wait_for(d, POLLIN))
 			return end_early(d, 0, true, err);
 		CMI_TRY(receive_some(d, chunk, &n, &end, &error, err));
 		if (end)
@@ -318,7 +396,109 @@ static cmend_status begin_tls(
 {
 	CMI_TRY(cmi_tls_maker_new(
 		d->o->version_min, d->o->version_max, maker, err));
+	CMI_TRY(cmi_tls_maker_restrict(*maker, d->o->keys, err));
+	if (d->o->cert_file)
+		CMI_TRY(cmi_tls_maker_identity(
+			*maker, d->o->cert_file, d->o->key_file, err));
 	return cmi_handshake_new(*maker, d->out, &d->handshake, err);
+}
+
+/* ------------------------------------------------- behind the handshake */
+
+/* One GET of /, which changes nothing on any server that follows RFC 9110
+ * section 9.2.1.  Nobody's name or secret goes with it. */
+static void ask_for_page(struct dial *d)
+{
+	struct cmi_buf request;
+
+	cmi_buf_init(&request, 2048);
+	cmi_buf_printf(&request,
+		"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: chainmend/%s\r\n"
+		"Accept: */*\r\nConnection: close\r\n\r\n",
+		d->o->target->host, cmend_version());
+	if (cmi_handshake_say(
+		    d->handshake, cmi_buf_view(&request), &d->to_send))
+		(void)send_pending(d);
+	cmi_buf_dispose(&request);
+}
+
+/* Hear until it is enough, an alert comes or the end; in other protocols only
+ * what comes next.  The time for it is short. */
+static void hear_answer(struct dial *d, struct cmi_buf *text)
+{
+	int64_t until_ms = cmi_mono_ms(d->o->env) + CMI_LOOK_MS;
+	uint8_t chunk[CHUNK];
+	cmend_error ignored;
+	bool end = false;
+	int error = 0;
+	size_t n = 0;
+
+	if (until_ms < d->deadline_ms)
+		d->deadline_ms = until_ms;
+	while (cmi_handshake_hear(
+		       d->handshake, (struct cmi_bytes){chunk, n}, text) &&
+		text->n < CMI_LOOK_MAX && !(n && d->o->starttls) &&
+		wait_for(d, POLLIN) &&
+		receive_some(d, chunk, &n, &end, &error, &ignored) ==
+			CMEND_OK &&
+		!end)
+		;
+}
+
+static bool server_alerted(const struct cmi_tls_seen *t)
+{
+	for (size_t i = 0; i < t->n_alerts; i++)
+		if (t->alerts[i].from == CMI_SERVER && t->alerts[i].level == 2)
+			return true;
+	return false;
+}
+
+/* nginx, IIS and others end the handshake well and complain over HTTP. */
+static bool complains(unsigned status, const struct cmi_buf *text)
+{
+	return (status == 400 || status == 401 || status == 403 ||
+		       status == 495 || status == 496) &&
+	       text->n && memmem(text->p, text->n, "ertificate", 10);
+}
+
+static void read_answer(struct cmi_dialed *out, const struct cmi_buf *text)
+{
+	struct cmi_http_head head = {0};
+	size_t from = 0, end = 0;
+	cmend_error ignored;
+
+	if (!text->n || !cmi_http_looks_like_response(cmi_buf_view(text)) ||
+		!cmi_http_head_end(cmi_buf_view(text), &from, &end) ||
+		cmi_http_head((struct cmi_bytes){text->p, end}, &head,
+			&ignored) != CMEND_OK)
+		return;
+	out->http_status = head.status;
+	cmi_safe_cstr(out->software, sizeof(out->software), head.server);
+}
+
+/* A server of TLS 1.3 judges our certificate when the handshake is over for
+ * us (RFC 8446 section 4.4.2.4); so the next thing it says is waited for. */
+static void look_behind(struct dial *d)
+{
+	struct cmi_dialed *out = d->out;
+	struct cmi_tls_seen *t = &out->tls;
+	struct cmi_buf text;
+
+	cmi_buf_init(&text, 2 * CMI_LOOK_MAX);
+	if (t->outcome == CMI_COMPLETED &&
+		(t->client_cert_requested || d->o->look)) {
+		if (!d->o->starttls)
+			ask_for_page(d);
+		if (!d->o->starttls || t->version == TLS_1_3)
+			hear_answer(d, &text);
+		read_answer(out, &text);
+	}
+	if (t->client_cert_requested &&
+		(server_alerted(t) || complains(out->http_status, &text)))
+		out->client_cert = out->client_cert_sent
+					   ? CMI_CLIENT_CERT_REFUSED
+					   : CMI_CLIENT_CERT_WANTED;
+	cmi_buf_dispose(&text);
 }
 
 static void prepare_record(struct dial *d)
@@ -350,11 +530,12 @@ cmend_status cmi_dial(const struct cmi_dial_options *options,
 	cmend_status status;
 
 	cmi_buf_init(&d.to_send, CMI_HANDSHAKE_MAX);
+	cmi_buf_init(&d.ahead, CMI_HANDSHAKE_MAX);
 	prepare_record(&d);
 	d.deadline_ms =
 		cmi_mono_ms(options->env) +
 		(options->timeout_ms ? options->timeout_ms : CMI_DIAL_MS);
-	status = connect_any(&d, err);
+	status = connect_target(&d, err);
 	if (status == CMEND_OK)
 		status = begin_plain(&d, err);
 	if (status == CMEND_OK)
@@ -363,9 +544,12 @@ cmend_status cmi_dial(const struct cmi_dial_options *options,
 		status = shake_hands(&d, err);
 	if (d.handshake)
 		cmi_handshake_finish(d.handshake);
+	if (status == CMEND_OK)
+		look_behind(&d);
 	cmi_handshake_free(d.handshake);
 	cmi_tls_maker_free(maker);
 	cmi_buf_dispose(&d.to_send);
+	cmi_buf_dispose(&d.ahead);
 	if (d.fd >= 0)
 		close(d.fd);
 	out->conversation.end_us = cmi_now_us(options->env);

@@ -9,6 +9,7 @@
 /* How often a path that ends may be followed by another that is still good
  * when looking for the last good day. */
 #define UNTIL_STEPS 6
+#define TLS_1_2     0x0303
 
 /* All profiles' items and texts of one examination. */
 struct cmi_examination {
@@ -101,11 +102,11 @@ static void fill_sources(struct cmi_examination *x)
 }
 
 /* The first sent certificate that could have issued c, and is not taken. */
-static struct cmi_cert *first_issuer(
-	const struct cmi_examination *x, const struct cmi_cert *c)
+static struct cmi_cert *first_issuer(const struct cmi_examination *x,
+	const struct cmi_judge_request *r, const struct cmi_cert *c)
 {
-	for (size_t i = 1; i < x->q->n_sent; i++) {
-		struct cmi_cert *p = x->sent[i];
+	for (size_t i = 1; i < r->n_sent; i++) {
+		struct cmi_cert *p = r->sent[i];
 		bool taken = false;
 
 		for (size_t k = 0; k < x->n_first; k++)
@@ -119,24 +120,70 @@ static struct cmi_cert *first_issuer(
 /* A client that does not go back takes the first issuer that fits by name,
  * until one of its anchors does.  false: a malformed certificate is in the
  * way, which it would stumble over. */
-static bool first_path(struct cmi_examination *x, const struct cmi_profile *p)
+static bool first_path(struct cmi_examination *x,
+	const struct cmi_judge_request *r, const struct cmi_profile *p)
 {
-	struct cmi_cert *c = x->sent[0];
+	struct cmi_cert *c = r->sent[0];
 
 	x->n_first = 0;
 	while (c && x->n_first < CMI_LEN(x->first)) {
 		x->first[x->n_first++] = c;
 		if (p->list_path && cmi_trust_issuers(p->trust, c, NULL, 0))
 			break;
-		c = first_issuer(x, c);
+		c = first_issuer(x, r, c);
 	}
 	return x->n_first > 0;
+}
+
+/* The ways in which this client asks otherwise than we did. */
+static bool asks_as(const struct cmi_examination *x,
+	const struct cmi_profile *p, enum cmi_variant v)
+{
+	uint16_t max = p->version_max;
+
+	switch (v) {
+	case CMI_VARIANT_NO_SNI:
+		return p->sni == CMI_NO;
+	case CMI_VARIANT_RSA:
+		return p->elliptic == CMI_NO;
+	case CMI_VARIANT_TLS10:
+		return max && max < TLS_1_2 && x->q->version > max;
+	case CMI_VARIANT_TLS12:
+		return max == TLS_1_2 && x->q->version > max;
+	case CMI_VARIANT_ECDSA:
+	case CMI_VARIANTS:
+		break;
+	}
+	return false;
+}
+
+/* What this client gets where that is another chain than ours; or NULL.  The
+ * name decides most, so it comes first. */
+static const struct cmi_variant_chain *chain_for(
+	const struct cmi_examination *x, const struct cmi_profile *p)
+{
+	for (size_t i = 0; x->q->variants && i < CMI_VARIANTS; i++)
+		if (x->q->variants[i].n_sent &&
+			asks_as(x, p, (enum cmi_variant)i))
+			return &x->q->variants[i];
+	return NULL;
+}
+
+static const struct cmi_cert *leaf_for(
+	const struct cmi_examination *x, const struct cmi_profile *p)
+{
+	const struct cmi_variant_chain *other = chain_for(x, p);
+
+	if (other)
+		return other->sent[0];
+	return x->q->n_sent ? x->sent[0] : NULL;
 }
 
 static struct cmi_judge_request judge_request(
 	struct cmi_examination *x, const struct cmi_profile *p)
 {
 	const struct cmi_examine_request *q = x->q;
+	const struct cmi_variant_chain *other;
 	struct cmi_judge_request r = {
 		.sent = x->sent,
 		.n_sent = q->n_sent,
@@ -151,7 +198,12 @@ static struct cmi_judge_request judge_request(
 
 	if (!p)
 		return r;
-	if (p->alternatives == CMI_NO && first_path(x, p)) {
+	other = chain_for(x, p);
+	if (other) {
+		r.sent = other->sent;
+		r.n_sent = other->n_sent;
+	}
+	if (p->alternatives == CMI_NO && first_path(x, &r, p)) {
 		r.sent = x->first;
 		r.n_sent = x->n_first;
 	}
@@ -292,6 +344,10 @@ static const char *short_help(enum cmi_finding_id id)
 		return "send the chain in its order (chainmend mend)";
 	case CMI_F_UNSUPPORTED_SIGNATURE:
 		return "an RSA certificate beside this one";
+	case CMI_F_PROTOCOL_VERSION:
+		return "a version of TLS that both know";
+	case CMI_F_WRONG_HOST:
+		return "a default certificate for clients that name no host";
 	case CMI_F_WEAK_KEY:
 	case CMI_F_WEAK_SIGNATURE:
 		return "a new certificate with today's key and digest";
@@ -320,22 +376,56 @@ static const char *help_for(
 	return "send the chain in its order (chainmend mend)";
 }
 
+/* Why a server that was asked as this client asks would not answer. */
+static enum cmi_finding_id server_refuses(struct cmi_examination *x,
+	const struct cmi_profile *p, const char **says)
+{
+	static const enum cmi_finding_id why[] = {
+		[CMI_VARIANT_NO_SNI] = CMI_F_WRONG_HOST,
+		[CMI_VARIANT_TLS12] = CMI_F_PROTOCOL_VERSION,
+		[CMI_VARIANT_TLS10] = CMI_F_PROTOCOL_VERSION,
+		[CMI_VARIANT_RSA] = CMI_F_UNSUPPORTED_SIGNATURE,
+		[CMI_VARIANT_ECDSA] = CMI_F_UNSUPPORTED_SIGNATURE,
+	};
+	static const char *const words[] = {
+		[CMI_VARIANT_NO_SNI] = "this client sends no server name, and "
+				       "the server wants one",
+		[CMI_VARIANT_TLS12] = "this client goes up to TLS 1.2, which "
+				      "the server does not take",
+		[CMI_VARIANT_TLS10] = "this client is too old for the versions "
+				      "of TLS that the server takes",
+		[CMI_VARIANT_RSA] = "this client knows no elliptic curve keys, "
+				    "and the server has no RSA certificate",
+		[CMI_VARIANT_ECDSA] = "the server has no ECDSA certificate",
+	};
+
+	for (size_t i = 0; x->q->variants && i < CMI_VARIANTS; i++) {
+		if (!x->q->variants[i].refused ||
+			!asks_as(x, p, (enum cmi_variant)i))
+			continue;
+		*says = words[i];
+		return why[i];
+	}
+	return CMI_F_NONE;
+}
+
 /* What the profile cannot do whatever the chain: NONE, or why it refuses. */
 static enum cmi_finding_id cannot_do(struct cmi_examination *x,
 	const struct cmi_profile *p, const char **says)
 {
-	const struct cmi_cert *leaf = x->q->n_sent ? x->sent[0] : NULL;
-	char version[16];
+	const struct cmi_cert *leaf = leaf_for(x, p);
+	enum cmi_finding_id refused = server_refuses(x, p, says);
+	const char *name = cmi_tls_version_name(p->version_max);
 
-	if (x->q->version && p->version_max && x->q->version > p->version_max) {
-		const char *name = cmi_tls_version_name(p->version_max);
-
-		snprintf(version, sizeof(version), "%s", name ? name : "?");
+	if (refused != CMI_F_NONE)
+		return refused;
+	if (x->q->version && x->q->version < p->version_min) {
+		name = cmi_tls_version_name(x->q->version);
 		*says = arena_printf(&x->arena,
-			"this client goes up to %s; whether the server still "
-			"takes that was not tried",
-			version);
-		return CMI_F_NONE;
+			"the newest that the server takes is %s, which is too "
+			"old for this client",
+			name ? name : "?");
+		return CMI_F_PROTOCOL_VERSION;
 	}
 	if (leaf && p->elliptic == CMI_NO &&
 		strcmp(leaf->key_type, "EC") == 0) {
@@ -349,6 +439,12 @@ static enum cmi_finding_id cannot_do(struct cmi_examination *x,
 			leaf->key_bits, (unsigned long long)p->rsa_bits_min);
 		return CMI_F_WEAK_KEY;
 	}
+	if (x->q->version && p->version_max && x->q->version > p->version_max &&
+		!chain_for(x, p))
+		*says = arena_printf(&x->arena,
+			"this client goes up to %s; whether the server still "
+			"takes that was not tried",
+			name ? name : "?");
 	return CMI_F_NONE;
 }
 
@@ -368,7 +464,8 @@ static void apply_list(struct cmi_examination *x, const struct cmi_profile *p,
 			item->says = arena_printf(&x->arena,
 				"this client blocks \"%s\"", short_name(c));
 		} else if (root->distrust_after_s &&
-			   x->sent[0]->not_before_s > root->distrust_after_s) {
+			   r->path.certs[0]->not_before_s >
+				   root->distrust_after_s) {
 			item->says = arena_printf(&x->arena,
 				"this client trusts \"%s\" only for "
 				"certificates made up to %.10s",
@@ -446,6 +543,7 @@ static cmend_status weigh_profile(struct cmi_examination *x,
 	if (status == CMEND_OK && item->accepts)
 		status = find_until(x, r, p->root_expiry != CMI_NO, &j.result,
 			&item->until_s, &subject, err);
+	item->until_subject = subject;
 	if (status == CMEND_OK && item->accepts)
 		note_until(x, item->until_s, p->name, subject);
 	cmi_judgement_dispose(&j);
@@ -636,78 +734,4 @@ cmend_status cmi_examine(const struct cmi_examine_request *q,
 	status = cmi_examination_tell(x, q->target, q->address, sink, out, err);
 	cmi_examination_free(x);
 	return status;
-}
-
-/* What an alert in place of a chain means. */
-static enum cmi_finding_id finding_of_alert(uint8_t code)
-{
-	switch (code) {
-	case 70: /* protocol_version */
-		return CMI_F_PROTOCOL_VERSION;
-	case 40: /* handshake_failure */
-	case 71: /* insufficient_security */
-		return CMI_F_NO_SHARED_CIPHER;
-	case 112: /* unrecognized_name */
-		return CMI_F_WRONG_HOST;
-	case 116: /* certificate_required */
-		return CMI_F_CLIENT_CERTIFICATE_WANTED;
-	}
-	return CMI_F_SERVER_CLOSED;
-}
-
-static struct cmi_finding finding_without_chain(
-	const struct cmi_tls_seen *t, char *says, size_t n_says)
-{
-	struct cmi_finding f = {.severity = CMI_SEVERITY_ERROR};
-	const struct cmi_seen_alert *alert = NULL;
-	const char *name;
-
-	for (size_t i = 0; i < t->n_alerts && !alert; i++)
-		if (t->alerts[i].from == CMI_SERVER)
-			alert = &t->alerts[i];
-	if (alert) {
-		name = cmi_tls_alert_name(alert->code);
-		f.id = finding_of_alert(alert->code);
-		snprintf(says, n_says,
-			"the server ended the handshake with the alert %s (%u) "
-			"and sent no certificate",
-			name ? name : "unknown", alert->code);
-	} else {
-		f.id = CMI_F_SERVER_CLOSED;
-		snprintf(says, n_says,
-			"the server broke the handshake off and sent no whole "
-			"chain");
-	}
-	f.says = says;
-	f.blame = cmi_finding_text(f.id)->blame;
-	return f;
-}
-
-cmend_status cmi_examine_none(const char *target, const char *says,
-	const struct cmi_dialed *dialed, int64_t at_s,
-	const struct cmi_item_sink *sink, cmend_error *err)
-{
-	char text[200];
-	struct cmi_finding f = {0};
-	struct cmi_item_endpoint e = {
-		.target = target,
-		.at_us = at_s * 1000000,
-		.trouble = says,
-	};
-	struct cmi_item item = {
-		.kind = CMI_ITEM_ENDPOINT,
-		.endpoint = &e,
-	};
-
-	if (dialed) {
-		f = finding_without_chain(&dialed->tls, text, sizeof(text));
-		e.verdict = f.id;
-		e.findings = &f;
-		e.n_findings = 1;
-		e.version = dialed->tls.version;
-		e.starttls = dialed->conversation.starttls;
-		if (!e.trouble)
-			e.trouble = text;
-	}
-	return sink->take(sink->ctx, &item, err);
 }

@@ -15,6 +15,24 @@
 #include "explain/profiles.h"
 #include "probe/dial.h"
 
+/* Ways to ask a server in which it may send another chain. */
+enum cmi_variant {
+	CMI_VARIANT_NO_SNI,
+	CMI_VARIANT_TLS12, /* nothing above */
+	CMI_VARIANT_TLS10, /* nothing above 1.1 */
+	CMI_VARIANT_RSA,
+	CMI_VARIANT_ECDSA,
+	CMI_VARIANTS
+};
+
+/* What came of asking in one of them. */
+struct cmi_variant_chain {
+	bool asked;
+	bool refused;                 /* the server would not */
+	struct cmi_cert *const *sent; /* NULL where malformed */
+	size_t n_sent;                /* 0: not known */
+};
+
 struct cmi_examine_request {
 	const char *target;  /* as people know it */
 	const char *address; /* where it was reached; or NULL */
@@ -22,6 +40,9 @@ struct cmi_examine_request {
 	uint16_t version, cipher; /* 0: not known (a file) */
 	const struct cmi_item_cert *sent;
 	size_t n_sent;
+	/* CMI_VARIANTS of them, for clients that ask in another way; or NULL.
+	 * They must outlive the examination. */
+	const struct cmi_variant_chain *variants;
 	const char *host;              /* NULL: no name check */
 	const struct cmi_trust *trust; /* of the plain client */
 	const struct cmi_profile *const *profiles;
@@ -71,6 +92,11 @@ cmend_status cmi_examine_none(const char *target, const char *says,
 	const struct cmi_dialed *dialed, int64_t at_s,
 	const struct cmi_item_sink *sink, cmend_error *err)
 	__attribute__((warn_unused_result));
+
+/* Findings that the handshake itself gives: how the server took it that a
+ * client's certificate came, or none.  Appended while there is room. */
+void cmi_examine_handshake(const struct cmi_dialed *dialed,
+	struct cmi_finding *list, size_t *n, size_t room);
 
 /* The certificates of a dialled endpoint, parsed; NULL where malformed.
  * Dispose with cmi_sent_dispose. */

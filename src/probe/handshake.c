@@ -70,6 +70,18 @@ static void note_server_message(struct cmi_handshake *d, int version,
 	}
 }
 
+/* Did we send one, or an empty list? */
+static void note_own_certificate(
+	struct cmi_handshake *d, int version, struct cmi_bytes body)
+{
+	struct cmi_tls_certs certs;
+	struct cmi_bytes der;
+
+	d->record->client_cert_sent =
+		cmi_tls_certificate(body, version == TLS1_3_VERSION, &certs) &&
+		cmi_tls_certs_next(&certs, &der);
+}
+
 /* libssl tells every message in plain as it goes by: so the chain is on record
  * even where libssl then stumbles over it. */
 static void on_message(int write_p, int version, int content_type,
@@ -90,6 +102,8 @@ static void on_message(int write_p, int version, int content_type,
 		d->record->tls.has_client_hello = true;
 	else if (write_p && type == SSL3_MT_FINISHED)
 		d->record->tls.client_finished = true;
+	else if (write_p && type == SSL3_MT_CERTIFICATE)
+		note_own_certificate(d, version, cmi_cursor_rest(&c));
 	else if (!write_p)
 		note_server_message(d, version, type, cmi_cursor_rest(&c));
 }
@@ -168,6 +182,74 @@ cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
 	return status;
 }
 
+cmend_status cmi_tls_maker_restrict(
+	struct cmi_tls_maker *m, enum cmi_dial_keys keys, cmend_error *err)
+{
+	static const struct {
+		const char *ciphers, *signatures;
+	} kinds[] = {
+		[CMI_KEYS_RSA] = {"aRSA:!eNULL:@SECLEVEL=0",
+			"RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
+			"RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1"},
+		[CMI_KEYS_ECDSA] = {"aECDSA:!eNULL:@SECLEVEL=0",
+			"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1:"
+			"ed25519:ed448"},
+	};
+
+	if (keys == CMI_KEYS_ALL)
+		return CMEND_OK;
+	if (!SSL_CTX_set_cipher_list(m->ctx, kinds[keys].ciphers) ||
+		!SSL_CTX_set1_sigalgs_list(m->ctx, kinds[keys].signatures))
+		return fail_tls(err, "cannot set up TLS");
+	return CMEND_OK;
+}
+
+/* No passphrase is asked for: a probe may run where nobody sits. */
+static int no_passphrase(char *out, int n, int writing, void *ctx)
+{
+	(void)out, (void)n, (void)writing, (void)ctx;
+	return -1;
+}
+
+static cmend_status fail_identity(
+	cmend_error *err, const char *file, const char *what)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *reason = ERR_reason_error_string(code);
+	cmend_status status = CMEND_PARSE;
+
+	if (ERR_GET_LIB(code) == ERR_LIB_SYS || ERR_SYSTEM_ERROR(code))
+		status = CMEND_IO;
+	(void)cmi_fail(err, status, "no %s can be read from \"%s\": %s", what,
+		file, reason ? reason : "unknown form");
+	ERR_clear_error();
+	return status;
+}
+
+cmend_status cmi_tls_maker_identity(struct cmi_tls_maker *m,
+	const char *cert_file, const char *key_file, cmend_error *err)
+{
+	ERR_clear_error();
+	SSL_CTX_set_default_passwd_cb(m->ctx, no_passphrase);
+	if (SSL_CTX_use_certificate_chain_file(m->ctx, cert_file) != 1)
+		return fail_identity(err, cert_file, "client certificate");
+	if (!key_file)
+		key_file = cert_file;
+	if (SSL_CTX_use_PrivateKey_file(m->ctx, key_file, SSL_FILETYPE_PEM) !=
+		1) {
+		if (ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_X509) {
+			ERR_clear_error();
+			return cmi_fail(err, CMEND_ARG,
+				"the key in \"%s\" is not the key of the "
+				"certificate in \"%s\"",
+				key_file, cert_file);
+		}
+		return fail_identity(
+			err, key_file, "private key without a passphrase");
+	}
+	return CMEND_OK;
+}
+
 static cmend_status plug(
 	struct cmi_handshake *h, struct cmi_tls_maker *m, cmend_error *err)
 {
@@ -219,19 +301,26 @@ void cmi_handshake_free(struct cmi_handshake *h)
 	cmi_free(h);
 }
 
+static void take_wire(struct cmi_handshake *h, struct cmi_buf *out)
+{
+	uint8_t chunk[4096];
+	int n;
+
+	while ((n = BIO_read(h->wire, chunk, sizeof(chunk))) > 0)
+		cmi_buf_add(out, chunk, (size_t)n);
+}
+
 enum cmi_handshake_state cmi_handshake_step(
 	struct cmi_handshake *h, struct cmi_bytes in, struct cmi_buf *out)
 {
-	uint8_t chunk[4096];
-	int rc, why, n;
+	int rc, why;
 
 	if (in.n && BIO_write(h->in, in.p, (int)in.n) != (int)in.n)
 		return CMI_HANDSHAKE_OVER;
 	ERR_clear_error();
 	rc = SSL_do_handshake(h->ssl);
 	why = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(h->ssl, rc);
-	while ((n = BIO_read(h->wire, chunk, sizeof(chunk))) > 0)
-		cmi_buf_add(out, chunk, (size_t)n);
+	take_wire(h, out);
 	ERR_clear_error();
 	if (rc == 1) {
 		h->record->tls.outcome = CMI_COMPLETED;
@@ -243,6 +332,34 @@ enum cmi_handshake_state cmi_handshake_step(
 	 * of: what was seen is on record. */
 	h->record->tls.outcome = CMI_FAILED;
 	return CMI_HANDSHAKE_OVER;
+}
+
+bool cmi_handshake_say(
+	struct cmi_handshake *h, struct cmi_bytes text, struct cmi_buf *out)
+{
+	bool said;
+
+	ERR_clear_error();
+	said = SSL_write(h->ssl, text.p, (int)text.n) == (int)text.n;
+	take_wire(h, out);
+	ERR_clear_error();
+	return said;
+}
+
+bool cmi_handshake_hear(
+	struct cmi_handshake *h, struct cmi_bytes in, struct cmi_buf *text)
+{
+	uint8_t chunk[4096];
+	int n, why;
+
+	if (in.n && BIO_write(h->in, in.p, (int)in.n) != (int)in.n)
+		return false;
+	ERR_clear_error();
+	while ((n = SSL_read(h->ssl, chunk, sizeof(chunk))) > 0)
+		cmi_buf_add(text, chunk, (size_t)n);
+	why = SSL_get_error(h->ssl, n);
+	ERR_clear_error();
+	return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
 }
 
 void cmi_handshake_finish(struct cmi_handshake *h)

@@ -19,6 +19,16 @@ cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
 	struct cmi_tls_maker **out, cmend_error *err)
 	__attribute__((warn_unused_result));
 void cmi_tls_maker_free(struct cmi_tls_maker *m);
+/* Take only certificates with such keys. */
+cmend_status cmi_tls_maker_restrict(
+	struct cmi_tls_maker *m, enum cmi_dial_keys keys, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* A certificate of our own, with its chain and key; key_file NULL: the key
+ * stands in the same file.  CMEND_IO, CMEND_PARSE: names the file;
+ * CMEND_ARG: the two do not belong together. */
+cmend_status cmi_tls_maker_identity(struct cmi_tls_maker *m,
+	const char *cert_file, const char *key_file, cmend_error *err)
+	__attribute__((warn_unused_result));
 
 struct cmi_handshake;
 /* Fills `record`, whose server_name is sent where it is not empty; the record
@@ -34,6 +44,14 @@ enum cmi_handshake_state {
 /* `in` may be empty (the start).  What is to be sent is appended to out. */
 enum cmi_handshake_state cmi_handshake_step(
 	struct cmi_handshake *h, struct cmi_bytes in, struct cmi_buf *out);
+/* After a completed handshake: append to out what has to be sent so that the
+ * other end reads `text`; false where it cannot be. */
+bool cmi_handshake_say(
+	struct cmi_handshake *h, struct cmi_bytes text, struct cmi_buf *out);
+/* And append to `text` what its bytes mean; an alert is noted in the record.
+ * false: the other end has ended it. */
+bool cmi_handshake_hear(
+	struct cmi_handshake *h, struct cmi_bytes in, struct cmi_buf *text);
 /* Take what was chosen and sent into the record, however far it came. */
 void cmi_handshake_finish(struct cmi_handshake *h);
 void cmi_handshake_free(struct cmi_handshake *h);

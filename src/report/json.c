@@ -165,6 +165,8 @@ static void put_profiles(
 			cmi_json_cstr(j, "help", p->help);
 		if (p->until_s)
 			cmi_json_time_us(j, "until", p->until_s * 1000000);
+		if (p->until_subject)
+			cmi_json_cstr(j, "until_subject", p->until_subject);
 		cmi_json_end_object(j);
 	}
 	cmi_json_end_array(j);
@@ -183,6 +185,8 @@ static void put_path(
 			cmi_origin_name(
 				anchor ? CMI_FROM_ANCHOR : path->origins[i]));
 		cmi_json_cstr(j, "subject", path->certs[i]->subject);
+		cmi_json_time_us(
+			j, "not_after", path->certs[i]->not_after_s * 1000000);
 		cmi_json_end_object(j);
 	}
 	cmi_json_end_array(j);

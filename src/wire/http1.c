@@ -81,6 +81,7 @@ static void take_field(
 		{"content-type", offsetof(struct cmi_http_head, type)},
 		{"soapaction", offsetof(struct cmi_http_head, soap_action)},
 		{"location", offsetof(struct cmi_http_head, location)},
+		{"server", offsetof(struct cmi_http_head, server)},
 	};
 
 	for (size_t i = 0; i < CMI_LEN(kept); i++) {

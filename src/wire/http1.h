@@ -17,7 +17,7 @@ struct cmi_http_head {
 	struct cmi_bytes method, target; /* request */
 	unsigned status;                 /* response */
 	unsigned minor;                  /* HTTP/1.minor */
-	struct cmi_bytes host, type, soap_action, location;
+	struct cmi_bytes host, type, soap_action, location, server;
 	bool has_length, chunked, length_bad;
 	uint64_t length; /* Content-Length */
 	bool close;      /* Connection: close */

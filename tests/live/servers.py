@@ -53,8 +53,10 @@ def program(name):
 class Process:
     """A server process, stopped by stop() whatever became of it."""
 
-    def __init__(self, command, port, log, env=None, cwd=None, stdin=None):
+    def __init__(self, command, port, log, env=None, cwd=None, stdin=None,
+                 host="127.0.0.1"):
         self.command, self.port, self.log = command, port, log
+        self.host = host
         self._out = open(log, "ab")
         self.process = subprocess.Popen(
             [str(c) for c in command], stdout=self._out, stderr=self._out,
@@ -69,7 +71,7 @@ class Process:
         if self.process.poll() is not None:
             raise RuntimeError(f"{self.command[0]} ended at once:\n" +
                                self.output())
-        return answers(self.port)
+        return answers(self.port, self.host)
 
     def output(self):
         with open(self.log, errors="replace") as f:
@@ -77,7 +79,7 @@ class Process:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def stop(self):
         if self.process.poll() is None:
@@ -104,7 +106,7 @@ http {{
     uwsgi_temp_path {dir}/uwsgi;
     scgi_temp_path {dir}/scgi;
     server {{
-        listen 127.0.0.1:{port} ssl;
+        listen {host}:{port} ssl;
         ssl_certificate {chain};
         ssl_certificate_key {key};
         {more}
@@ -114,15 +116,17 @@ http {{
 """
 
 
-def start_nginx(directory, chain, key, port=None, more=""):
+def start_nginx(directory, chain, key, port=None, more="",
+                host="127.0.0.1"):
     """A real nginx that sends the certificates of the file `chain`."""
     directory.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     config = directory / "nginx.conf"
     config.write_text(NGINX.format(dir=directory, port=port, chain=chain,
-                                   key=key, more=more))
+                                   key=key, more=more, host=host))
     return Process([program("nginx"), "-p", directory, "-c", config,
-                    "-e", "stderr"], port, directory / "nginx.log")
+                    "-e", "stderr"], port, directory / "nginx.log",
+                   host=host)
 
 
 def start_s_server(directory, cert, key, chain=None, port=None, args=()):
