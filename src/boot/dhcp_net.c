@@ -114,6 +114,7 @@ cmend_status cmi_inform_ask(const struct cmi_inform_options *options,
 	uint8_t ours[4] = {0};
 	cmend_status status;
 
+	cmi_buf_init(&question, CMI_DHCP_DATAGRAM);
 	if (inet_pton(AF_INET, options->to ? options->to : "255.255.255.255",
 		    &to.sin_addr) != 1)
 		return cmi_fail(err, CMEND_ARG, "\"%s\" is not an address",
@@ -122,7 +123,6 @@ cmend_status cmi_inform_ask(const struct cmi_inform_options *options,
 		CMEND_OK)
 		return cmi_fail(err, CMEND_IO, "no randomness");
 	own_address(options->from, &to, ours);
-	cmi_buf_init(&question, CMI_DHCP_DATAGRAM);
 	cmi_inform_write(a.xid, ours, &question);
 	a.deadline_ms =
 		cmi_mono_ms(options->env) +

@@ -47,6 +47,7 @@ static int encode(struct cmi_cli *cli, const struct options *o)
 		.class_id = CMI_UC_CLASS, .scheme = "https"};
 	cmend_error err = {0};
 
+	cmi_buf_init(&out, 65536);
 	if (!o->web || !o->sip)
 		return cmi_cli_usage(cli, "--web and --sip are needed");
 	if (!take(uc.web, sizeof(uc.web), o->web) ||
@@ -56,7 +57,6 @@ static int encode(struct cmi_cli *cli, const struct options *o)
 		return cmi_cli_usage(cli, "a name or path is too long");
 	snprintf(uc.port, sizeof(uc.port), "%u",
 		o->port ? (unsigned)o->port : 443);
-	cmi_buf_init(&out, 65536);
 	for (int f = 0; f < CMI_UC_FORMATS; f++) {
 		const char *name = cmi_uc_format_name((enum cmi_uc_format)f);
 

@@ -50,9 +50,9 @@ cmend_status cmi_demo_look(
 	struct cmi_capture_summary summary;
 	struct cmi_capture_options options = {.sink = {take, out}};
 
+	cmi_buf_init(&raw, CMI_FILE_MAX);
 	*out = (struct cmi_demo_seen){0};
 	CMI_TRY(cmi_capture_read(capture, &options, &summary, err));
-	cmi_buf_init(&raw, CMI_FILE_MAX);
 	CMI_TRY(cmi_file_read(capture, &raw, err));
 	out->secret_in_clear = holds(cmi_buf_view(&raw), CMI_DEMO_PIN) ||
 			       holds(cmi_buf_view(&raw), CMI_DEMO_PASSWORD);

@@ -110,6 +110,7 @@ static void finds_by_namespace(void **state)
 	assert_non_null(b);
 	assert_string_equal(cmi_xml_text_of(&doc, b), "one");
 	assert_string_equal(cmi_xml_text_of(&doc, pb), "two");
+	assert_string_equal(cmi_xml_text_of(&doc, NULL), "");
 	assert_string_equal(cmi_xml_attr(pb, "k"), "v");
 	assert_string_equal(pb->prefix, "p");
 	assert_null(cmi_xml_find(doc.root, "urn:3", "b"));
