@@ -7,9 +7,8 @@
 #ifndef CMI_BOOT_LAB_H
 #define CMI_BOOT_LAB_H
 
-#include "core/env.h"
+#include "boot/ledger.h"
 #include "core/finding_id.h"
-#include "x509/cert.h"
 
 struct evp_pkey_st;
 
@@ -25,7 +24,8 @@ struct cmi_lab_break {
 	bool other_root; /* phones have another root than ours */
 	bool offer_root; /* port 80 gives the root away, nothing else */
 	bool no_port80, download_off;
-	bool pin_locked, pin_off;
+	bool store_down;
+	enum cmi_pin_verdict every_pin; /* what each meets; GOOD: as is */
 };
 /* Ends with a NULL name; the first is whole and sound. */
 extern const struct cmi_lab_break cmi_lab_breaks[];

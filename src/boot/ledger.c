@@ -305,6 +305,20 @@ const char *cmi_pin_verdict_name(enum cmi_pin_verdict v)
 		return "PinNotSet";
 	case CMI_PIN_USER_DOES_NOT_EXIST:
 		return "UserDoesNotExist";
+	case CMI_PIN_ACCOUNT_DISABLED:
+		return "UserPinAccountDisabled";
+	case CMI_PIN_EXPIRED:
+		return "PinExpired";
+	case CMI_PIN_TOO_WEAK:
+		return "PinDoesNotMeetMinimumRequirements";
+	case CMI_PIN_NOT_ENABLED:
+		return "PinNotEnabledForUser";
+	case CMI_PIN_NOT_UNIQUE:
+		return "PinNotUnique";
+	case CMI_PIN_UNAUTHORIZED:
+		return "Unauthorized";
+	case CMI_PIN_UNKNOWN:
+		break;
 	}
 	return "Unknown";
 }

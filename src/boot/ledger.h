@@ -57,7 +57,8 @@ cmend_status cmi_ledger_list(struct cmi_ledger *l,
 		void *ctx, const struct cmi_ledger_entry *e, cmend_error *err),
 	void *ctx, cmend_error *err) __attribute__((warn_unused_result));
 
-/* Why a PIN was refused; the names are those the platform has. */
+/* Why a PIN was refused: the reasons that the platform has, under its names.
+ * The ledger itself gives the first six. */
 enum cmi_pin_verdict {
 	CMI_PIN_GOOD,
 	CMI_PIN_INCORRECT,
@@ -65,6 +66,13 @@ enum cmi_pin_verdict {
 	CMI_PIN_NON_UNIQUE_USER,
 	CMI_PIN_NOT_SET,
 	CMI_PIN_USER_DOES_NOT_EXIST,
+	CMI_PIN_ACCOUNT_DISABLED,
+	CMI_PIN_EXPIRED,
+	CMI_PIN_TOO_WEAK,
+	CMI_PIN_NOT_ENABLED,
+	CMI_PIN_NOT_UNIQUE,
+	CMI_PIN_UNAUTHORIZED,
+	CMI_PIN_UNKNOWN,
 };
 const char *cmi_pin_verdict_name(enum cmi_pin_verdict v);
 

@@ -37,8 +37,7 @@ static cmend_status open_to(
 		      : CMEND_OK;
 }
 
-/* RFC 4330 section 5: the answer must echo our transmit time. */
-static cmend_status read_answer(struct cmi_bytes in, uint64_t nonce,
+cmend_status cmi_ntp_read(struct cmi_bytes in, uint64_t nonce,
 	int64_t *server_s, cmend_error *err)
 {
 	struct cmi_cursor at = cmi_cursor_of(in);
@@ -83,7 +82,7 @@ static cmend_status exchange(int fd, int64_t wait_ms, uint64_t nonce,
 		return cmi_fail(err, CMEND_NET,
 			"the time server cannot be reached: %s",
 			strerror(errno));
-	return read_answer(
+	return cmi_ntp_read(
 		(struct cmi_bytes){in, (size_t)n}, nonce, server_s, err);
 }
 

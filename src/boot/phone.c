@@ -6,12 +6,14 @@
 
 #include "boot/http.h"
 #include "boot/keys.h"
+#include "boot/mex.h"
 #include "boot/proof.h"
 #include "boot/soap.h"
 #include "core/file.h"
 #include "core/text.h"
 
-#define XML_TYPE "text/xml; charset=utf-8"
+#define XML_TYPE   "text/xml; charset=utf-8"
+#define HTTPS_PORT 443u
 
 struct phone {
 	const struct cmi_phone_options *options;
@@ -24,6 +26,10 @@ struct phone {
 	struct cmi_ticket ticket;
 	uint8_t entropy[32];
 	char device_id[40];
+	/* From the metadata, vetted: all on the one server. */
+	char ticket_path[CMI_URL_MAX + 1];
+	char cert_path[CMI_URL_MAX + 1];
+	char cert_url[CMI_URL_MAX + 1];
 };
 
 const char *cmi_phone_state_name(enum cmi_phone_state s)
@@ -35,6 +41,8 @@ const char *cmi_phone_state_name(enum cmi_phone_state s)
 		return "download";
 	case CMI_PHONE_CONNECT:
 		return "connect";
+	case CMI_PHONE_METADATA:
+		return "metadata";
 	case CMI_PHONE_TICKET:
 		return "ticket";
 	case CMI_PHONE_CERTIFICATE:
@@ -162,50 +170,74 @@ static cmend_status step_connect(
 	CMI_TRY(status);
 	cmi_emit(p->options->net.env, "trusted", p->options->server,
 		"name and anchor are good", (int64_t)p->acquire.last.path.n);
-	*next = CMI_PHONE_TICKET;
+	*next = CMI_PHONE_METADATA;
 	return CMEND_OK;
 }
 
-/* One SOAP call over the trusted connection; a fault is CMEND_REFUSED. */
-static cmend_status call(struct phone *p, const char *path, const char *action,
-	struct cmi_bytes body, struct cmi_buf *answer_body, struct cmi_xml *doc,
-	cmend_error *err)
+/* What the server says about its refusal, kept for whoever reads it. */
+static cmend_status refused(struct phone *p, const char *diagnostics,
+	const struct cmi_soap_error *no, cmend_error *err)
+{
+	p->result->no = *no;
+	snprintf(p->result->diagnostics, sizeof(p->result->diagnostics), "%s",
+		diagnostics);
+	return cmi_fail(err, CMEND_REFUSED, "server refuses: %s (%u%s%s)",
+		no->reason, no->id, *no->pin_reason ? ", " : "",
+		no->pin_reason);
+}
+
+/* One exchange of XML over the trusted connection.  CMEND_REFUSED: a fault or
+ * ErrorInfo; CMEND_NOT_FOUND: nothing there. */
+static cmend_status exchange(struct phone *p, struct cmi_http_ask *ask,
+	struct cmi_buf *answer_body, struct cmi_xml *doc, cmend_error *err)
 {
 	CMI_AUTO(cmi_http_answer_dispose) struct cmi_http_answer answer = {0};
-	struct cmi_http_ask ask = {
-		.method = "POST",
-		.host = p->options->server,
-		.path = path,
-		.type = XML_TYPE,
-		.soap_action = action,
-		.body = body,
-		.answer_max = CMI_SOAP_MAX,
-	};
-	char reason[200];
-	unsigned id;
+	struct cmi_soap_error no;
 
 	if (!p->web || !cmi_channel_is_tls(p->web))
 		return cmi_fail(
 			err, CMEND_REFUSED, "no trusted connection to send on");
-	CMI_TRY(cmi_http_exchange(p->web, &ask, &answer, err));
-	if (answer.status != 200 && answer.status != 500)
-		return cmi_fail(err, CMEND_REFUSED, "%s answers with status %u",
-			p->options->server, answer.status);
-	cmi_buf_add_bytes(answer_body, cmi_buf_view(&answer.body));
-	CMI_TRY(cmi_buf_status(answer_body, err));
-	CMI_TRY(cmi_xml_read(doc, cmi_buf_view(answer_body), err));
-	if (cmi_soap_fault_read(doc, &id, reason, sizeof(reason)))
-		return cmi_fail(err, CMEND_REFUSED, "server refuses: %s (%u)",
-			reason, id);
-	if (answer.status != 200)
-		return cmi_fail(err, CMEND_REFUSED,
-			"%s answers with status 500 and no fault",
-			p->options->server);
+	ask->host = p->options->server;
+	ask->answer_max = CMI_SOAP_MAX;
+	CMI_TRY(cmi_http_exchange(p->web, ask, &answer, err));
 	if (answer.closes) {
 		cmi_channel_close(p->web);
 		p->web = NULL;
 	}
+	if (answer.status != 200 && answer.status != 500)
+		return cmi_fail(err,
+			answer.status == 404 || answer.status == 405
+				? CMEND_NOT_FOUND
+				: CMEND_REFUSED,
+			"%s answers with status %u", p->options->server,
+			answer.status);
+	cmi_buf_add_bytes(answer_body, cmi_buf_view(&answer.body));
+	CMI_TRY(cmi_buf_status(answer_body, err));
+	CMI_TRY(cmi_xml_read(doc, cmi_buf_view(answer_body), err));
+	if (cmi_soap_error_read(doc, &no))
+		return refused(p, answer.diagnostics, &no, err);
+	if (answer.status != 200)
+		return cmi_fail(err, CMEND_REFUSED,
+			"%s answers with status 500 and no fault",
+			p->options->server);
 	return CMEND_OK;
+}
+
+static cmend_status call(struct phone *p, const char *path, const char *action,
+	struct cmi_bytes body, struct cmi_buf *answer_body, struct cmi_xml *doc,
+	cmend_error *err)
+{
+	struct cmi_http_ask ask = {
+		.method = "POST",
+		.path = path,
+		.type = XML_TYPE,
+		.soap_action = action,
+		.body = body,
+	};
+	cmend_status status = exchange(p, &ask, answer_body, doc, err);
+
+	return status == CMEND_NOT_FOUND ? (err->status = CMEND_REFUSED)
+					 : status;
 }
 
 /* The connection may have been closed after an answer: then it is made anew,
@@ -213,6 +245,93 @@ static cmend_status call(struct phone *p, const char *path, const char *action,
 static cmend_status need_web(struct phone *p, cmend_error *err)
 {
 	return p->web ? CMEND_OK : connect_web(p, err);
+}
+
+/* One port in what a service says of itself, its address vetted: whatever it
+ * says, we stay with the server whose certificate was accepted. */
+static cmend_status read_mex(struct phone *p, const char *service,
+	const char *port, char path[CMI_URL_MAX + 1], char url[CMI_URL_MAX + 1],
+	char issuer[CMI_URL_MAX + 1], cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf body;
+	CMI_AUTO(cmi_xml_dispose) struct cmi_xml doc;
+	const struct cmi_net *net = &p->options->net;
+	uint16_t https = net->https_port ? net->https_port : HTTPS_PORT;
+	struct cmi_http_ask ask = {.method = "GET"};
+	struct cmi_mex_port found;
+	char where[CMI_URL_MAX + 8];
+
+	cmi_buf_init(&body, CMI_SOAP_MAX);
+	cmi_xml_init(&doc);
+	snprintf(where, sizeof(where), "%s" CMI_PATH_MEX, service);
+	ask.path = where;
+	CMI_TRY(need_web(p, err));
+	CMI_TRY(exchange(p, &ask, &body, &doc, err));
+	CMI_TRY(cmi_mex_read(&doc, port, &found, err));
+	CMI_TRY(cmi_mex_vet(
+		found.location, p->options->server, https, path, err));
+	snprintf(url, CMI_URL_MAX + 1, "%s", found.location);
+	if (!issuer)
+		return CMEND_OK;
+	if (!found.ticket_issuer)
+		return cmi_fail(err, CMEND_PARSE,
+			"the service's metadata names no ticket service");
+	return cmi_mex_vet(
+		found.ticket_issuer, p->options->server, https, issuer, err);
+}
+
+static cmend_status ask_mex(struct phone *p, cmend_error *err)
+{
+	char issuer[CMI_URL_MAX + 1];
+
+	CMI_TRY(read_mex(p, CMI_PATH_CERTPROV, CMI_PORT_CERT_PROOF,
+		p->cert_path, p->cert_url, issuer, err));
+	return read_mex(p, issuer,
+		p->options->way == CMI_WAY_PIN ? CMI_PORT_TICKET_PIN
+					       : CMI_PORT_TICKET_AUTH,
+		p->ticket_path, p->result->ticket_url, NULL, err);
+}
+
+/* A server without metadata is asked where the profile has it. */
+static void without_mex(struct phone *p)
+{
+	const char *host = p->options->server;
+	const char *ticket = p->options->way == CMI_WAY_PIN
+				     ? CMI_PATH_TICKET_PIN
+				     : CMI_PATH_TICKET_AUTH;
+
+	snprintf(p->cert_path, sizeof(p->cert_path), "%s", CMI_PATH_CERTPROV);
+	snprintf(p->cert_url, sizeof(p->cert_url),
+		"https://%s" CMI_PATH_CERTPROV, host);
+	snprintf(p->ticket_path, sizeof(p->ticket_path), "%s", ticket);
+	snprintf(p->result->ticket_url, sizeof(p->result->ticket_url),
+		"https://%s%s", host, ticket);
+}
+
+static cmend_status step_metadata(
+	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
+{
+	cmend_error why = {0};
+	cmend_status status = ask_mex(p, &why);
+
+	p->result->metadata = !status;
+	*next = CMI_PHONE_TICKET;
+	if (!status) {
+		cmi_emit(p->options->net.env, "metadata", p->options->server,
+			p->result->ticket_url, 0);
+		return CMEND_OK;
+	}
+	if (status == CMEND_NOT_FOUND) {
+		cmi_emit(p->options->net.env, "metadata", p->options->server,
+			"none: the profile's addresses", 0);
+		without_mex(p);
+		return CMEND_OK;
+	}
+	if (strstr(why.message, "another host"))
+		p->result->why = CMI_F_WRONG_HOST;
+	show(p, "Cannot connect to the server. Retrying. If the problem "
+		"continues, contact your support team.");
+	return cmi_fail(err, status, "%s", why.message);
 }
 
 static cmend_status check_ticket(struct phone *p, cmend_error *err)
@@ -237,16 +356,26 @@ static cmend_status check_ticket(struct phone *p, cmend_error *err)
 	return CMEND_OK;
 }
 
+static enum cmi_finding_id why_refused(const struct cmi_soap_error *no)
+{
+	if (!no->id)
+		return CMI_F_NONE; /* not by the service's own word */
+	return strcmp(no->pin_reason, "UserPinAccountLocked") == 0 ||
+			       strstr(no->reason, "locked")
+		       ? CMI_F_PIN_LOCKED
+		       : CMI_F_PIN_REFUSED;
+}
+
 static cmend_status step_ticket(
 	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf body;
-	char to[CMI_NAME_MAX + 64], id[40];
+	char id[40];
 	struct cmi_ticket_ask ask = {
 		.name = p->options->name,
 		.secret = p->options->secret,
 		.sip = p->options->way == CMI_WAY_USB ? p->options->sip : "",
-		.applies_to = to,
+		.applies_to = p->cert_url,
 		.message_id = id,
 		.entropy = {p->entropy, sizeof(p->entropy)},
 	};
@@ -258,20 +387,13 @@ static cmend_status step_ticket(
 	if (cmi_random(p->options->net.env, p->entropy, sizeof(p->entropy)) !=
 		CMEND_OK)
 		return cmi_fail(err, CMEND_IO, "no randomness");
-	snprintf(to, sizeof(to), "https://%s" CMI_PATH_CERTPROV,
-		p->options->server);
 	cmi_soap_ticket_request(&ask, &body);
 	p->result->secret_sent = true;
-	status = call(p,
-		p->options->way == CMI_WAY_PIN ? CMI_PATH_TICKET_PIN
-					       : CMI_PATH_TICKET_AUTH,
-		CMI_ACTION_TICKET, cmi_buf_view(&body), &p->ticket_body,
-		&p->ticket_doc, err);
+	status = call(p, p->ticket_path, CMI_ACTION_TICKET, cmi_buf_view(&body),
+		&p->ticket_body, &p->ticket_doc, err);
 	cmi_wipe(body.p, body.n);
 	if (status == CMEND_REFUSED && p->options->way == CMI_WAY_PIN)
-		p->result->why = strstr(err->message, "locked")
-					 ? CMI_F_PIN_LOCKED
-					 : CMI_F_PIN_REFUSED;
+		p->result->why = why_refused(&p->result->no);
 	CMI_TRY(status);
 	CMI_TRY(cmi_soap_ticket_read(&p->ticket_doc,
 		cmi_buf_view(&p->ticket_body), &p->ticket, err));
@@ -339,17 +461,17 @@ static cmend_status ask_certificate(struct phone *p, struct cmi_bytes csr,
 
 	cmi_buf_init(&body, CMI_SOAP_MAX);
 	cmi_buf_init(&answer, CMI_SOAP_MAX);
+	cmi_buf_init(&security, CMI_SOAP_MAX);
 	cmi_xml_init(&doc);
 	CMI_TRY(uuid(p, request_id, err));
 	CMI_TRY(uuid(p, p->device_id, err));
 	snprintf(device, sizeof(device), "{%s}", p->device_id);
-	cmi_buf_init(&security, CMI_SOAP_MAX);
 	CMI_TRY(secure(p, &security, err));
 	ask.security = cmi_buf_view(&security);
 	cmi_soap_cert_request(&ask, &body);
 	CMI_TRY(cmi_buf_status(&body, err));
 	CMI_TRY(need_web(p, err));
-	CMI_TRY(call(p, CMI_PATH_CERTPROV, CMI_ACTION_CERT, cmi_buf_view(&body),
+	CMI_TRY(call(p, p->cert_path, CMI_ACTION_CERT, cmi_buf_view(&body),
 		&answer, &doc, err));
 	return cmi_soap_cert_read(&doc, out, err);
 }
@@ -381,6 +503,7 @@ static cmend_status run(struct phone *p, cmend_error *err)
 		[CMI_PHONE_LOCATE] = step_locate,
 		[CMI_PHONE_DOWNLOAD] = step_download,
 		[CMI_PHONE_CONNECT] = step_connect,
+		[CMI_PHONE_METADATA] = step_metadata,
 		[CMI_PHONE_TICKET] = step_ticket,
 		[CMI_PHONE_CERTIFICATE] = step_certificate,
 	};

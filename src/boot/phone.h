@@ -3,7 +3,7 @@
  * A desk phone that signs in, as a machine of named states:
  *
  *   locate -> download (PIN on broken firmware) -> connect (443: name and
- *   anchor checked) -> ticket -> certificate -> done
+ *   anchor checked) -> metadata (mex) -> ticket -> certificate -> done
  *
  * A PIN or password is only ever written into a connection whose certificate
  * was accepted, for the name that was asked for; it is wiped afterwards and
@@ -13,6 +13,7 @@
 #define CMI_BOOT_PHONE_H
 
 #include "boot/acquire.h"
+#include "boot/soap_error.h"
 
 /* Room for a PIN (4 to 24 digits) or a password, with NUL. */
 #define CMI_SECRET_MAX 128
@@ -37,6 +38,7 @@ enum cmi_phone_state {
 	CMI_PHONE_LOCATE,
 	CMI_PHONE_DOWNLOAD,
 	CMI_PHONE_CONNECT,
+	CMI_PHONE_METADATA, /* where the ticket service is */
 	CMI_PHONE_TICKET,
 	CMI_PHONE_CERTIFICATE,
 	CMI_PHONE_DONE,
@@ -49,6 +51,10 @@ struct cmi_phone_result {
 	enum cmi_phone_state reached; /* where it stopped */
 	enum cmi_finding_id why;      /* or CMI_F_NONE: see says */
 	char says[256];
+	struct cmi_soap_error no; /* the server's own words; id 0: none */
+	char diagnostics[CMI_DIAGNOSTICS_MAX]; /* its header; or "" */
+	char ticket_url[CMI_URL_MAX + 1];      /* as its metadata has it */
+	bool metadata;     /* it has some; else the profile's paths */
 	char display[128]; /* what a phone of that class shows */
 	char sip[CMI_NAME_MAX + 8];
 	struct cmi_cert *certificate; /* owned */

@@ -320,6 +320,8 @@ cmend_status cmi_server_start(const struct cmi_server_options *options,
 	s->state.options = *options;
 	cmi_buf_init(&s->state.chain_soap, CMI_SOAP_MAX);
 	cmi_buf_init(&s->state.chain_p7b, CMI_SOAP_MAX);
+	cmi_buf_init(&s->state.mex_certprov, CMI_SOAP_MAX);
+	cmi_buf_init(&s->state.mex_ticket, CMI_SOAP_MAX);
 	status = start(s, err);
 	if (status)
 		cmi_server_stop(s);
@@ -363,5 +365,7 @@ void cmi_server_stop(struct cmi_server *s)
 	cmi_tickets_free(s->state.tickets);
 	cmi_buf_dispose(&s->state.chain_soap);
 	cmi_buf_dispose(&s->state.chain_p7b);
+	cmi_buf_dispose(&s->state.mex_certprov);
+	cmi_buf_dispose(&s->state.mex_ticket);
 	cmi_free(s);
 }

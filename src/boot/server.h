@@ -30,8 +30,9 @@ struct cmi_server_options {
 	struct cmi_cert *const *offer;
 	size_t n_offer;
 	bool download_off; /* the chain download answers with a fault */
-	bool pin_locked;   /* every PIN meets a locked account */
-	bool pin_off;      /* no sign-in by PIN at all */
+	bool store_down;   /* no certificate can be put on record */
+	/* Not GOOD: what every PIN meets. */
+	enum cmi_pin_verdict every_pin;
 	/* Issues the clients' certificates; not the enterprise CA. */
 	struct cmi_cert *issuer;
 	struct evp_pkey_st *issuer_key;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "boot/soap_error.h"
 #include "core/limits.h"
 #include "core/text.h"
 
@@ -115,12 +116,12 @@ static cmend_status read_chain_soap(
 {
 	const struct cmi_xml_node *body =
 		cmi_xml_child(doc->root, CMI_NS_SOAP, "Body");
-	char reason[160];
-	unsigned id;
+	struct cmi_soap_error no;
 
-	if (cmi_soap_fault_read(doc, &id, reason, sizeof(reason)))
+	if (cmi_soap_error_read(doc, &no))
 		return cmi_fail(err, CMEND_REFUSED,
-			"server refuses the chain download: %s", reason);
+			"server refuses the chain download: %s (%u)", no.reason,
+			no.id);
 	for (const struct cmi_xml_node *n =
 			body ? cmi_xml_find_next(body, body, NULL, NULL) : NULL;
 		n; n = cmi_xml_find_next(body, n, NULL, NULL))
@@ -462,49 +463,4 @@ cmend_status cmi_soap_cert_read(
 			"no certificate in the server's answer");
 	CMI_TRY(decode_in(doc, token, CMI_CERT_MAX, &der, err));
 	return cmi_cert_from_der(der, out, err);
-}
-
-/* Faults. */
-
-void cmi_soap_fault(
-	const char *code, unsigned id, const char *reason, struct cmi_buf *out)
-{
-	begin_body(out);
-	cmi_buf_printf(out,
-		"<soap:Fault><faultcode xmlns:wsse=\"" CMI_NS_WSSE
-		"\">wsse:%s</faultcode><faultstring>",
-		code);
-	xml_cstr(out, reason);
-	cmi_buf_printf(out,
-		"</faultstring><detail><OCSDiagnosticsFault xmlns=\"" CMI_NS_AF
-		"\"><Ms-Diagnostics-Fault><ErrorId>%u</ErrorId><Reason>",
-		id);
-	xml_cstr(out, reason);
-	cmi_buf_text(out, "</Reason></Ms-Diagnostics-Fault>"
-			  "</OCSDiagnosticsFault></detail></soap:Fault>");
-	end_body(out);
-}
-
-bool cmi_soap_fault_read(
-	struct cmi_xml *doc, unsigned *id, char *reason, size_t n_reason)
-{
-	const struct cmi_xml_node *fault =
-		cmi_xml_find(doc->root, CMI_NS_SOAP, "Fault");
-	const struct cmi_xml_node *detail;
-	uint64_t number = 0;
-	const char *text;
-
-	if (!fault)
-		return false;
-	detail = cmi_xml_find(fault, CMI_NS_AF, "Ms-Diagnostics-Fault");
-	text = cmi_xml_text_of(doc, cmi_xml_find(detail, NULL, "Reason"));
-	if (!*text)
-		text = cmi_xml_text_of(
-			doc, cmi_xml_find(fault, NULL, "faultstring"));
-	(void)cmi_parse_uint(cmi_bytes_of(cmi_xml_text_of(doc,
-				     cmi_xml_find(detail, NULL, "ErrorId"))),
-		999999, &number);
-	*id = (unsigned)number;
-	cmi_safe_cstr(reason, n_reason, cmi_bytes_of(text));
-	return true;
 }

@@ -2,11 +2,11 @@
 /*
  * The messages of device sign-in, written and read: no network, no policy.
  *
- * What is public is written as published (GetAndPublishCert, RST and RSTR,
- * faults).  The two messages that no public text describes, the chain
- * download and the ticket for a PIN, follow this project's own neutral
- * *profile*; it is not what any vendor's server speaks, and readers accept
- * every shape in which a chain might come.
+ * What is public is written as published (GetAndPublishCert, RST and RSTR). The
+ * two messages that no public text describes, the chain download and the ticket
+ * for a PIN, follow this project's own neutral *profile*; it is not what any
+ * vendor's server speaks, and readers accept every shape in which a chain might
+ * come.  Errors: boot/soap_error.
  */
 #ifndef CMI_BOOT_SOAP_H
 #define CMI_BOOT_SOAP_H
@@ -33,6 +33,8 @@
 
 #define CMI_PATH_CERTPROV "/CertProv/CertProvisioningService.svc"
 #define CMI_PATH_TICKET   "/WebTicket/WebTicketService.svc"
+/* Behind a service's path: what it says of itself. */
+#define CMI_PATH_MEX "/mex"
 /* Profile: where a number and PIN, or a user and password, get a ticket. */
 #define CMI_PATH_TICKET_PIN  CMI_PATH_TICKET "/Pin"
 #define CMI_PATH_TICKET_AUTH CMI_PATH_TICKET "/Auth"
@@ -101,13 +103,5 @@ void cmi_soap_cert_response(const struct cmi_cert *cert, const char *request_id,
 	struct cmi_buf *out);
 cmend_status cmi_soap_cert_read(struct cmi_xml *doc, struct cmi_cert **out,
 	cmend_error *err) __attribute__((warn_unused_result));
-
-/* SOAP 1.1 fault with OCSDiagnosticsFault.  code is a wsse name such as
- * "FailedAuthentication", id a number as in X-Ms-diagnostics. */
-void cmi_soap_fault(
-	const char *code, unsigned id, const char *reason, struct cmi_buf *out);
-/* The fault's id and reason as safe text; false if it is no fault. */
-bool cmi_soap_fault_read(
-	struct cmi_xml *doc, unsigned *id, char *reason, size_t n_reason);
 
 #endif

@@ -104,6 +104,20 @@ cmend_status cmi_tickets_give(
 	return status;
 }
 
+cmend_status cmi_tickets_find(struct cmi_tickets *t, const char *id,
+	struct cmi_ticket_given *out, cmend_error *err)
+{
+	struct entry *e;
+
+	pthread_mutex_lock(&t->lock);
+	e = cmi_map_get(&t->by_id, cmi_bytes_of(id));
+	if (e)
+		*out = e->given;
+	pthread_mutex_unlock(&t->lock);
+	return e ? CMEND_OK
+		 : cmi_fail(err, CMEND_REFUSED, "no valid security token");
+}
+
 static cmend_status use(struct cmi_ticket_given *g, const char *endpoint,
 	const char *request_id, int64_t now_s, cmend_error *err)
 {

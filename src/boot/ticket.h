@@ -39,6 +39,11 @@ cmend_status cmi_tickets_give(
 	struct cmi_tickets *t, struct cmi_ticket_given *given, cmend_error *err)
 	__attribute__((warn_unused_result));
 
+/* A look at it that does not use it: CMEND_REFUSED when it is unknown. */
+cmend_status cmi_tickets_find(struct cmi_tickets *t, const char *id,
+	struct cmi_ticket_given *out, cmend_error *err)
+	__attribute__((warn_unused_result));
+
 /* Use it for this endpoint and request: CMEND_REFUSED when it is unknown,
  * expired, for another endpoint, or was used for another request. */
 cmend_status cmi_tickets_use(struct cmi_tickets *t, const char *id,

@@ -195,6 +195,7 @@ static cmend_status furnish_lab(
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem;
 	char path[4096];
 
+	cmi_buf_init(&pem, CMI_CERT_MAX);
 	CMI_TRY(cmi_lab_make(h->broken, o->host, cmi_env_system(), &lab, err));
 	for (size_t i = 0; i < lab.chain.n; i++)
 		CMI_TRY(cmi_cert_list_add(
@@ -202,7 +203,6 @@ static cmend_status furnish_lab(
 	for (size_t i = 0; i < lab.offer.n; i++)
 		CMI_TRY(cmi_cert_list_add(&h->given, lab.offer.certs[i], err));
 	h->key = cmi_key_ref(lab.key);
-	cmi_buf_init(&pem, CMI_CERT_MAX);
 	CMI_TRY(cmi_bundle_write(&lab.root, 1, CMI_FORM_PEM, true, &pem, err));
 	snprintf(path, sizeof(path), "%s/lab-root.pem", o->state);
 	return cmi_file_write(path, cmi_buf_view(&pem), 0644, err);
@@ -269,8 +269,8 @@ static cmend_status serve(struct cmi_cli *cli,
 			     : o->http_port ? (unsigned)o->http_port
 					    : 80,
 		.download_off = h->broken && h->broken->download_off,
-		.pin_locked = h->broken && h->broken->pin_locked,
-		.pin_off = h->broken && h->broken->pin_off,
+		.store_down = h->broken && h->broken->store_down,
+		.every_pin = h->broken ? h->broken->every_pin : CMI_PIN_GOOD,
 		.https_port = o->https_port ? (unsigned)o->https_port : 443,
 		.host = o->host,
 		.chain = h->chain.list.certs,
