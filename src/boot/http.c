@@ -136,19 +136,22 @@ static cmend_status take_header(struct answer_reader *r, struct cmi_bytes line,
 static cmend_status read_head(
 	struct answer_reader *r, struct cmi_http_answer *a, cmend_error *err)
 {
-	struct cmi_bytes line, word;
+	struct cmi_bytes line, version, word;
 	struct cmi_cursor at;
 	uint64_t status;
 	size_t total = 0;
 
 	CMI_TRY(read_line(r, &line, err));
 	at = cmi_cursor_of(line);
-	if (!cmi_cursor_until(&at, ' ', &word) ||
-		!cmi_text_starts(word, "HTTP/1.") ||
+	if (!cmi_cursor_until(&at, ' ', &version) ||
+		!cmi_text_starts(version, "HTTP/1.") ||
 		!cmi_cursor_bytes(&at, 3, &word) ||
 		!cmi_parse_uint(word, 999, &status))
 		return cmi_fail(err, CMEND_PARSE, "the answer is not HTTP/1");
 	a->status = (unsigned)status;
+	/* Before 1.1 a connection ends with the answer: RFC 9112 section 9.3.
+	 */
+	a->closes = cmi_bytes_equal(version, CMI_BYTES("HTTP/1.0"));
 	do {
 		total += line.n;
 		if (total > CMI_HTTP_HEAD_MAX)

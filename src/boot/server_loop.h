@@ -45,7 +45,7 @@ struct cmi_web_request {
 struct cmi_web_reply {
 	unsigned status;
 	const char *type;
-	bool base64;           /* Content-Transfer-Encoding, for EST */
+	bool base64; /* Content-Transfer-Encoding, for EST */
 	char diagnostics[CMI_DIAGNOSTICS_MAX]; /* "": none */
 	struct cmi_buf body;
 };

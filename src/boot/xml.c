@@ -311,7 +311,8 @@ const char *cmi_xml_text_of(
 	const char *copy;
 
 	cmi_buf_init(&all, CMI_SOAP_MAX);
-	for (const struct cmi_xml_node *n = node ? node->child : NULL; n; n = n->next)
+	for (const struct cmi_xml_node *n = node ? node->child : NULL; n;
+		n = n->next)
 		if (n->text)
 			cmi_buf_text(&all, n->text);
 	text = cmi_text_trim(cmi_buf_view(&all));

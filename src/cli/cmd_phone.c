@@ -114,6 +114,13 @@ static void tell_json(struct cmi_cli *cli, const struct cmi_phone_options *o,
 	cmi_json_cstr(&j, "issuer_from",
 		r->signed_in ? cmi_origin_name(r->issuer_from) : NULL);
 	cmi_json_bool(&j, "downloaded", r->downloaded);
+	cmi_json_cstr(&j, "ticket_url", *r->ticket_url ? r->ticket_url : NULL);
+	if (r->no.id)
+		cmi_json_int(&j, "error_id", r->no.id);
+	cmi_json_cstr(
+		&j, "pin_reason", *r->no.pin_reason ? r->no.pin_reason : NULL);
+	cmi_json_cstr(
+		&j, "diagnostics", *r->diagnostics ? r->diagnostics : NULL);
 	cmi_json_int(&j, "quarantined", r->quarantined);
 	cmi_json_bool(&j, "secret_sent", r->secret_sent);
 	cmi_json_cstr(&j, "certificate",
@@ -141,6 +148,8 @@ static void tell(struct cmi_cli *cli, const struct cmi_phone_result *r)
 		cmi_phone_state_name(r->reached), r->says);
 	if (why)
 		fprintf(cli->out, "reason: %s\n", why);
+	if (*r->diagnostics)
+		fprintf(cli->out, "the server's header: %s\n", r->diagnostics);
 	if (r->quarantined)
 		fprintf(cli->out,
 			"%u downloaded root%s in quarantine, not trusted\n",

@@ -2,74 +2,17 @@
 """The provisioning server against clients that nobody here wrote, and the
 phone against attackers and against real DHCP servers."""
 import base64
-import http.server
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
 
 import servers
+from boot_lab import (BOMB, NUMBER, PIN, SIP, XXE, drip, endless,
+                      endless_head, rogue, serve, whole)  # noqa: F401
 from pki import openssl
-
-PIN = "40961853"
-NUMBER = "+15550100"
-SIP = "sip:ada@corp.example"
-
-
-class Provisioning:
-    """A running `chainmend serve` and how to reach it."""
-
-    def __init__(self, chainmend, pki, directory, chain, offer, *more):
-        state = directory / "server"
-        user = ["serve", "--state", state, "user"]
-        assert chainmend(*user, "add", "--sip", SIP, "--number", NUMBER,
-                         "--login", "ada").status == 0
-        assert chainmend(*user, "set-pin", "--sip", SIP, "--secret-fd", "0",
-                         stdin=PIN + "\n").status == 0
-        self.http, self.https = servers.free_port(), servers.free_port()
-        self.log = directory / "serve.log"
-        self.chainmend, self.pki, self.dir = chainmend, pki, directory
-        with open(self.log, "ab") as log:
-            self.process = chainmend.popen(
-                "serve", "--state", state, "--host", "localhost",
-                "--address", "127.0.0.1", "--http-port", self.http,
-                "--https-port", self.https,
-                "--cert", pki.file("serve.pem", *chain),
-                "--key", pki.leaf.key,
-                "--offer", pki.file("offer.pem", *offer), *more,
-                stdout=log, stderr=log)
-        servers.wait_until(lambda: servers.answers(self.https), "serve")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-
-    def phone(self, *more, http=None, pin=PIN, state="phone", way="pin"):
-        return self.chainmend(
-            "phone", way, "--server", "localhost", "--connect", "127.0.0.1",
-            "--http-port", http or self.http, "--https-port", self.https,
-            "--state", self.dir / state, "--anchors", self.pki.anchor.pem,
-            "--number", NUMBER, "--pin-fd", "0", "--json", *more,
-            stdin=pin + "\n")
-
-
-@pytest.fixture
-def serve(chainmend, pki, tmp_path):
-    started = []
-
-    def make(chain=None, offer=None, *more):
-        started.append(Provisioning(
-            chainmend, pki, tmp_path, chain or [pki.leaf],
-            offer or [pki.intermediate], *more))
-        return started[-1]
-
-    yield make
-    for server in started:
-        server.stop()
-
 
 def get(url, tool):
     command = {"curl": ["curl", "-sf", url],
@@ -168,77 +111,6 @@ def test_est_by_curl(serve, pki):
     names = openssl("pkcs7", "-inform", "DER", "-print_certs", "-noout",
                     stdin=base64.b64decode(done.stdout)).decode()
     assert "Test Intermediate" in names
-
-
-class Rogue(http.server.BaseHTTPRequestHandler):
-    """Port 80 in the hands of somebody else."""
-
-    def log_message(self, *args):
-        pass
-
-    def do_POST(self):
-        length = int(self.headers.get("Content-Length", 0))
-        self.server.seen.append(self.rfile.read(length))
-        try:
-            self.server.answer(self)
-        except OSError:
-            pass
-
-
-def whole(body, kind="text/xml"):
-    def answer(request):
-        request.send_response(200)
-        request.send_header("Content-Type", kind)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
-    return answer
-
-
-def endless(request):
-    request.send_response(200)
-    request.end_headers()
-    while True:
-        request.wfile.write(b"A" * 65536)
-
-
-def endless_head(request):
-    request.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    while True:
-        request.wfile.write(b"X-A: " + b"a" * 1000 + b"\r\n")
-
-
-def drip(request):
-    request.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    while not request.server.stopping.wait(0.05):
-        request.wfile.write(b"X")
-        request.wfile.flush()
-
-
-XXE = (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM '
-       b'"file:///etc/passwd">]><a>&x;</a>')
-BOMB = (b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">'
-        b'<!ENTITY c "&b;&b;&b;&b;">]><a>&c;</a>')
-
-
-@pytest.fixture
-def rogue():
-    made = []
-
-    def make(answer):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Rogue)
-        server.daemon_threads = True
-        server.answer, server.seen = answer, []
-        server.stopping = threading.Event()
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        made.append(server)
-        return server
-
-    yield make
-    for server in made:
-        server.stopping.set()
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize("name, answer", [
