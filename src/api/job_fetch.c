@@ -117,7 +117,7 @@ static cmend_status make_source(
 {
 	const struct cmi_fetch_options o = {
 		.allow_private = job->allow_private, .store = job->store};
-	const struct cmi_transport t = {
+	const struct cmi_aia_transport t = {
 		job->fetch == CMI_JOB_HOST ? get_by_host : get_later,
 		count_fetches, job};
 

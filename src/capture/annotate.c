@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/annotate.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "capture/file.h"
 #include "capture/file_block.h"
@@ -23,8 +17,8 @@
 struct copy {
 	const struct cmi_annotation *notes; /* those still to come */
 	size_t n;
-	int fd;
-	char *name; /* temporary; NULL once renamed */
+	const struct cmi_env *env;
+	int fd; /* borrowed */
 	struct cmi_buf out;
 	struct cmi_buf options;
 };
@@ -161,9 +155,16 @@ static cmend_status copy_frame(
 	return c->out.n >= FLUSH_AT || c->out.failed ? flush(c, err) : CMEND_OK;
 }
 
+static void dispose(struct copy *c)
+{
+	cmi_buf_dispose(&c->out);
+	cmi_buf_dispose(&c->options);
+}
+
 static cmend_status copy_all(struct copy *c, const char *path, cmend_error *err)
 {
-	const struct cmi_capfile_hooks hooks = {.block = copy_block, .ctx = c};
+	const struct cmi_capfile_hooks hooks = {
+		.block = copy_block, .ctx = c, .env = c->env};
 	CMI_AUTO(cmi_capfile_closep) struct cmi_capfile *file = NULL;
 	struct cmi_frame frame;
 	bool blocks, more;
@@ -184,74 +185,26 @@ static cmend_status copy_all(struct copy *c, const char *path, cmend_error *err)
 	}
 }
 
-static cmend_status fail_errno(cmend_error *err, const char *out)
-{
-	return cmi_fail(
-		err, CMEND_IO, "cannot write \"%s\": %s", out, strerror(errno));
-}
-
-static cmend_status finish(struct copy *c, const char *out, cmend_error *err)
-{
-	int fd = c->fd;
-
-	c->fd = -1;
-	if (fchmod(fd, 0644) < 0 || fsync(fd) < 0) {
-		cmend_status status = fail_errno(err, out);
-
-		close(fd);
-		return status;
-	}
-	if (close(fd) < 0 || rename(c->name, out) < 0)
-		return fail_errno(err, out);
-	cmi_free(c->name);
-	c->name = NULL;
-	return CMEND_OK;
-}
-
-static void dispose(struct copy *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	if (c->name)
-		unlink(c->name);
-	cmi_free(c->name);
-	cmi_buf_dispose(&c->out);
-	cmi_buf_dispose(&c->options);
-}
-
-static cmend_status open_temporary(
-	struct copy *c, const char *out, cmend_error *err)
-{
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name;
-	char *made;
-
-	cmi_buf_init(&name, 8192);
-	cmi_buf_printf(&name, "%s.XXXXXX", out);
-	CMI_TRY(cmi_buf_status(&name, err));
-	made = cmi_buf_take_cstr(&name);
-	if (!made)
-		return cmi_nomem(err);
-	c->fd = mkostemp(made, O_CLOEXEC);
-	if (c->fd < 0) {
-		cmi_free(made);
-		return fail_errno(err, out);
-	}
-	c->name = made;
-	return CMEND_OK;
-}
-
-cmend_status cmi_annotate(const char *in, const char *out,
+cmend_status cmi_annotate_to(const struct cmi_env *env, const char *in, int out,
 	const struct cmi_annotation *notes, size_t n, cmend_error *err)
 {
 	CMI_AUTO(dispose)
-	struct copy c = {.notes = notes, .n = n, .fd = -1};
+	struct copy c = {.notes = notes, .n = n, .env = env, .fd = out};
 
 	if (strcmp(in, "-") == 0)
 		return cmi_fail(err, CMEND_ARG,
 			"standard input cannot be read twice: give a file");
 	cmi_buf_init(&c.out, CMI_BLOCK_MAX + FLUSH_AT + CMI_PACKET_MAX);
 	cmi_buf_init(&c.options, CMI_BLOCK_MAX);
-	CMI_TRY(open_temporary(&c, out, err));
-	CMI_TRY(copy_all(&c, in, err));
-	return finish(&c, out, err);
+	return copy_all(&c, in, err);
+}
+
+cmend_status cmi_annotate(const char *in, const char *out,
+	const struct cmi_annotation *notes, size_t n, cmend_error *err)
+{
+	CMI_AUTO(cmi_draft_dispose) struct cmi_draft draft;
+
+	CMI_TRY(cmi_draft_open(&draft, out, err));
+	CMI_TRY(cmi_annotate_to(NULL, in, draft.fd, notes, n, err));
+	return cmi_draft_keep(&draft, out, 0644, err);
 }

@@ -10,7 +10,7 @@
 #ifndef CMI_CAPTURE_ANNOTATE_H
 #define CMI_CAPTURE_ANNOTATE_H
 
-#include "core/mem.h"
+#include "core/env.h"
 
 struct cmi_annotation {
 	uint64_t frame;
@@ -20,6 +20,11 @@ struct cmi_annotation {
 /* notes: sorted by frame, several for one frame allowed.  `in` is read again,
  * so it cannot be standard input (CMEND_ARG). */
 cmend_status cmi_annotate(const char *in, const char *out,
+	const struct cmi_annotation *notes, size_t n, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* The same to a descriptor, which stays the caller's; env opens `in`. */
+cmend_status cmi_annotate_to(const struct cmi_env *env, const char *in, int out,
 	const struct cmi_annotation *notes, size_t n, cmend_error *err)
 	__attribute__((warn_unused_result));
 

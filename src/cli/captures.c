@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <time.h>
 
-#include "core/file.h"
+#include "core/buf.h"
 
 static void show_note(void *ctx, const struct cmi_capture_note *note)
 {
@@ -38,6 +38,8 @@ static bool wait_for_more(void *ctx)
 	const struct timespec rest = {.tv_nsec = 200000000};
 	struct cmi_captures *r = ctx;
 
+	if (r->rest && r->rest(r->rest_ctx, NULL) != CMEND_OK)
+		return false;
 	fflush(r->cli->out);
 	if (!interrupted)
 		nanosleep(&rest, NULL);
@@ -78,13 +80,4 @@ cmend_status cmi_captures_read(struct cmi_captures *r, const char *path,
 	struct cmi_conversation_sink sink, cmend_error *err)
 {
 	return cmi_captures_read_merged(r, &path, 1, sink, err);
-}
-
-cmend_status cmi_page_write(
-	struct cmi_page *page, const char *path, cmend_error *err)
-{
-	struct cmi_bytes html;
-
-	CMI_TRY(cmi_page_finish(page, &html, err));
-	return cmi_file_write(path, html, 0644, err);
 }

@@ -11,11 +11,16 @@
 #include "explain/compare.h"
 #include "report/report.h"
 
+struct cmi_jail_inside;
+
 struct cmi_captures {
 	struct cmi_cli *cli;
 	const char *keylog;        /* or NULL */
 	const struct cmi_env *env; /* opens files; NULL: the system */
 	bool follow; /* wait at the end of a file, until interrupted */
+	/* While it waits: what is known by now may go out; or NULL. */
+	cmend_status (*rest)(void *ctx, cmend_error *err);
+	void *rest_ctx;
 	uint64_t packets, bytes, given_up, notes;
 };
 
@@ -30,6 +35,7 @@ cmend_status cmi_captures_read_merged(struct cmi_captures *r,
 
 /* What cmd_compare and the demo's end do. */
 struct cmi_compare_request {
+	struct cmi_jail_inside *inside; /* NULL: in this process */
 	const char *good, *bad;
 	/* Which conversations of each; NULL: all.  See cli/filter.h. */
 	const char *good_filter, *bad_filter;
@@ -47,9 +53,5 @@ cmend_status cmi_compare_files(struct cmi_cli *cli,
 	const struct cmi_compare_request *request,
 	struct cmi_compare_result *result, cmend_error *err)
 	__attribute__((warn_unused_result));
-
-/* Write a finished page to path, whole or not at all. */
-cmend_status cmi_page_write(struct cmi_page *page, const char *path,
-	cmend_error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -3,30 +3,69 @@
 #include <string.h>
 
 #include "cli/captures.h"
+#include "cli/jail.h"
 #include "cli/setup.h"
 
 struct options {
 	const char *keylog, *good, *bad;
+	bool require_sandbox;
 };
+
+struct work {
+	struct cmi_cli *cli;
+	struct cmi_compare_request request;
+};
+
+static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
+{
+	struct work *w = ctx;
+	CMI_AUTO(cmi_trust_freep) struct cmi_trust *trust = NULL;
+	struct cmi_compare_result result = {0};
+	cmend_error err = {0};
+	cmend_status status = cmi_setup_trust(w->cli, &trust, &err);
+
+	(void)first;
+	w->request.inside = in;
+	w->request.trust = trust;
+	if (status == CMEND_OK)
+		status = cmi_jail_lock(in, &err);
+	if (status == CMEND_OK)
+		status = cmi_compare_files(w->cli, &w->request, &result, &err);
+	if (status != CMEND_OK)
+		return cmi_cli_fail(w->cli, &err);
+	return result.bad_failed ? CMI_EXIT_FAILS : CMI_EXIT_OK;
+}
 
 static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 {
 	const struct options *o = options;
-	struct cmi_compare_request request = {
-		.good = argv[0],
-		.bad = argv[argc - 1],
-		.good_filter = o->good,
-		.bad_filter = o->bad,
-		.has_at = cli->common.has_at,
-		.at_s = cli->common.at_s,
-		.keylog = o->keylog,
-		.json = cli->common.json,
-		.out = cli->out,
-		.html = cli->common.html,
+	struct work w = {
+		.cli = cli,
+		.request =
+			{
+				.good = argv[0],
+				.bad = argv[argc - 1],
+				.good_filter = o->good,
+				.bad_filter = o->bad,
+				.has_at = cli->common.has_at,
+				.at_s = cli->common.at_s,
+				.keylog = o->keylog,
+				.json = cli->common.json,
+				.out = cli->out,
+				.html = cli->common.html,
+			},
 	};
-	struct cmi_compare_result result = {0};
-	CMI_AUTO(cmi_trust_freep) struct cmi_trust *trust = NULL;
-	cmend_error err = {0};
+	/* Of one file both sides are read. */
+	char *both[] = {argv[0], argv[argc - 1]};
+	const struct cmi_jail jail = {
+		.cli = cli,
+		.files = both,
+		.n_files = CMI_LEN(both),
+		.also = o->keylog,
+		.together = true,
+		.page = cli->common.html,
+		.required = o->require_sandbox,
+	};
 
 	if (argc == 1 && !(o->good && o->bad))
 		return cmi_cli_usage(cli, "one capture needs --good FILTER and "
@@ -34,12 +73,7 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	if (argc == 1 && strcmp(argv[0], "-") == 0)
 		return cmi_cli_usage(cli, "standard input can be read only "
 					  "once: give a file");
-	if (cmi_setup_trust(cli, &trust, &err) != CMEND_OK)
-		return cmi_cli_fail(cli, &err);
-	request.trust = trust;
-	if (cmi_compare_files(cli, &request, &result, &err) != CMEND_OK)
-		return cmi_cli_fail(cli, &err);
-	return result.bad_failed ? CMI_EXIT_FAILS : CMI_EXIT_OK;
+	return cmi_jail_run(&jail, work, &w);
 }
 
 static const struct cmi_option option_table[] = {
@@ -50,6 +84,9 @@ static const struct cmi_option option_table[] = {
 		offsetof(struct options, good), 0, NULL},
 	{"bad", 0, CMI_OPT_TEXT, "FILTER", "what is bad in the capture",
 		offsetof(struct options, bad), 0, NULL},
+	{"require-sandbox", 0, CMI_OPT_FLAG, NULL,
+		"no sandbox is an error, not a warning",
+		offsetof(struct options, require_sandbox), 0, NULL},
 	{0},
 };
 

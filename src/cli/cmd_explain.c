@@ -6,6 +6,7 @@
 #include "cli/captures.h"
 #include "cli/explain_clients.h"
 #include "cli/jail.h"
+#include "cli/jail_fetch.h"
 #include "cli/remarks.h"
 #include "cli/setup.h"
 #include "core/file.h"
@@ -33,31 +34,20 @@ struct work {
 	int64_t began_ms;
 	char **files;
 	size_t n_files;
-	struct cmi_jail_inside *inside; /* NULL: not in a child of its own */
+	struct cmi_jail_inside *inside;
 };
 
 /* One certificate as DIR/SHA256.pem, unless it is there already. */
 static cmend_status export_cert(
 	struct work *w, const struct cmi_cert *c, cmend_error *err)
 {
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem;
 	struct cmi_cert *one[] = {(struct cmi_cert *)c};
-	struct cmi_buf path, pem;
-	cmend_status status;
 
-	cmi_buf_init(&path, CMI_FILE_MAX);
-	cmi_buf_init(&pem, CMI_FILE_MAX);
-	cmi_buf_printf(&path, "%s/%s.pem", w->o->export_dir, c->sha256_hex);
-	status = cmi_buf_status(&path, err);
-	if (status == CMEND_OK && access(cmi_buf_cstr(&path), F_OK) != 0) {
-		status =
-			cmi_bundle_write(one, 1, CMI_FORM_PEM, true, &pem, err);
-		if (status == CMEND_OK)
-			status = cmi_file_write(cmi_buf_cstr(&path),
-				cmi_buf_view(&pem), 0644, err);
-	}
-	cmi_buf_dispose(&path);
-	cmi_buf_dispose(&pem);
-	return status;
+	cmi_buf_init(&pem, CMI_JAIL_CERT_MAX);
+	CMI_TRY(cmi_bundle_write(one, 1, CMI_FORM_PEM, true, &pem, err));
+	return cmi_jail_certificate(
+		w->inside, c->sha256_hex, cmi_buf_view(&pem), err);
 }
 
 static cmend_status export_item(
@@ -164,16 +154,15 @@ static cmend_status open_work(
 	};
 	w->captures = (struct cmi_captures){.cli = cli, .keylog = w->o->keylog};
 	CMI_TRY(cmi_setup_open(cli, &setup, &w->setup, err));
-	CMI_TRY(cmi_setup_fetch_for(cli, &w->setup, NULL, err));
-	if (w->inside)
-		CMI_TRY(cmi_setup_hold(&w->setup, err));
+	CMI_TRY(cmi_setup_hold(&w->setup, err));
+	if (w->setup.online)
+		CMI_TRY(cmi_setup_fetch_by(
+			&w->setup, cmi_jail_transport(w->inside), err));
 	CMI_TRY(cmi_explain_clients_open(
 		&w->setup, &cli->common.profiles, &w->clients, err));
 	options.clients = w->clients.list;
 	options.n_clients = w->clients.n;
 	options.trust = plain_trust(w);
-	if (w->o->export_dir)
-		CMI_TRY(cmi_file_make_dirs(w->o->export_dir, err));
 	options.known = w->setup.sources;
 	options.n_known = w->setup.n_sources;
 	CMI_TRY(cmi_diagnose_new(&options, &w->diagnose, err));
@@ -185,8 +174,6 @@ static cmend_status open_work(
 /* From here on nothing but what is open already, and what is asked for. */
 static cmend_status lock(struct work *w, cmend_error *err)
 {
-	if (!w->inside)
-		return CMEND_OK;
 	w->captures.env = &w->inside->env;
 	return cmi_jail_lock(w->inside, err);
 }
@@ -194,13 +181,19 @@ static cmend_status lock(struct work *w, cmend_error *err)
 /* What one file has to say is out before the next one is opened. */
 static cmend_status read_one(struct work *w, char *file, cmend_error *err)
 {
-	if (w->inside)
-		CMI_TRY(cmi_jail_begin(w->inside, err));
+	CMI_TRY(cmi_jail_begin(w->inside, err));
 	CMI_TRY(cmi_captures_read(
 		&w->captures, file, cmi_diagnose_sink(w->diagnose), err));
 	CMI_TRY(cmi_diagnose_flush(w->diagnose, err));
 	fflush(w->cli->out);
 	return CMEND_OK;
+}
+
+static cmend_status say_what_is_known(void *ctx, cmend_error *err)
+{
+	const struct work *w = ctx;
+
+	return cmi_diagnose_flush(w->diagnose, err);
 }
 
 static cmend_status write_page(struct work *w, cmend_error *err)
@@ -209,14 +202,27 @@ static cmend_status write_page(struct work *w, cmend_error *err)
 
 	if (!w->report.page)
 		return CMEND_OK;
-	if (!w->inside)
-		return cmi_page_write(w->report.page, w->cli->common.html, err);
 	CMI_TRY(cmi_page_finish(w->report.page, &html, err));
 	return cmi_jail_page(w->inside, html, err);
 }
 
+static cmend_status write_copy(struct work *w, cmend_error *err)
+{
+	cmend_status status;
+	int fd;
+
+	if (!w->o->annotate)
+		return CMEND_OK;
+	CMI_TRY(cmi_jail_copy(w->inside, &fd, err));
+	status = cmi_remarks_write(
+		&w->remarks, &w->inside->env, w->files[0], fd, err);
+	close(fd);
+	return status;
+}
+
 static cmend_status read_merged(struct work *w, cmend_error *err)
 {
+	CMI_TRY(cmi_jail_begin(w->inside, err));
 	CMI_TRY(cmi_captures_read_merged(&w->captures,
 		(const char *const *)w->files, w->n_files,
 		cmi_diagnose_sink(w->diagnose), err));
@@ -230,6 +236,8 @@ static cmend_status explain(struct work *w, size_t first, cmend_error *err)
 		cmi_explain_clients_note(&w->clients, w->cli);
 	CMI_TRY(lock(w, err));
 	w->captures.follow = w->o->follow;
+	w->captures.rest = say_what_is_known;
+	w->captures.rest_ctx = w;
 	if (w->o->merge) {
 		CMI_TRY(read_merged(w, err));
 		first = w->n_files;
@@ -238,9 +246,7 @@ static cmend_status explain(struct work *w, size_t first, cmend_error *err)
 		CMI_TRY(read_one(w, w->files[i], err));
 	CMI_TRY(report_summary(w, err));
 	CMI_TRY(write_page(w, err));
-	return w->o->annotate ? cmi_remarks_write(&w->remarks, w->files[0],
-					w->o->annotate, err)
-			      : CMEND_OK;
+	return write_copy(w, err);
 }
 
 static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
@@ -271,15 +277,23 @@ static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 {
 	const struct options *o = options;
+	const struct cmi_fetch_options fetch = {
+		.allow_private = cli->common.allow_private};
 	struct work w = {.cli = cli, .o = o, .files = argv, .n_files = argc};
 	const struct cmi_jail jail = {
 		.cli = cli,
 		.files = argv,
 		.n_files = argc,
 		.also = o->keylog,
-		.page = cli->common.html,
+		.together = o->merge,
+		.interruptible = o->follow,
 		.required = o->require_sandbox,
+		.page = cli->common.html,
+		.copy = o->annotate,
+		.certificates = o->export_dir,
+		.fetch = cli->common.online ? &fetch : NULL,
 	};
+	cmend_error err = {0};
 
 	/* Frames are numbered in each capture, and read again. */
 	if (o->annotate && (argc != 1 || strcmp(argv[0], "-") == 0))
@@ -287,16 +301,10 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 			cli, "--annotate takes one capture, and a file");
 	if (o->follow && argc != 1)
 		return cmi_cli_usage(cli, "--follow takes one capture");
-	/* These need more than a locked reader can be given. */
-	if (!cli->common.online && !o->annotate && !o->export_dir &&
-		!o->follow && !o->merge)
-		return cmi_jail_run(&jail, work, &w);
-	if (o->require_sandbox)
-		return cmi_cli_usage(cli,
-			"--require-sandbox reads without a network and writes "
-			"no capture or certificate: leave out --online, "
-			"--annotate, --export-certs, --follow and --merge");
-	return work(&w, NULL, 0);
+	if (o->export_dir &&
+		cmi_file_make_dirs(o->export_dir, &err) != CMEND_OK)
+		return cmi_cli_fail(cli, &err);
+	return cmi_jail_run(&jail, work, &w);
 }
 
 static const struct cmi_option option_table[] = {

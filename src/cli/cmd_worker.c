@@ -80,7 +80,6 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	struct cmi_job_runner runner = {
 		.cli = cli,
 		.timeout_ms = (int64_t)o->timeout_s * 1000,
-		.all = o->all,
 	};
 	struct cmi_setup_options setup = {.default_online = true};
 	struct cmi_queue_options queue;
@@ -101,8 +100,10 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	if (cmi_setup_open(cli, &setup, &runner.setup, &err) != CMEND_OK)
 		code = cmi_cli_fail(cli, &err);
 	else {
-		cmi_job_runner_prepare(&runner);
+		cmi_reader_open(
+			&runner.reader, cli, runner.setup.trust, o->all);
 		code = work(cli, o, &queue, &runner);
+		cmi_reader_close(&runner.reader);
 	}
 	cmi_setup_dispose(&runner.setup);
 	return code;

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/captures.h"
 #include "cli/filter.h"
+#include "cli/jail.h"
 #include "core/env.h"
+#include "core/file.h"
+
+static cmend_status begin(const struct cmi_compare_request *q, cmend_error *err)
+{
+	return q->inside ? cmi_jail_begin(q->inside, err) : CMEND_OK;
+}
 
 static cmend_status feed_both(struct cmi_cli *cli,
 	const struct cmi_compare_request *q, struct cmi_compare *compare,
@@ -10,10 +17,16 @@ static cmend_status feed_both(struct cmi_cli *cli,
 	struct cmi_filter good = {.sink = cmi_compare_sink(compare, CMI_GOOD)};
 	struct cmi_filter bad = {.sink = cmi_compare_sink(compare, CMI_BAD)};
 
-	*r = (struct cmi_captures){.cli = cli, .keylog = q->keylog};
+	*r = (struct cmi_captures){
+		.cli = cli,
+		.keylog = q->keylog,
+		.env = q->inside ? &q->inside->env : NULL,
+	};
 	CMI_TRY(cmi_filter_parse(&good, q->good_filter, err));
 	CMI_TRY(cmi_filter_parse(&bad, q->bad_filter, err));
+	CMI_TRY(begin(q, err));
 	CMI_TRY(cmi_captures_read(r, q->good, cmi_filter_sink(&good), err));
+	CMI_TRY(begin(q, err));
 	return cmi_captures_read(r, q->bad, cmi_filter_sink(&bad), err);
 }
 
@@ -41,6 +54,18 @@ static cmend_status compare_into(struct cmi_cli *cli,
 	return status;
 }
 
+static cmend_status write_page(const struct cmi_compare_request *q,
+	struct cmi_page *page, cmend_error *err)
+{
+	struct cmi_bytes html;
+
+	if (!q->html)
+		return CMEND_OK;
+	CMI_TRY(cmi_page_finish(page, &html, err));
+	return q->inside ? cmi_jail_page(q->inside, html, err)
+			 : cmi_file_write(q->html, html, 0644, err);
+}
+
 cmend_status cmi_compare_files(struct cmi_cli *cli,
 	const struct cmi_compare_request *request,
 	struct cmi_compare_result *result, cmend_error *err)
@@ -64,8 +89,8 @@ cmend_status cmi_compare_files(struct cmi_cli *cli,
 		status = cmi_page_new(&page, &report.page, err);
 	if (status == CMEND_OK)
 		status = compare_into(cli, request, &report, result, err);
-	if (status == CMEND_OK && request->html)
-		status = cmi_page_write(report.page, request->html, err);
+	if (status == CMEND_OK)
+		status = write_page(request, report.page, err);
 	cmi_page_free(report.page);
 	cmi_report_dispose(&report);
 	return status;

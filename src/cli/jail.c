@@ -5,74 +5,27 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/jail_fetch.h"
+#include "cli/jail_message.h"
+#include "cli/jail_output.h"
 #include "cli/sandbox.h"
 #include "core/file.h"
 #include "core/limits.h"
 #include "core/text.h"
 
-/* One message: what is wanted, and for ASK_FILE the path behind it. */
-enum { ASK_FILE = 'f', ASK_PAGE = 'p', TELL_BEGIN = 'b', TELL_DONE = 'd' };
-
-struct message {
-	char what;
-	char path[CMI_JAIL_PATH_MAX];
-};
-
-/* A descriptor travels beside the bytes (unix(7), SCM_RIGHTS). */
-union control {
-	char room[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
 /* ---------------------------------------------------------------- inside */
-
-static bool tell(int fd, char what, const char *path)
-{
-	struct message m = {.what = what};
-	size_t n = strlen(path);
-	struct iovec part = {&m, offsetof(struct message, path) + n};
-	struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (n >= sizeof(m.path)) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	memcpy(m.path, path, n);
-	return sendmsg(fd, &h, MSG_NOSIGNAL) == (ssize_t)part.iov_len;
-}
-
-/* The descriptor that the parent opened, or -1 with errno. */
-static int receive_fd(int fd)
-{
-	union control c = {0};
-	int error = EIO, got = -1;
-	struct iovec part = {&error, sizeof(error)};
-	struct msghdr h = {.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = c.room,
-		.msg_controllen = sizeof(c.room)};
-	const struct cmsghdr *head;
-
-	if (recvmsg(fd, &h, MSG_CMSG_CLOEXEC) != sizeof(error))
-		return -1;
-	head = CMSG_FIRSTHDR(&h);
-	if (head && head->cmsg_type == SCM_RIGHTS)
-		memcpy(&got, CMSG_DATA(head), sizeof(got));
-	errno = error;
-	return got;
-}
 
 static int ask_file(void *ctx, const char *path)
 {
 	const struct cmi_jail_inside *in = ctx;
 
-	return tell(in->fd, ASK_FILE, path) ? receive_fd(in->fd) : -1;
+	return cmi_jail_tell(in->fd, CMI_JAIL_FILE, path) ? cmi_jail_get(in->fd)
+							  : -1;
 }
 
 cmend_status cmi_jail_lock(struct cmi_jail_inside *in, cmend_error *err)
@@ -93,31 +46,76 @@ cmend_status cmi_jail_lock(struct cmi_jail_inside *in, cmend_error *err)
 
 cmend_status cmi_jail_begin(struct cmi_jail_inside *in, cmend_error *err)
 {
-	if (!tell(in->fd, TELL_BEGIN, ""))
+	if (!cmi_jail_tell(in->fd, CMI_JAIL_BEGIN, ""))
 		return cmi_fail(err, CMEND_INTERNAL,
 			"the process that opens files is gone");
 	return CMEND_OK;
 }
 
+static cmend_status get_room(struct cmi_jail_inside *in,
+	enum cmi_jail_word word, const char *what, int *out, cmend_error *err)
+{
+	*out = cmi_jail_tell(in->fd, word, "") ? cmi_jail_get(in->fd) : -1;
+	return *out >= 0 ? CMEND_OK
+			 : cmi_fail(err, CMEND_IO, "cannot write \"%s\": %s",
+				   what, strerror(errno));
+}
+
+cmend_status cmi_jail_copy(
+	struct cmi_jail_inside *in, int *out, cmend_error *err)
+{
+	return get_room(in, CMI_JAIL_COPY, in->jail->copy, out, err);
+}
+
+static cmend_status cert_failed(const struct cmi_jail_inside *in,
+	const char *sha256_hex, cmend_error *err)
+{
+	return cmi_fail(err, CMEND_IO, "cannot write \"%s/%s.pem\": %s",
+		in->jail->certificates, sha256_hex, strerror(errno));
+}
+
+cmend_status cmi_jail_certificate(struct cmi_jail_inside *in,
+	const char *sha256_hex, struct cmi_bytes pem, cmend_error *err)
+{
+	cmend_status status;
+	int fd = cmi_jail_tell(in->fd, CMI_JAIL_CERT, sha256_hex)
+			 ? cmi_jail_get(in->fd)
+			 : -1;
+
+	if (fd < 0 && errno == EEXIST)
+		return CMEND_OK;
+	if (fd < 0)
+		return cert_failed(in, sha256_hex, err);
+	status = cmi_fd_write(fd, pem, err);
+	close(fd);
+	CMI_TRY(status);
+	errno = EIO;
+	if (cmi_jail_tell(in->fd, CMI_JAIL_KEEP, ""))
+		(void)cmi_jail_get(in->fd);
+	return errno ? cert_failed(in, sha256_hex, err) : CMEND_OK;
+}
+
 cmend_status cmi_jail_page(
 	struct cmi_jail_inside *in, struct cmi_bytes page, cmend_error *err)
 {
-	int fd = tell(in->fd, ASK_PAGE, "") ? receive_fd(in->fd) : -1;
 	cmend_status status;
+	int fd;
 
-	if (fd < 0)
-		return cmi_fail(err, CMEND_IO, "no room for the page: %s",
-			strerror(errno));
+	CMI_TRY(get_room(in, CMI_JAIL_PAGE, in->jail->page, &fd, err));
 	status = cmi_fd_write(fd, page, err);
 	close(fd);
 	return status;
 }
 
-static void be_the_child(const struct cmi_jail *jail, int fd,
+static void be_the_reader(const struct cmi_jail *jail, int fd, int fetch_fd,
 	cmi_jail_work work, void *ctx, size_t first)
 {
 	struct cmi_jail_inside in = {
-		.env = *cmi_env_system(), .jail = jail, .fd = fd};
+		.env = *cmi_env_system(),
+		.jail = jail,
+		.fd = fd,
+		.fetch_fd = fetch_fd,
+	};
 	int code;
 
 	/* Nobody reads for a parent that is gone. */
@@ -131,16 +129,19 @@ static void be_the_child(const struct cmi_jail *jail, int fd,
 		code = CMI_EXIT_CANNOT;
 	}
 	fflush(jail->cli->err);
-	(void)tell(fd, TELL_DONE, "");
+	(void)cmi_jail_tell(fd, CMI_JAIL_DONE, "");
 	_exit(code);
 }
 
 /* --------------------------------------------------------------- outside */
 
 struct visit {
+	const struct cmi_jail *jail;
+	struct cmi_jail_output output;
 	size_t begun; /* files */
-	int page;     /* -1: none asked for */
 	bool done;
+	int fd; /* to the reader */
+	pid_t reader, fetcher;
 };
 
 static bool may_read(const struct cmi_jail *jail, const char *path)
@@ -153,97 +154,56 @@ static bool may_read(const struct cmi_jail *jail, const char *path)
 	return false;
 }
 
-static void answer(int fd, int error, int give)
-{
-	union control c = {0};
-	struct iovec part = {&error, sizeof(error)};
-	struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (give >= 0) {
-		h.msg_control = c.room;
-		h.msg_controllen = sizeof(c.room);
-		c.align.cmsg_level = SOL_SOCKET;
-		c.align.cmsg_type = SCM_RIGHTS;
-		c.align.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&c.align), &give, sizeof(give));
-	}
-	/* A child that is gone shows at the next read. */
-	(void)sendmsg(fd, &h, MSG_NOSIGNAL);
-}
-
-static void open_for(const struct cmi_jail *jail, int fd, const char *path)
+static void open_for(struct visit *v, const char *path)
 {
 	int file = -1, error = EACCES;
 
-	if (may_read(jail, path)) {
+	if (may_read(v->jail, path)) {
 		file = cmi_open_read(NULL, path);
 		error = file < 0 ? errno : 0;
 	}
-	answer(fd, error, file);
+	cmi_jail_answer(v->fd, error, file);
 	if (file >= 0)
 		close(file);
 }
 
-static void make_page(const struct cmi_jail *jail, int fd, struct visit *v)
+static void give_room(struct visit *v, const struct cmi_jail_message *m)
 {
-	if (!jail->page || v->page >= 0) {
-		answer(fd, EACCES, -1);
-		return;
-	}
-	v->page = memfd_create("page", MFD_CLOEXEC);
-	answer(fd, v->page < 0 ? errno : 0, v->page);
+	int give = -1, error = EINVAL;
+
+	if (m->word == CMI_JAIL_PAGE)
+		error = cmi_jail_output_page(&v->output, &give);
+	else if (m->word == CMI_JAIL_COPY)
+		error = cmi_jail_output_copy(&v->output, &give);
+	else if (m->word == CMI_JAIL_CERT)
+		error = cmi_jail_output_cert(&v->output, m->text, &give);
+	else if (m->word == CMI_JAIL_KEEP)
+		error = cmi_jail_output_keep_cert(&v->output);
+	cmi_jail_answer(v->fd, error, error ? -1 : give);
 }
 
 /* Until the child is done, or gone. */
-static void serve(const struct cmi_jail *jail, int fd, struct visit *v)
+static void serve(struct visit *v)
 {
-	struct message m;
+	struct cmi_jail_message m;
 
-	for (;;) {
-		ssize_t n = recv(fd, &m, sizeof(m), 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 1)
-			return;
-		if ((size_t)n == sizeof(m))
-			n--;
-		((char *)&m)[n] = 0;
-		switch (m.what) {
-		case ASK_FILE:
-			open_for(jail, fd, m.path);
-			break;
-		case ASK_PAGE:
-			make_page(jail, fd, v);
-			break;
-		case TELL_BEGIN:
-			v->begun++;
-			break;
-		default:
-			v->done = m.what == TELL_DONE;
+	while (cmi_jail_hear(v->fd, &m)) {
+		if (m.word == CMI_JAIL_DONE) {
+			v->done = true;
 			return;
 		}
+		if (m.word == CMI_JAIL_BEGIN)
+			v->begun++;
+		else if (m.word == CMI_JAIL_FILE)
+			open_for(v, m.text);
+		else
+			give_room(v, &m);
 	}
 }
 
-static int write_page(const struct cmi_jail *jail, int fd)
+static int say_died(const struct visit *v, size_t at, bool any, int status)
 {
-	cmend_error err = {0};
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf page = {0};
-	char path[64];
-
-	cmi_buf_init(&page, CMI_FILE_MAX);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (cmi_file_read(path, &page, &err) != CMEND_OK ||
-		cmi_file_write(jail->page, cmi_buf_view(&page), 0644, &err) !=
-			CMEND_OK)
-		return cmi_cli_fail(jail->cli, &err);
-	return CMI_EXIT_OK;
-}
-
-static int say_died(
-	const struct cmi_jail *jail, size_t at, bool any, int status)
-{
+	const struct cmi_jail *jail = v->jail;
 	char how[48], name[128] = "";
 
 	if (WIFSIGNALED(status))
@@ -262,44 +222,127 @@ static int say_died(
 	return CMI_EXIT_CANNOT;
 }
 
+static volatile pid_t asked_to_end;
+
+static void hand_on(int number)
+{
+	if (asked_to_end > 0)
+		kill(asked_to_end, number);
+}
+
+/* While the reader works, the end that the user asks for is the reader's to
+ * make: it still has things to say. */
+static void pass_interrupts(const struct visit *v, struct sigaction *before)
+{
+	const struct sigaction act = {
+		.sa_handler = hand_on, .sa_flags = SA_RESTART};
+
+	asked_to_end = v->reader;
+	if (v->jail->interruptible)
+		sigaction(SIGINT, &act, before);
+}
+
+static void take_interrupts_back(
+	const struct visit *v, const struct sigaction *before)
+{
+	if (v->jail->interruptible)
+		sigaction(SIGINT, before, NULL);
+	asked_to_end = 0;
+}
+
+static int await(pid_t pid)
+{
+	int status = 0;
+
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+/* The fetcher, if one is wanted; *out is the reader's end of the line to it,
+ * or -1. */
+static void start_fetcher(struct visit *v, int *out)
+{
+	int ends[2];
+
+	*out = -1;
+	if (!v->jail->fetch ||
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return;
+	v->fetcher = fork();
+	if (v->fetcher == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		close(ends[0]);
+		cmi_jail_fetcher(v->jail, ends[1]);
+	}
+	close(ends[1]);
+	*out = ends[0];
+}
+
+static bool start(struct visit *v, cmi_jail_work work, void *ctx, size_t first)
+{
+	int ends[2], fetch_fd;
+
+	fflush(NULL); /* or the children would write it again */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return false;
+	start_fetcher(v, &fetch_fd);
+	v->reader = fork();
+	if (v->reader == 0) {
+		close(ends[0]);
+		be_the_reader(v->jail, ends[1], fetch_fd, work, ctx, first);
+	}
+	close(ends[1]);
+	if (fetch_fd >= 0)
+		close(fetch_fd);
+	v->fd = ends[0];
+	return true;
+}
+
+static int judge(struct visit *v, size_t at, int status)
+{
+	cmend_error err = {0};
+	int code;
+
+	if (!v->done)
+		return say_died(
+			v, at, v->begun && at < v->jail->n_files, status);
+	code = WIFEXITED(status) ? WEXITSTATUS(status) : CMI_EXIT_CANNOT;
+	if (code != CMI_EXIT_CANNOT &&
+		cmi_jail_output_finish(&v->output, &err) != CMEND_OK)
+		return cmi_cli_fail(v->jail->cli, &err);
+	return code;
+}
+
 /* One child, from file *first on; *first moves behind the file it died at, or
  * to the end. */
 static int run_child(const struct cmi_jail *jail, cmi_jail_work work, void *ctx,
 	size_t *first)
 {
-	struct visit v = {.page = -1};
-	int ends[2], status = 0, code;
+	struct visit v = {.jail = jail};
+	struct sigaction before;
+	int status, code;
 	size_t at;
-	pid_t pid;
 
-	fflush(NULL); /* or the child would write it again */
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+	cmi_jail_output_init(&v.output, jail);
+	if (!start(&v, work, ctx, *first)) {
+		*first = jail->n_files;
+		fprintf(jail->cli->err,
+			"chainmend: no reader could be started: %s\n",
+			strerror(errno));
 		return CMI_EXIT_CANNOT;
-	pid = fork();
-	if (pid == 0) {
-		close(ends[0]);
-		be_the_child(jail, ends[1], work, ctx, *first);
 	}
-	close(ends[1]);
-	if (pid > 0) {
-		serve(jail, ends[0], &v);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
-	close(ends[0]);
+	pass_interrupts(&v, &before);
+	if (v.reader > 0)
+		serve(&v);
+	status = await(v.reader);
+	take_interrupts_back(&v, &before);
+	close(v.fd);
+	(void)await(v.fetcher);
 	at = *first + (v.begun ? v.begun - 1 : 0);
-	*first = v.done || !v.begun ? jail->n_files : at + 1;
-	if (!v.done)
-		code = say_died(
-			jail, at, v.begun && at < jail->n_files, status);
-	else
-		code = WIFEXITED(status) ? WEXITSTATUS(status)
-					 : CMI_EXIT_CANNOT;
-	if (v.page >= 0 && v.done && code != CMI_EXIT_CANNOT &&
-		write_page(jail, v.page) != CMI_EXIT_OK)
-		code = CMI_EXIT_CANNOT;
-	if (v.page >= 0)
-		close(v.page);
+	*first = v.done || !v.begun || jail->together ? jail->n_files : at + 1;
+	code = judge(&v, at, status);
+	cmi_jail_output_dispose(&v.output);
 	return code;
 }
 

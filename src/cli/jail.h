@@ -4,23 +4,33 @@
  *
  * The child prepares what it needs, locks itself (CMI_ROLE_PARSER: no files,
  * no sockets, no processes), and then reads.  This process parses nothing: it
- * opens files for the child, only those that were named, and writes the page
- * that the child made.  A child that dies costs the file it was at; another
- * child goes on with the next.
+ * opens files for the child, only those that were named, and writes what the
+ * child made, only where the user asked for it.  A child that dies costs the
+ * file it was at; another child goes on with the next.
  */
 #ifndef CMI_CLI_JAIL_H
 #define CMI_CLI_JAIL_H
 
 #include "cli/cli.h"
 #include "core/env.h"
+#include "issuers/fetch.h"
 
 struct cmi_jail {
 	struct cmi_cli *cli;
 	char **files; /* what the work is about, in order */
 	size_t n_files;
-	const char *also; /* one more to read, such as a key log; or NULL */
-	const char *page; /* what the child may write, whole; or NULL */
-	bool required;    /* no sandbox is an error, not a warning */
+	const char *also;   /* one more to read, such as a key log; or NULL */
+	bool together;      /* the files are one job: a death ends it */
+	bool interruptible; /* SIGINT asks the work for its end */
+	bool required;      /* no sandbox is an error, not a warning */
+	/* What the child may have written, each whole or not at all; NULL:
+	 * nothing of the kind. */
+	const char *page;
+	const char *copy;         /* of a capture, however large */
+	const char *certificates; /* a directory, for SHA256.pem */
+	/* May ask for URLs: another child, which has a network and no files,
+	 * fetches them.  NULL: no network at all. */
+	const struct cmi_fetch_options *fetch;
 };
 
 /* The child's side. */
@@ -28,6 +38,8 @@ struct cmi_jail_inside {
 	struct cmi_env env; /* opens files by asking the parent */
 	const struct cmi_jail *jail;
 	int fd;
+	int fetch_fd; /* -1: no network */
+	unsigned fetches;
 };
 
 /* Returns an enum cmi_exit.  first: the file to begin with. */
@@ -47,5 +59,14 @@ cmend_status cmi_jail_begin(struct cmi_jail_inside *in, cmend_error *err)
 /* For the work: this is the page. */
 cmend_status cmi_jail_page(struct cmi_jail_inside *in, struct cmi_bytes page,
 	cmend_error *err) __attribute__((warn_unused_result));
+
+/* For the work: a descriptor to write the copy to; the caller closes it. */
+cmend_status cmi_jail_copy(struct cmi_jail_inside *in, int *out,
+	cmend_error *err) __attribute__((warn_unused_result));
+/* For the work: a certificate of this digest.  One that is there already is
+ * left alone. */
+cmend_status cmi_jail_certificate(struct cmi_jail_inside *in,
+	const char *sha256_hex, struct cmi_bytes pem, cmend_error *err)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "capture/capture.h"
-#include "explain/diagnose.h"
 #include "probe/examine.h"
 #include "report/report.h"
 
@@ -15,32 +13,6 @@ static cmend_status write_item(
 
 	cmi_report_json(out, item);
 	return cmi_buf_status(out, err);
-}
-
-static cmend_status run_explain(struct cmi_job_runner *r, const char *path,
-	struct cmi_buf *result, cmend_error *err)
-{
-	struct cmi_diagnose_options options = {
-		.trust = r->setup.trust,
-		.known = r->kept,
-		.n_known = r->n_kept,
-		.has_at = r->cli->common.has_at,
-		.at_s = r->cli->common.at_s,
-		.all = r->all,
-		.sink = {.take = write_item, .ctx = result},
-	};
-	struct cmi_capture_options capture = {0};
-	struct cmi_capture_summary summary;
-	struct cmi_diagnose *d = NULL;
-	cmend_status status;
-
-	CMI_TRY(cmi_diagnose_new(&options, &d, err));
-	capture.sink = cmi_diagnose_sink(d);
-	status = cmi_capture_read(path, &capture, &summary, err);
-	if (status == CMEND_OK)
-		status = cmi_diagnose_flush(d, err);
-	cmi_diagnose_free(d);
-	return status;
 }
 
 /* As it is written, and what an accepted path had to fetch is kept. */
@@ -113,14 +85,6 @@ static cmend_status run_check(struct cmi_job_runner *r, const char *text,
 	return status;
 }
 
-void cmi_job_runner_prepare(struct cmi_job_runner *r)
-{
-	r->n_kept = 0;
-	for (size_t i = 0; i < r->setup.n_sources; i++)
-		if (!r->setup.sources[i]->costly)
-			r->kept[r->n_kept++] = r->setup.sources[i];
-}
-
 cmend_status cmi_job_run(void *ctx, const struct cmi_job *job,
 	struct cmi_buf *result, cmend_error *err)
 {
@@ -129,7 +93,9 @@ cmend_status cmi_job_run(void *ctx, const struct cmi_job *job,
 	if (strcmp(job->kind, "check") == 0)
 		return run_check(ctx, job->subject, result, err);
 	if (strcmp(job->kind, "explain") == 0)
-		return run_explain(ctx, job->subject, result, err);
+		return cmi_reader_explain(
+			&((struct cmi_job_runner *)ctx)->reader, job->subject,
+			result, err);
 	return cmi_fail(err, CMEND_UNSUPPORTED,
 		"this worker knows no job of kind \"%s\"",
 		cmi_safe_cstr(kind, sizeof(kind), cmi_bytes_of(job->kind)));

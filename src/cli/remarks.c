@@ -55,10 +55,10 @@ static int by_frame(const void *a, const void *b)
 	return (x->frame > y->frame) - (x->frame < y->frame);
 }
 
-cmend_status cmi_remarks_write(struct cmi_remarks *r, const char *capture,
-	const char *out, cmend_error *err)
+cmend_status cmi_remarks_write(struct cmi_remarks *r, const struct cmi_env *env,
+	const char *capture, int out, cmend_error *err)
 {
 	if (r->n)
 		qsort(r->items, r->n, sizeof(*r->items), by_frame);
-	return cmi_annotate(capture, out, r->items, r->n, err);
+	return cmi_annotate_to(env, capture, out, r->items, r->n, err);
 }

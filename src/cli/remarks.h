@@ -19,7 +19,9 @@ void cmi_remarks_dispose(struct cmi_remarks *r);
 cmend_status cmi_remarks_take(
 	struct cmi_remarks *r, const struct cmi_item *item, cmend_error *err)
 	__attribute__((warn_unused_result));
-cmend_status cmi_remarks_write(struct cmi_remarks *r, const char *capture,
-	const char *out, cmend_error *err) __attribute__((warn_unused_result));
+/* A copy of the capture, which env opens, to the descriptor out. */
+cmend_status cmi_remarks_write(struct cmi_remarks *r, const struct cmi_env *env,
+	const char *capture, int out, cmend_error *err)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -152,7 +152,8 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	};
 	s->env.event = on_event;
 	s->env.ctx = cli;
-	CMI_TRY(cmi_setup_trust(cli, &s->trust, err));
+	if (!o->no_trust)
+		CMI_TRY(cmi_setup_trust(cli, &s->trust, err));
 	s->trust_is_system = !cli->common.roots.n;
 	CMI_TRY(open_pool(o->pool, s, err));
 	CMI_TRY(open_store(cli, s, err));
@@ -185,16 +186,42 @@ cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 	return CMEND_OK;
 }
 
+cmend_status cmi_setup_fetch_by(struct cmi_setup *s,
+	struct cmi_aia_transport transport, cmend_error *err)
+{
+	CMI_TRY(cmi_aia_new(&transport, s->store, &s->env, &s->aia, err));
+	s->sources[s->n_sources++] = cmi_aia_source(s->aia);
+	return CMEND_OK;
+}
+
 static cmend_status hold_one(
 	void *ctx, const struct cmi_store_entry *e, cmend_error *err)
 {
 	return cmi_memory_add(ctx, e->cert, err);
 }
 
+/* A fleet's cache is a connection: nothing of it can be held. */
+static void leave_shared(struct cmi_setup *s)
+{
+	const struct cmi_source *was = cmi_shared_source(s->shared);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_sources; i++)
+		if (s->sources[i] != was)
+			s->sources[n++] = s->sources[i];
+	s->n_sources = n;
+	cmi_shared_close(CMI_TAKE(s->shared));
+	cmi_emit(&s->env, "cache", NULL,
+		"the shared one is not asked: a locked reader has no network",
+		0);
+}
+
 cmend_status cmi_setup_hold(struct cmi_setup *s, cmend_error *err)
 {
 	const struct cmi_source *was;
 
+	if (s->shared)
+		leave_shared(s);
 	if (!s->store)
 		return CMEND_OK;
 	was = cmi_store_source(s->store);
@@ -226,6 +253,7 @@ void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path)
 void cmi_setup_dispose(struct cmi_setup *s)
 {
 	cmi_fetcher_free(s->fetcher);
+	cmi_aia_free(s->aia);
 	cmi_shared_close(s->shared);
 	cmi_store_close(s->store);
 	cmi_preload_close(s->preload);

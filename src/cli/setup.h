@@ -9,6 +9,7 @@
 #define CMI_CLI_SETUP_H
 
 #include "cli/cli.h"
+#include "issuers/aia.h"
 #include "issuers/complete.h"
 #include "issuers/fetch.h"
 #include "issuers/preload.h"
@@ -26,6 +27,7 @@ struct cmi_setup {
 	struct cmi_preload *preload; /* NULL where there is none */
 	struct cmi_shared *shared;   /* the cache is a fleet's, in Redis */
 	struct cmi_fetcher *fetcher; /* NULL: nothing is fetched */
+	struct cmi_aia *aia;         /* over another's transport; or NULL */
 	struct cmi_memory *pool;     /* bundles given; NULL: none */
 	struct cmi_memory *held;     /* what the store had; NULL: not held */
 	struct cmi_env env;          /* tells the cache's warnings */
@@ -37,6 +39,7 @@ struct cmi_setup {
 
 struct cmi_setup_options {
 	bool default_online; /* where neither --online nor --offline */
+	bool no_trust;       /* the anchors are at hand already */
 	const struct cmi_cli_list *pool; /* bundle files; or NULL */
 };
 
@@ -60,6 +63,11 @@ void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path);
  * first call nothing is fetched. */
 cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 	const char *target_address, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* The same by another's transport, once: for work that has no network. */
+cmend_status cmi_setup_fetch_by(struct cmi_setup *s,
+	struct cmi_aia_transport transport, cmend_error *err)
 	__attribute__((warn_unused_result));
 
 /* Only the anchors: --roots, else the system's. */

@@ -89,55 +89,81 @@ cmend_status cmi_fd_write(int fd, struct cmi_bytes content, cmend_error *err)
 	return CMEND_OK;
 }
 
-static cmend_status write_temporary(char *name, const char *path,
-	struct cmi_bytes content, unsigned mode, cmend_error *err)
+void cmi_draft_dispose(struct cmi_draft *d)
 {
-	cmend_status status;
-	int fd = mkostemp(name, O_CLOEXEC);
-
-	if (fd < 0)
-		return fail_errno(err, "write beside", path);
-	status = cmi_fd_write(fd, content, err);
-	if (!status && (fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0))
-		status = fail_errno(err, "write", path);
-	if (close(fd) < 0 && !status)
-		status = fail_errno(err, "write", path);
-	if (!status && rename(name, path) < 0)
-		status = fail_errno(err, "replace", path);
-	if (status)
-		unlink(name);
-	return status;
+	if (d->fd >= 0)
+		close(d->fd);
+	if (d->name)
+		unlink(d->name);
+	cmi_free(d->name);
+	*d = (struct cmi_draft){.fd = -1};
 }
 
-/* A device or a pipe has no beside: it is written as it is, and stays. */
-static cmend_status write_special(
-	const char *path, struct cmi_bytes content, cmend_error *err)
+static bool is_special(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	cmend_status status;
+	struct stat st;
 
-	if (fd < 0)
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) &&
+	       !S_ISDIR(st.st_mode);
+}
+
+cmend_status cmi_draft_open(
+	struct cmi_draft *out, const char *path, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name;
+
+	*out = (struct cmi_draft){.fd = -1};
+	if (is_special(path)) {
+		out->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return out->fd < 0 ? fail_errno(err, "write", path) : CMEND_OK;
+	}
+	cmi_buf_init(&name, 8192);
+	cmi_buf_printf(&name, "%s.XXXXXX", path);
+	CMI_TRY(cmi_buf_status(&name, err));
+	out->name = cmi_buf_take_cstr(&name);
+	if (!out->name)
+		return cmi_nomem(err);
+	out->fd = mkostemp(out->name, O_CLOEXEC);
+	if (out->fd < 0) {
+		cmi_free(CMI_TAKE(out->name));
+		return fail_errno(err, "write beside", path);
+	}
+	return CMEND_OK;
+}
+
+static cmend_status settle(
+	struct cmi_draft *d, const char *path, unsigned mode, cmend_error *err)
+{
+	int fd = d->fd;
+
+	if (d->name && (fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0))
 		return fail_errno(err, "write", path);
-	status = cmi_fd_write(fd, content, err);
-	if (close(fd) < 0 && !status)
-		status = fail_errno(err, "write", path);
+	d->fd = -1;
+	if (close(fd) < 0)
+		return fail_errno(err, "write", path);
+	if (d->name && rename(d->name, path) < 0)
+		return fail_errno(err, "replace", path);
+	cmi_free(CMI_TAKE(d->name));
+	return CMEND_OK;
+}
+
+cmend_status cmi_draft_keep(
+	struct cmi_draft *d, const char *path, unsigned mode, cmend_error *err)
+{
+	cmend_status status = settle(d, path, mode, err);
+
+	cmi_draft_dispose(d);
 	return status;
 }
 
 cmend_status cmi_file_write(const char *path, struct cmi_bytes content,
 	unsigned mode, cmend_error *err)
 {
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name;
-	struct stat st;
+	CMI_AUTO(cmi_draft_dispose) struct cmi_draft d;
 
-	cmi_buf_init(&name, 8192);
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) &&
-		!S_ISDIR(st.st_mode))
-		return write_special(path, content, err);
-	cmi_buf_printf(&name, "%s.XXXXXX", path);
-	CMI_TRY(cmi_buf_status(&name, err));
-	(void)cmi_buf_cstr(&name);
-	return write_temporary((char *)name.p, path, content, mode, err);
+	CMI_TRY(cmi_draft_open(&d, path, err));
+	CMI_TRY(cmi_fd_write(d.fd, content, err));
+	return cmi_draft_keep(&d, path, mode, err);
 }
 
 cmend_status cmi_file_make_dirs(const char *path, cmend_error *err)

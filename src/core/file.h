@@ -24,6 +24,23 @@ cmend_status cmi_file_read_with(const struct cmi_env *env, const char *path,
 cmend_status cmi_file_write(const char *path, struct cmi_bytes content,
 	unsigned mode, cmend_error *err) __attribute__((warn_unused_result));
 
+/* A file in the making, under a temporary name beside its place: it appears
+ * when it is kept, whole, or not at all.  For what is too large to be held in
+ * memory; else cmi_file_write. */
+struct cmi_draft {
+	int fd;     /* -1: none */
+	char *name; /* NULL: it has no name of its own */
+};
+
+/* A device or a pipe has no beside: its draft is the thing itself. */
+cmend_status cmi_draft_open(struct cmi_draft *out, const char *path,
+	cmend_error *err) __attribute__((warn_unused_result));
+/* Sync, then rename over path.  The draft is done with in any case. */
+cmend_status cmi_draft_keep(struct cmi_draft *d, const char *path,
+	unsigned mode, cmend_error *err) __attribute__((warn_unused_result));
+/* Unkept, it is removed. */
+void cmi_draft_dispose(struct cmi_draft *d);
+
 /* mkdir -p, mode 0700 for what is made. */
 cmend_status cmi_file_make_dirs(const char *path, cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -202,4 +202,12 @@
 /* Sandbox: a path as the child asks for it; the kernel's own PATH_MAX. */
 #define CMI_JAIL_PATH_MAX ((size_t)4096)
 
+/* Sandbox: captures that one reader of a worker explains before it is
+ * replaced, so that it learns what was kept meanwhile and no leak matters. */
+#define CMI_READER_CAPTURES_MAX 1000u
+
+/* Sandbox: one certificate as PEM, as the child gives it to be written: four
+ * thirds of the largest in DER, and its lines. */
+#define CMI_JAIL_CERT_MAX ((size_t)128 << 10)
+
 #endif

@@ -26,7 +26,7 @@ struct asked {
 
 struct cmi_aia {
 	struct cmi_source source;
-	struct cmi_transport transport;
+	struct cmi_aia_transport transport;
 	struct cmi_store *store;
 	const struct cmi_env *env;
 	struct memo *memos;
@@ -364,7 +364,7 @@ const char *cmi_aia_url_of(const struct cmi_aia *a, const struct cmi_cert *c)
 	return NULL;
 }
 
-cmend_status cmi_aia_new(const struct cmi_transport *transport,
+cmend_status cmi_aia_new(const struct cmi_aia_transport *transport,
 	struct cmi_store *store, const struct cmi_env *env,
 	struct cmi_aia **out, cmend_error *err)
 {

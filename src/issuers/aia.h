@@ -13,7 +13,7 @@
 /* Gets URLs.  get is as cmi_fetch with GET; it may also answer CMEND_AGAIN:
  * not now, and the search goes on without.  The URL is as the certificate has
  * it: the transport vets it (cmi_fetch_vet). */
-struct cmi_transport {
+struct cmi_aia_transport {
 	cmend_status (*get)(void *ctx, const char *url,
 		struct cmi_fetch_answer *answer, cmend_error *err);
 	unsigned (*count)(void *ctx); /* requests so far */
@@ -22,7 +22,7 @@ struct cmi_transport {
 
 struct cmi_aia;
 
-cmend_status cmi_aia_new(const struct cmi_transport *transport,
+cmend_status cmi_aia_new(const struct cmi_aia_transport *transport,
 	struct cmi_store *store, const struct cmi_env *env,
 	struct cmi_aia **out, cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -603,7 +603,7 @@ cmend_status cmi_fetcher_new(const struct cmi_fetch_options *o,
 		return cmi_nomem(err);
 	CMI_TRY(copy_text(o->target_host, &f->target_host, err));
 	CMI_TRY(copy_text(o->proxy, &f->proxy, err));
-	CMI_TRY(cmi_aia_new(&(struct cmi_transport){get_some, count, f},
+	CMI_TRY(cmi_aia_new(&(struct cmi_aia_transport){get_some, count, f},
 		o->store, o->env, &f->aia, err));
 	*out = CMI_TAKE(f);
 	return CMEND_OK;

@@ -180,6 +180,41 @@ def test_sigterm_gives_back_what_was_not_begun(chainmend, redis, tmp_path):
     assert time.monotonic() - start < 30  # not after --reclaim's minute
 
 
+def test_a_dead_reader_costs_one_job(chainmend, redis, tmp_path):
+    """Captures are read by a locked child of the worker."""
+    held, next_one = tmp_path / "held.pcap", tmp_path / "next.pcap"
+    os.mkfifo(held)
+    next_one.write_bytes(tiny_capture())
+    for capture in (held, next_one):
+        assert chainmend("submit", "--redis", redis.url, "--captures",
+                         capture).status == 0
+    worker = chainmend.popen("worker", "--redis", redis.url, "--drain",
+                             "--offline", "--all", stderr=subprocess.PIPE)
+    children = f"/proc/{worker.pid}/task/{worker.pid}/children"
+
+    def locked_child():
+        with open(children) as f:
+            child = f.read().split()
+        if not child:
+            return False
+        with open(f"/proc/{child[0]}/status") as f:
+            return "Seccomp:\t2" in f.read() and int(child[0])
+
+    with open(held, "wb") as f:
+        f.write(tiny_capture()[:9])
+        f.flush()
+        child = servers.wait_until(locked_child, "a locked child")
+        os.kill(child, signal.SIGKILL)
+        _, err = worker.communicate(timeout=60)
+    assert worker.returncode == 0, err.decode()
+    found = chainmend("results", "--redis", redis.url, "--jobs")
+    jobs = {j["subject"]: j for j in found.of_kind("job")}
+    assert jobs[str(held)]["state"] == "failed"
+    assert "the reader died" in jobs[str(held)]["why"]
+    assert jobs[str(next_one)]["state"] == "done"
+    assert len(found.of_kind("tcp")) == 1
+
+
 def test_password_is_needed_and_never_shown(chainmend, tmp_path):
     if not servers.program("redis-server"):
         pytest.skip("no redis-server on this machine")
