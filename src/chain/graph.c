@@ -11,6 +11,8 @@ struct bucket {
 	bool is_issuer;              /* as its issuer's, else as its own */
 	struct bucket *next;         /* another name with that hash */
 	struct cmi_node *named, **last_named;
+	uint32_t n_named;
+	bool has_anchors; /* those of this name stand in the graph */
 	struct cmi_node *children;
 };
 
@@ -31,10 +33,8 @@ void cmi_graph_init(struct cmi_graph *g, const struct cmi_trust *trust)
 
 void cmi_graph_dispose(struct cmi_graph *g)
 {
-	for (size_t i = 0; i < g->n_nodes; i++) {
+	for (size_t i = 0; i < g->n_nodes; i++)
 		cmi_cert_unref(g->nodes[i]->cert);
-		cmi_free(g->nodes[i]->up);
-	}
 	cmi_free(g->nodes);
 	cmi_free(g->reached);
 	cmi_free(g->queue);
@@ -97,19 +97,28 @@ static bool order_allows(const struct cmi_graph *g,
 	       issuer->sent_index == child->sent_index + 1;
 }
 
-/* Sixty-four bits instead of the identifiers themselves: edges are many, they
- * only set the order, and the certificates lie all over the memory. */
-static uint64_t short_id(const struct cmi_graph *g, struct cmi_bytes id)
-{
-	return id.n ? cmi_siphash(g->by_digest.seed, id) | 1 : 0;
-}
-
 static enum cmi_key_id_match compare_key_ids(
 	const struct cmi_node *child, const struct cmi_node *issuer)
 {
 	if (!child->akid || !issuer->skid)
 		return CMI_KEY_ID_ABSENT;
 	return child->akid == issuer->skid ? CMI_KEY_ID_SAME : CMI_KEY_ID_OTHER;
+}
+
+/* Room for so many edges upwards; what was there before stays in the arena. */
+static cmend_status make_room(struct cmi_graph *g, struct cmi_node *child,
+	uint32_t n, cmend_error *err)
+{
+	struct cmi_edge **up;
+
+	if (n <= child->cap_up)
+		return CMEND_OK;
+	CMI_TRY(take(g, n * sizeof(struct cmi_edge *), (void **)&up, err));
+	if (child->n_up)
+		memcpy(up, child->up, child->n_up * sizeof(*up));
+	child->up = up;
+	child->cap_up = n;
+	return CMEND_OK;
 }
 
 static cmend_status draw_edge(struct cmi_graph *g, struct cmi_node *child,
@@ -123,8 +132,8 @@ static cmend_status draw_edge(struct cmi_graph *g, struct cmi_node *child,
 		return cmi_fail(
 			err, CMEND_LIMIT, "%u possible issuers", g->max_edges);
 	CMI_TRY(TAKE(g, &e, err));
-	CMI_TRY(CMI_GROW(&child->up, &child->cap_up, child->n_up + 1,
-		CMI_SEARCH_CANDIDATES_MAX, err));
+	if (child->n_up == child->cap_up)
+		CMI_TRY(make_room(g, child, 2 * child->n_up + 2, err));
 	*e = (struct cmi_edge){
 		.child = child,
 		.issuer = issuer,
@@ -175,8 +184,11 @@ static cmend_status new_node(struct cmi_graph *g, struct cmi_cert *cert,
 		g->anchors = n;
 	}
 	n->dist = n->detour = CMI_FAR;
-	n->skid = short_id(g, cert->skid);
-	n->akid = short_id(g, cert->akid);
+	n->skid = cert->skid_short;
+	n->akid = cert->akid_short;
+	n->not_before_s = cert->not_before_s;
+	n->not_after_s = cert->not_after_s;
+	n->self_issued = cert->self_issued;
 	g->nodes[g->n_nodes++] = n;
 	g->generation++;
 	*out = n;
@@ -193,6 +205,7 @@ static cmend_status index_node(
 	CMI_TRY(bucket_of(g, n->cert, false, &b, err));
 	*b->last_named = n;
 	b->last_named = &n->next_named;
+	b->n_named++;
 	return join_children(g, b, n, true, err);
 }
 
@@ -251,8 +264,11 @@ cmend_status cmi_graph_reach(struct cmi_graph *g, struct cmi_node *node,
 		return CMEND_OK;
 	CMI_TRY(CMI_GROW(&g->reached, &g->cap_reached, g->n_reached + 1,
 		CMI_BUNDLE_CERTS_MAX, err));
-	CMI_TRY(add_anchors(g, node, err));
 	CMI_TRY(bucket_of(g, node->cert, true, &b, err));
+	if (!b->has_anchors)
+		CMI_TRY(add_anchors(g, node, err));
+	b->has_anchors = true;
+	CMI_TRY(make_room(g, node, b->n_named, err));
 	node->reached = true;
 	node->depth = depth;
 	g->reached[g->n_reached++] = node;
@@ -263,25 +279,25 @@ cmend_status cmi_graph_reach(struct cmi_graph *g, struct cmi_node *node,
 	return CMEND_OK;
 }
 
-static uint32_t *distance(struct cmi_node *n, bool around)
+static cmend_status room_for_queue(struct cmi_graph *g, cmend_error *err)
 {
-	return around ? &n->detour : &n->dist;
+	return CMI_GROW(&g->queue, &g->cap_queue, g->n_nodes + 1,
+		CMI_BUNDLE_CERTS_MAX + 1, err);
 }
 
 cmend_status cmi_graph_measure(struct cmi_graph *g, cmi_node_usable usable,
-	void *ctx, bool around, cmend_error *err)
+	void *ctx, cmend_error *err)
 {
 	size_t head = 0, tail = 0;
 
-	CMI_TRY(CMI_GROW(&g->queue, &g->cap_queue, g->n_nodes + 1,
-		CMI_BUNDLE_CERTS_MAX + 1, err));
+	CMI_TRY(room_for_queue(g, err));
 	/* What is not reached has no way up, so it stays far. */
 	for (size_t i = 0; i < g->n_reached; i++)
-		*distance(g->reached[i], around) = CMI_FAR;
+		g->reached[i]->dist = CMI_FAR;
 	for (struct cmi_node *n = g->anchors; n; n = n->next_anchor) {
-		bool start = usable(ctx, n) && !(around && n->on_path);
+		bool start = usable(ctx, n);
 
-		*distance(n, around) = start ? 0 : CMI_FAR;
+		n->dist = start ? 0 : CMI_FAR;
 		if (start)
 			g->queue[tail++] = n;
 	}
@@ -289,17 +305,46 @@ cmend_status cmi_graph_measure(struct cmi_graph *g, cmi_node_usable usable,
 		struct cmi_node *n = g->queue[head++];
 
 		for (struct cmi_edge *e = n->down; e; e = e->next_down) {
-			uint32_t *d = distance(e->child, around);
-
-			if (*d != CMI_FAR || e->state == CMI_EDGE_WRONG)
+			if (e->child->dist != CMI_FAR ||
+				e->state == CMI_EDGE_WRONG ||
+				!usable(ctx, e->child))
 				continue;
-			/* The walk's own end is where the detour leads. */
-			if (!usable(ctx, e->child))
-				continue;
-			if (around && e->child->on_path)
-				continue;
-			*d = *distance(n, around) + 1;
+			e->child->dist = n->dist + 1;
 			g->queue[tail++] = e->child;
+		}
+	}
+	return CMEND_OK;
+}
+
+cmend_status cmi_graph_detour(struct cmi_graph *g, cmi_node_usable usable,
+	void *ctx, const struct cmi_node *goal, uint32_t steps, bool *yes,
+	uint32_t *work, cmend_error *err)
+{
+	size_t head = 0, tail = 0;
+
+	*yes = goal->is_anchor;
+	CMI_TRY(room_for_queue(g, err));
+	for (size_t i = 0; i < g->n_reached; i++)
+		g->reached[i]->detour = CMI_FAR;
+	for (struct cmi_node *n = g->anchors; n; n = n->next_anchor) {
+		n->detour = 0;
+		if (!n->on_path && usable(ctx, n))
+			g->queue[tail++] = n;
+	}
+	while (head < tail && !*yes) {
+		struct cmi_node *n = g->queue[head++];
+
+		if (n->detour >= steps)
+			break;
+		for (struct cmi_edge *e = n->down; e; e = e->next_down) {
+			++*work;
+			if (e->child->detour != CMI_FAR ||
+				e->state == CMI_EDGE_WRONG ||
+				e->child->on_path || !usable(ctx, e->child))
+				continue;
+			e->child->detour = n->detour + 1;
+			g->queue[tail++] = e->child;
+			*yes |= e->child == goal;
 		}
 	}
 	return CMEND_OK;

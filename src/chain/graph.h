@@ -24,27 +24,31 @@ struct cmi_edge;
 
 struct cmi_node {
 	struct cmi_cert *cert; /* a reference */
-	enum cmi_origin origin;
-	int sent_index; /* -1: not sent */
+	/* What the order of trying asks, copied: the certificates themselves
+	 * lie all over the memory. */
+	int64_t not_before_s, not_after_s;
+	uint64_t skid, akid; /* short for the key identifiers; 0: absent */
+	uint32_t serial;     /* in the order they came */
+	uint32_t dist;
+	bool self_issued;
 	bool is_anchor;
-	bool offered; /* path material; an anchor may be both */
+	bool offered;   /* path material; an anchor may be both */
+	bool judged;    /* defect has been looked for */
+	bool doomed;    /* a verdict said that no path with it is good */
+	bool noted;     /* its defect is on record */
+	bool reached;   /* and its edges upwards stand */
+	bool proved;    /* signatures from the leaf to here are good */
+	bool on_path;   /* of the walk that is going on */
+	bool up_sorted; /* by what is known by now */
+	bool asked[2];  /* cheap, costly */
 	/* Set by whoever judges: why it can stand in no good path. */
 	enum cmi_finding_id defect;
-	uint64_t skid, akid; /* short for the key identifiers; 0: absent */
-	bool judged;         /* defect has been looked for */
-	bool doomed;         /* a verdict said that no path with it is good */
-	bool noted;          /* its defect is on record */
-	bool reached;        /* and its edges upwards stand */
-	bool proved;         /* signatures from the leaf to here are good */
-	bool on_path;        /* of the walk that is going on */
-	bool asked[2];       /* cheap, costly */
-	uint32_t dist;
-	uint32_t detour; /* distance round the path that is being walked */
-	uint32_t serial; /* in the order they came */
-	uint32_t depth;  /* steps from the leaf when first reached */
-	struct cmi_edge **up;
-	size_t n_up, cap_up;
-	bool up_sorted;
+	enum cmi_origin origin;
+	int sent_index;       /* -1: not sent */
+	uint32_t detour;      /* distance round the path that is being walked */
+	uint32_t depth;       /* steps from the leaf when first reached */
+	struct cmi_edge **up; /* of the graph's arena */
+	uint32_t n_up, cap_up;
 	struct cmi_edge *down;       /* linked by next_down */
 	struct cmi_node *next_named; /* the same subject hash */
 	struct cmi_node *next_child; /* reached, the same issuer hash */
@@ -95,11 +99,14 @@ cmend_status cmi_graph_reach(struct cmi_graph *g, struct cmi_node *node,
 
 /* May a path go through this node in the present round? */
 typedef bool (*cmi_node_usable)(void *ctx, const struct cmi_node *node);
-/* All distances anew, over nodes that are usable.  Around: into detour, and
- * round the nodes that are on the path. */
+/* All distances anew, over nodes that are usable. */
 cmend_status cmi_graph_measure(struct cmi_graph *g, cmi_node_usable usable,
-	void *ctx, bool around, cmend_error *err)
-	__attribute__((warn_unused_result));
+	void *ctx, cmend_error *err) __attribute__((warn_unused_result));
+/* Is n at most so many steps from an anchor, round the nodes that are on the
+ * path?  *work grows by the edges looked at. */
+cmend_status cmi_graph_detour(struct cmi_graph *g, cmi_node_usable usable,
+	void *ctx, const struct cmi_node *n, uint32_t steps, bool *yes,
+	uint32_t *work, cmend_error *err) __attribute__((warn_unused_result));
 
 /* Does the edge's issuer verify its child?  Memoised; CMEND_LIMIT when the
  * signatures allowed are used up. */

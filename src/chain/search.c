@@ -207,14 +207,14 @@ bool cmi_search_usable(void *ctx, const struct cmi_node *n)
 /* Which of two issuers is the better try: below 0 if a is. */
 static int64_t compare_nodes(const struct cmi_node *a, const struct cmi_node *b)
 {
-	if (a->cert->self_issued != b->cert->self_issued)
-		return a->cert->self_issued - b->cert->self_issued;
+	if (a->self_issued != b->self_issued)
+		return a->self_issued - b->self_issued;
 	if (a->dist != b->dist)
 		return (int64_t)a->dist - (int64_t)b->dist;
-	if (a->cert->not_before_s != b->cert->not_before_s)
-		return a->cert->not_before_s > b->cert->not_before_s ? -1 : 1;
-	if (a->cert->not_after_s != b->cert->not_after_s)
-		return a->cert->not_after_s > b->cert->not_after_s ? -1 : 1;
+	if (a->not_before_s != b->not_before_s)
+		return a->not_before_s > b->not_before_s ? -1 : 1;
+	if (a->not_after_s != b->not_after_s)
+		return a->not_after_s > b->not_after_s ? -1 : 1;
 	return (int64_t)a->serial - (int64_t)b->serial;
 }
 
@@ -235,14 +235,31 @@ static int compare_edges(const void *pa, const void *pb)
 	return d < 0 ? -1 : d > 0;
 }
 
+/* So few that insertion beats the library's sort. */
+#define FEW_EDGES 8u
+
+static void sort_few(struct cmi_edge **up, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct cmi_edge *e = up[i];
+		size_t at = i;
+
+		for (; at > 0 && compare_edges(&e, &up[at - 1]) < 0; at--)
+			up[at] = up[at - 1];
+		up[at] = e;
+	}
+}
+
 void cmi_search_sort(struct cmi_search *s, struct cmi_node *n)
 {
 	if (n->up_sorted)
 		return;
 	for (size_t i = 0; i < n->n_up; i++)
 		judge_node(s, n->up[i]->issuer);
-	if (n->n_up > 1)
+	if (n->n_up > FEW_EDGES)
 		qsort(n->up, n->n_up, sizeof(struct cmi_edge *), compare_edges);
+	else
+		sort_few(n->up, n->n_up);
 	n->up_sorted = true;
 }
 
@@ -299,10 +316,9 @@ static cmend_status leads_on(struct cmi_search *s, const struct cmi_node *n,
 	if (n->is_anchor || s->astray < ASTRAY_MAX ||
 		s->detour_work >= CMI_SEARCH_DETOUR_WORK_MAX)
 		return CMEND_OK;
-	s->detour_work += s->graph.n_edges + (uint32_t)s->graph.n_nodes;
-	CMI_TRY(cmi_graph_measure(&s->graph, cmi_search_usable, s, true, err));
-	*yes = n->detour <= left;
-	return CMEND_OK;
+	s->detour_work += (uint32_t)s->graph.n_reached;
+	return cmi_graph_detour(&s->graph, cmi_search_usable, s, n, left, yes,
+		&s->detour_work, err);
 }
 
 static bool in_reach(struct cmi_search *s, const struct cmi_node *n)
@@ -325,6 +341,11 @@ static cmend_status signature_fits(
 	/* Without a choice libcrypto's own check is soon enough. */
 	if (f->choices < 2 && s->astray < ASTRAY_MAX)
 		return CMEND_OK;
+	if (s->n_verdicts && s->graph.n_signatures - s->signatures_then >=
+				     CMI_SEARCH_ASTRAY_SIGNATURES_MAX)
+		return cmi_fail(err, CMEND_LIMIT,
+			"%u signature checks after the last path",
+			CMI_SEARCH_ASTRAY_SIGNATURES_MAX);
 	CMI_TRY(cmi_graph_check(&s->graph, e, good, err));
 	if (*good)
 		return CMEND_OK;
@@ -441,7 +462,7 @@ static cmend_status start_walk(struct cmi_search *s, cmend_error *err)
 	s->walked = s->graph.generation;
 	s->walked_round = s->round;
 	cut_stack(s, 0);
-	CMI_TRY(cmi_graph_measure(&s->graph, cmi_search_usable, s, false, err));
+	CMI_TRY(cmi_graph_measure(&s->graph, cmi_search_usable, s, err));
 	s->astray = 0;
 	/* Fewer steps count once they are known. */
 	for (size_t i = 0; i < s->graph.n_reached; i++)
@@ -631,6 +652,7 @@ cmend_status cmi_search_refuse(struct cmi_search *s,
 			v.depth);
 	s->n_verdicts++;
 	s->graph.n_signatures += (uint32_t)s->path.n - 1;
+	s->signatures_then = s->graph.n_signatures;
 	/* A signature that does not fit says that the two do not belong
 	 * together: no path has come this far. */
 	if (!s->has_refused &&

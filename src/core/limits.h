@@ -41,11 +41,14 @@
 /* Refusals kept of one search; more are not told. */
 #define CMI_REFUSALS_MAX ((size_t)256)
 /* Edges looked at to measure ways around a walk, some nanoseconds each. */
-#define CMI_SEARCH_DETOUR_WORK_MAX 1000000u
+#define CMI_SEARCH_DETOUR_WORK_MAX 500000u
 /* Milliseconds in one search and its verdicts together. */
 #define CMI_SEARCH_MS 1000
 /* Signature checks in one search; 500 solves every known hostile mesh. */
 #define CMI_SEARCH_SIGNATURES_MAX 500u
+/* Signature checks from one refused path to the next: beyond that the search
+ * is lost among cross-signs, whatever more it might find. */
+#define CMI_SEARCH_ASTRAY_SIGNATURES_MAX 128u
 /* Complete paths handed to libcrypto in one search. */
 #define CMI_SEARCH_VERDICTS_MAX 200u
 

@@ -105,14 +105,6 @@ bool cmi_cert_equal(const struct cmi_cert *a, const struct cmi_cert *b)
 	return a == b || memcmp(a->sha256, b->sha256, CMI_SHA256_LEN) == 0;
 }
 
-bool cmi_cert_names_issuer(
-	const struct cmi_cert *child, const struct cmi_cert *parent)
-{
-	return child->issuer_hash == parent->subject_hash &&
-	       X509_NAME_cmp(X509_get_issuer_name(child->x),
-		       X509_get_subject_name(parent->x)) == 0;
-}
-
 static const X509_NAME *name_of(const struct cmi_cert *c, bool issuer)
 {
 	return issuer ? X509_get_issuer_name(c->x)
@@ -122,15 +114,27 @@ static const X509_NAME *name_of(const struct cmi_cert *c, bool issuer)
 bool cmi_cert_same_name(const struct cmi_cert *a, bool a_issuer,
 	const struct cmi_cert *b, bool b_issuer)
 {
+	struct cmi_bytes x = a_issuer ? a->issuer_der : a->subject_der;
+	struct cmi_bytes y = b_issuer ? b->issuer_der : b->subject_der;
+
+	/* Mostly they are written alike; only where not, canonically. */
+	if (x.n && cmi_bytes_equal(x, y))
+		return true;
 	return X509_NAME_cmp(name_of(a, a_issuer), name_of(b, b_issuer)) == 0;
+}
+
+bool cmi_cert_names_issuer(
+	const struct cmi_cert *child, const struct cmi_cert *parent)
+{
+	return child->issuer_hash == parent->subject_hash &&
+	       cmi_cert_same_name(child, true, parent, false);
 }
 
 bool cmi_cert_same_entity(const struct cmi_cert *a, const struct cmi_cert *b)
 {
 	return a->subject_hash == b->subject_hash &&
 	       memcmp(a->spki_sha256, b->spki_sha256, CMI_SHA256_LEN) == 0 &&
-	       X509_NAME_cmp(X509_get_subject_name(a->x),
-		       X509_get_subject_name(b->x)) == 0;
+	       cmi_cert_same_name(a, false, b, false);
 }
 
 bool cmi_cert_signed_by(

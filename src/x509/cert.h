@@ -20,23 +20,16 @@ struct NAME_CONSTRAINTS_st; /* libcrypto's NAME_CONSTRAINTS */
 #define CMI_SHA256_LEN 32
 
 struct cmi_cert {
+	/* What a search looks at stands first: certificates lie all over the
+	 * memory, and each line of it that is touched costs. */
 	atomic_uint refs;
-	struct cmi_bytes der; /* owned */
-	struct x509_st *x;    /* owned; only x509/ and chain/verdict use it */
-	uint8_t sha256[CMI_SHA256_LEN];
-	char sha256_hex[2 * CMI_SHA256_LEN + 1];
-	uint8_t spki_sha256[CMI_SHA256_LEN];
-	char *subject; /* RFC 4514 order as OpenSSL's RFC2253, safe text */
-	char *issuer;
-	char *common_name; /* last CN of the subject, safe text, or NULL */
+	int path_len;                       /* pathLenConstraint, -1: none */
 	uint64_t subject_hash, issuer_hash; /* over the canonical name */
-	struct cmi_bytes skid, akid;        /* views into x; empty: absent */
+	uint64_t skid_short, akid_short;    /* of the key ids; 0: absent */
 	int64_t not_before_s, not_after_s;
-	bool self_issued;       /* subject equals issuer, canonically */
-	atomic_int self_signed; /* private: see cmi_cert_self_signed */
+	bool self_issued; /* subject equals issuer, canonically */
 	bool has_basic_constraints;
-	bool ca;      /* basicConstraints CA:TRUE */
-	int path_len; /* pathLenConstraint, -1: none */
+	bool ca; /* basicConstraints CA:TRUE */
 	bool has_key_usage;
 	bool key_cert_sign; /* keyUsage allows it, or is absent */
 	bool has_eku;
@@ -44,12 +37,23 @@ struct cmi_cert {
 	bool eku_client_auth; /* likewise clientAuth */
 	bool extensions_bad;  /* one is malformed, or stands there twice */
 	bool critical_unknown; /* a critical one that libcrypto knows not */
+	int signature_bits;    /* security of the signature; -1: unknown */
+	int key_security;      /* of the key, in bits; -1: unknown */
+	int version;           /* 1 to 3 */
 	/* The nameConstraints, owned; NULL: none.  See names.h. */
 	struct NAME_CONSTRAINTS_st *name_constraints;
-	int signature_bits; /* security of the signature; -1: unknown */
-	int key_security;   /* of the key, in bits; -1: unknown */
-	int version;        /* 1 to 3 */
-	char **aia_urls;    /* caIssuers URIs as given, safe text */
+	uint8_t sha256[CMI_SHA256_LEN];
+	uint8_t spki_sha256[CMI_SHA256_LEN];
+	struct cmi_bytes subject_der, issuer_der; /* views; empty: not found */
+	struct cmi_bytes der;                     /* owned */
+	struct x509_st *x; /* owned; only x509/ and chain/verdict use it */
+	struct cmi_bytes skid, akid; /* views into x; empty: absent */
+	atomic_int self_signed;      /* private: see cmi_cert_self_signed */
+	char sha256_hex[2 * CMI_SHA256_LEN + 1];
+	char *subject; /* RFC 4514 order as OpenSSL's RFC2253, safe text */
+	char *issuer;
+	char *common_name; /* last CN of the subject, safe text, or NULL */
+	char **aia_urls;   /* caIssuers URIs as given, safe text */
 	size_t n_aia_urls;
 	char **dns_names; /* subjectAltName dNSName, safe text */
 	size_t n_dns_names;

@@ -12,6 +12,7 @@
 
 #include "core/cursor.h"
 #include "core/text.h"
+#include "x509/tlv.h"
 
 /* A name in text: a certificate can fill all its bytes with one, and each may
  * need four characters. */
@@ -128,6 +129,30 @@ static cmend_status name_hash(
 	return CMEND_OK;
 }
 
+/* Certificate and TBSCertificate of RFC 5280 section 4.1, as far as the names.
+ * libcrypto has parsed it already; what it took and we do not is left out. */
+static void find_names(struct cmi_cert *c)
+{
+	struct cmi_cursor in = cmi_cursor_of(c->der);
+	struct cmi_tlv at, issuer, subject;
+
+	if (!cmi_tlv_expect(&in, CMI_TAG_SEQUENCE, &at))
+		return;
+	in = cmi_cursor_of(at.content);
+	if (!cmi_tlv_expect(&in, CMI_TAG_SEQUENCE, &at))
+		return;
+	in = cmi_cursor_of(at.content);
+	(void)cmi_tlv_expect(&in, CMI_TAG_CONTEXT_0, &at); /* version */
+	if (!cmi_tlv_expect(&in, CMI_TAG_INTEGER, &at) ||
+		!cmi_tlv_expect(&in, CMI_TAG_SEQUENCE, &at) ||
+		!cmi_tlv_expect(&in, CMI_TAG_SEQUENCE, &issuer) ||
+		!cmi_tlv_expect(&in, CMI_TAG_SEQUENCE, &at) ||
+		!cmi_tlv_expect(&in, CMI_TAG_SEQUENCE, &subject))
+		return;
+	c->issuer_der = issuer.whole;
+	c->subject_der = subject.whole;
+}
+
 static cmend_status read_names(struct cmi_cert *c, cmend_error *err)
 {
 	const X509_NAME *subject = X509_get_subject_name(c->x);
@@ -135,7 +160,8 @@ static cmend_status read_names(struct cmi_cert *c, cmend_error *err)
 
 	CMI_TRY(name_hash(subject, &c->subject_hash, err));
 	CMI_TRY(name_hash(issuer, &c->issuer_hash, err));
-	c->self_issued = X509_NAME_cmp(subject, issuer) == 0;
+	find_names(c);
+	c->self_issued = cmi_cert_same_name(c, true, c, false);
 	CMI_TRY(name_text(subject, &c->subject, err));
 	CMI_TRY(name_text(issuer, &c->issuer, err));
 	return read_common_name(c, subject, err);
@@ -211,6 +237,21 @@ static cmend_status read_signature_name(struct cmi_cert *c, cmend_error *err)
 	return safe_copy(cmi_bytes_of(text), &c->signature, err);
 }
 
+/* FNV-1a.  Short ids set an order and decide nothing, so it is no matter that
+ * two can be made alike. */
+static uint64_t short_id(struct cmi_bytes id)
+{
+	struct cmi_cursor c = cmi_cursor_of(id);
+	uint64_t h = 0xcbf29ce484222325u;
+	uint8_t byte;
+
+	if (!id.n)
+		return 0;
+	while (cmi_cursor_u8(&c, &byte))
+		h = (h ^ byte) * 0x100000001b3u;
+	return h | 1;
+}
+
 /* Everything libcrypto keeps about extensions; parsing them also tells it
  * whether they are well-formed, which the verdict asks later. */
 static void read_extensions(struct cmi_cert *c)
@@ -241,6 +282,8 @@ static void read_extensions(struct cmi_cert *c)
 		c->signature_bits = -1;
 	c->skid = string_view(X509_get0_subject_key_id(c->x));
 	c->akid = string_view(X509_get0_authority_key_id(c->x));
+	c->skid_short = short_id(c->skid);
+	c->akid_short = short_id(c->akid);
 	ERR_clear_error();
 }
 
