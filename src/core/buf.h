@@ -38,6 +38,15 @@ static inline void cmi_buf_add(struct cmi_buf *b, const void *p, size_t n)
 	memcpy(b->p + b->n, p, n);
 	b->n += n;
 }
+/* Room for n more bytes, at once where the memory at hand has it; NULL when
+ * refused.  Tell what was used. */
+uint8_t *cmi_buf_reserve(struct cmi_buf *b, size_t n);
+static inline uint8_t *cmi_buf_room(struct cmi_buf *b, size_t n)
+{
+	return b->failed || n >= b->cap - b->n || n > b->max - b->n
+		       ? cmi_buf_reserve(b, n)
+		       : b->p + b->n;
+}
 void cmi_buf_add_bytes(struct cmi_buf *b, struct cmi_bytes v);
 void cmi_buf_text(struct cmi_buf *b, const char *s);
 static inline void cmi_buf_u8(struct cmi_buf *b, uint8_t v)
@@ -50,8 +59,6 @@ void cmi_buf_be(struct cmi_buf *b, unsigned width, uint64_t v);
 void cmi_buf_le(struct cmi_buf *b, unsigned width, uint64_t v);
 void cmi_buf_printf(struct cmi_buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Room for n more bytes; NULL when refused.  Tell what was used. */
-uint8_t *cmi_buf_reserve(struct cmi_buf *b, size_t n);
 void cmi_buf_used(struct cmi_buf *b, size_t n);
 /* Drop n bytes from the front. */
 void cmi_buf_consume(struct cmi_buf *b, size_t n);

@@ -11,47 +11,12 @@ void cmi_json_init(struct cmi_json *j, struct cmi_buf *out)
 	*j = (struct cmi_json){.out = out};
 }
 
-/* Bytes that stand for themselves: printable ASCII but for two. */
-static bool is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-/* Does any of eight bytes need a look of its own?  Carries between bytes can
- * say yes too often, which only costs the slow way. */
-static bool has_odd_byte(uint64_t w)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), top = ones << 7;
-	uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
-	uint64_t del = w ^ ones * 0x7f;
-
-	return ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones) |
-			(del - ones)) &
-		       top) != 0;
-}
-
-/* How many bytes from here on can be written as they are. */
-static size_t plain_run(const uint8_t *p, size_t n)
-{
-	size_t len = 0;
-	uint64_t w;
-
-	for (; n - len >= sizeof(w); len += sizeof(w)) {
-		memcpy(&w, p + len, sizeof(w));
-		if (has_odd_byte(w))
-			break;
-	}
-	while (len < n && is_plain(p[len]))
-		len++;
-	return len;
-}
-
-static void quoted(struct cmi_buf *out, struct cmi_bytes v)
+static void quoted_slowly(struct cmi_buf *out, struct cmi_bytes v)
 {
 	cmi_buf_u8(out, '"');
 	for (size_t i = 0; i < v.n;) {
 		uint8_t c = v.p[i];
-		size_t len = plain_run(v.p + i, v.n - i);
+		size_t len = cmi_plain_run(v.p + i, v.n - i);
 
 		if (!len)
 			len = cmi_utf8_length(v.p + i, v.n - i);
@@ -70,20 +35,45 @@ static void quoted(struct cmi_buf *out, struct cmi_bytes v)
 	cmi_buf_u8(out, '"');
 }
 
-static void before_value(struct cmi_json *j, const char *key)
+static void quoted(struct cmi_buf *out, struct cmi_bytes v)
 {
-	if (j->comma & (1u << j->depth))
-		cmi_buf_u8(j->out, ',');
-	j->comma |= 1u << j->depth;
-	if (key) {
-		/* Keys are ours: nothing in them needs an escape. */
-		cmi_buf_u8(j->out, '"');
-		cmi_buf_text(j->out, key);
-		cmi_buf_add(j->out, "\":", 2);
+	uint8_t *to;
+
+	if (cmi_plain_run(v.p, v.n) < v.n) {
+		quoted_slowly(out, v);
+		return;
 	}
+	to = cmi_buf_room(out, v.n + 2);
+	if (!to)
+		return;
+	to[0] = '"';
+	if (v.n)
+		memcpy(to + 1, v.p, v.n);
+	to[v.n + 1] = '"';
+	cmi_buf_used(out, v.n + 2);
 }
 
-static void open_level(struct cmi_json *j, const char *key, char c)
+static void before_value(struct cmi_json *j, struct cmi_bytes key)
+{
+	bool comma = j->comma & (1u << j->depth);
+	size_t n = comma + (key.p ? key.n + 3 : 0);
+	uint8_t *to = cmi_buf_room(j->out, n);
+
+	j->comma |= 1u << j->depth;
+	if (!to)
+		return;
+	cmi_buf_used(j->out, n);
+	if (comma)
+		*to++ = ',';
+	if (!key.p)
+		return;
+	/* Keys are ours: nothing in them needs an escape. */
+	*to++ = '"';
+	memcpy(to, key.p, key.n);
+	memcpy(to + key.n, "\":", 2);
+}
+
+static void open_level(struct cmi_json *j, struct cmi_bytes key, char c)
 {
 	before_value(j, key);
 	cmi_buf_u8(j->out, (uint8_t)c);
@@ -99,7 +89,7 @@ static void close_level(struct cmi_json *j, char c)
 	cmi_buf_u8(j->out, (uint8_t)c);
 }
 
-void cmi_json_object(struct cmi_json *j, const char *key)
+void cmi_json_open_object(struct cmi_json *j, struct cmi_bytes key)
 {
 	open_level(j, key, '{');
 }
@@ -112,7 +102,7 @@ void cmi_json_begin(struct cmi_json *j, struct cmi_buf *out, const char *kind)
 	cmi_json_cstr(j, "kind", kind);
 }
 
-void cmi_json_array(struct cmi_json *j, const char *key)
+void cmi_json_open_array(struct cmi_json *j, struct cmi_bytes key)
 {
 	open_level(j, key, '[');
 }
@@ -127,21 +117,21 @@ void cmi_json_end_array(struct cmi_json *j)
 	close_level(j, ']');
 }
 
-void cmi_json_text(struct cmi_json *j, const char *key, struct cmi_bytes v)
+void cmi_json_put_text(
+	struct cmi_json *j, struct cmi_bytes key, struct cmi_bytes v)
 {
 	before_value(j, key);
 	quoted(j->out, v);
 }
 
-void cmi_json_cstr(struct cmi_json *j, const char *key, const char *v)
+void cmi_json_put_word(
+	struct cmi_json *j, struct cmi_bytes key, struct cmi_bytes v)
 {
-	if (v)
-		cmi_json_text(j, key, cmi_bytes_of(v));
-	else
-		cmi_json_null(j, key);
+	before_value(j, key);
+	cmi_buf_add_bytes(j->out, v);
 }
 
-void cmi_json_int(struct cmi_json *j, const char *key, int64_t v)
+void cmi_json_put_int(struct cmi_json *j, struct cmi_bytes key, int64_t v)
 {
 	before_value(j, key);
 	if (v < 0)
@@ -151,25 +141,13 @@ void cmi_json_int(struct cmi_json *j, const char *key, int64_t v)
 
 void cmi_json_real(struct cmi_json *j, const char *key, double v, int decimals)
 {
-	before_value(j, key);
+	before_value(j, cmi_bytes_of(key));
 	cmi_buf_printf(j->out, "%.*f", decimals, v);
-}
-
-void cmi_json_bool(struct cmi_json *j, const char *key, bool v)
-{
-	before_value(j, key);
-	cmi_buf_text(j->out, v ? "true" : "false");
-}
-
-void cmi_json_null(struct cmi_json *j, const char *key)
-{
-	before_value(j, key);
-	cmi_buf_text(j->out, "null");
 }
 
 void cmi_json_hex(struct cmi_json *j, const char *key, struct cmi_bytes v)
 {
-	before_value(j, key);
+	before_value(j, cmi_bytes_of(key));
 	cmi_buf_u8(j->out, '"');
 	cmi_hex(j->out, v);
 	cmi_buf_u8(j->out, '"');

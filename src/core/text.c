@@ -48,9 +48,42 @@ static size_t printable_length(const uint8_t *p, size_t n)
 	return len;
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+static bool is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Sixteen at once. */
+static bool are_plain(const uint8_t *p)
+{
+	bytes16 v;
+	uint64_t odd[2];
+
+	memcpy(&v, p, sizeof(v));
+	v = (bytes16)((v - 0x20 > 0x5e) | (v == '"') | (v == '\\'));
+	memcpy(odd, &v, sizeof(odd));
+	return !(odd[0] | odd[1]);
+}
+
+size_t cmi_plain_run(const uint8_t *p, size_t n)
+{
+	size_t len = 0;
+
+	while (n - len >= sizeof(bytes16) && are_plain(p + len))
+		len += sizeof(bytes16);
+	while (len < n && is_plain(p[len]))
+		len++;
+	return len;
+}
+
 void cmi_safe_text(struct cmi_buf *out, struct cmi_bytes text)
 {
-	for (size_t i = 0; i < text.n;) {
+	size_t plain = cmi_plain_run(text.p, text.n);
+
+	cmi_buf_add(out, text.p, plain);
+	for (size_t i = plain; i < text.n;) {
 		uint8_t c = text.p[i];
 		size_t len = printable_length(text.p + i, text.n - i);
 

@@ -12,6 +12,10 @@
  * or 0 where there is none (RFC 3629 section 4). */
 size_t cmi_utf8_length(const uint8_t *p, size_t n);
 
+/* How many bytes from p on stand for themselves in any of our texts: printable
+ * ASCII but the quote and the backslash. */
+size_t cmi_plain_run(const uint8_t *p, size_t n);
+
 /* Append text so that it is safe on a terminal: control characters, DEL and
  * bytes that are not UTF-8 become \xNN; a backslash is doubled. */
 void cmi_safe_text(struct cmi_buf *out, struct cmi_bytes text);

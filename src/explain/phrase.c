@@ -60,6 +60,8 @@ const char *cmi_phrase_safe(struct cmi_arena *a, struct cmi_bytes text)
 
 	if (text.n == 0)
 		return NULL;
+	if (cmi_plain_run(text.p, text.n) == text.n)
+		return cmi_arena_strndup(a, text.p, text.n);
 	/* Each byte becomes four at most. */
 	cmi_buf_init(&b, 4 * CMI_CERT_MAX);
 	cmi_safe_text(&b, text);
