@@ -46,9 +46,20 @@ struct cmi_bytes cmi_bytes_of(const char *text)
 		(const uint8_t *)text, text ? strlen(text) : 0};
 }
 
+/* Up to here an allocator keeps freed blocks at hand by size; the GNU one
+ * looks there in malloc and not in calloc. */
+#define SMALL ((size_t)1032)
+
 void *cmi_alloc(size_t n)
 {
-	return may_allocate(n) ? calloc(1, n) : NULL;
+	void *p;
+
+	if (!may_allocate(n))
+		return NULL;
+	if (n > SMALL)
+		return calloc(1, n);
+	p = malloc(n);
+	return p ? memset(p, 0, n) : NULL;
 }
 
 void *cmi_alloc_array(size_t count, size_t size)

@@ -465,7 +465,7 @@ void cmi_meaning_init(struct cmi_meaning *m, const struct cmi_conversation *c,
 	m->blame = CMI_BLAME_NONE;
 	m->n_findings = 0;
 	cmi_arena_init(&m->arena, MEANING_ARENA_MAX);
-	m->arena.block = 1024; /* a sentence or two, and often none */
+	m->arena.block = 960; /* a sentence or two, and often none */
 	take_chain(m, helped || m->behaviour.ending == CMI_END_USED ||
 			      m->behaviour.ending == CMI_END_NOT_SEEN);
 	switch (m->behaviour.ending) {
