@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/flow_table.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "core/limits.h"
 
 #define BUCKETS_FIRST ((size_t)1024)
 
-static int compare_ends(
-	const struct cmi_endpoint *x, const struct cmi_endpoint *y)
+/* Is x behind y, by address and port? */
+static bool is_above(const struct cmi_endpoint *x, const struct cmi_endpoint *y)
 {
-	int order = memcmp(x->addr, y->addr, sizeof(x->addr));
+	uint64_t half_x, half_y;
 
-	return order ? order : (int)x->port - (int)y->port;
+	for (size_t i = 0; i < sizeof(x->addr); i += sizeof(half_x)) {
+		memcpy(&half_x, x->addr + i, sizeof(half_x));
+		memcpy(&half_y, y->addr + i, sizeof(half_y));
+		if (half_x != half_y)
+			return be64toh(half_x) > be64toh(half_y);
+	}
+	return x->port > y->port;
 }
 
 void cmi_flow_key_of(
@@ -20,41 +27,43 @@ void cmi_flow_key_of(
 {
 	const struct cmi_endpoint *a = &p->from, *b = &p->to;
 
-	*from_b = compare_ends(a, b) > 0;
+	*from_b = is_above(a, b);
 	if (*from_b) {
 		a = &p->to;
 		b = &p->from;
 	}
 	memcpy(key->a, a->addr, sizeof(key->a));
 	memcpy(key->b, b->addr, sizeof(key->b));
-	key->port_a = a->port;
-	key->port_b = b->port;
-	key->family = a->family;
+	key->rest =
+		(uint64_t)a->family << 32 | (uint32_t)b->port << 16 | a->port;
 }
 
 struct cmi_endpoint cmi_flow_end(const struct cmi_flow_key *key, unsigned end)
 {
 	struct cmi_endpoint e = {
-		.family = (uint8_t)key->family,
-		.port = end ? key->port_b : key->port_a,
+		.family = (uint8_t)(key->rest >> 32),
+		.port = (uint16_t)(end ? key->rest >> 16 : key->rest),
 	};
 
 	memcpy(e.addr, end ? key->b : key->a, sizeof(e.addr));
 	return e;
 }
 
-/* Multilinear hashing with secret factors: two keys fall together with a
- * chance of 2^-32, whoever chose them, as long as the factors are not known
- * (it is strongly universal).  A quarter of SipHash's time. */
+/* Multilinear hashing with secret summands, a pair of words in each product:
+ * two keys fall together with a chance of 2^-32, whoever chose them, as long
+ * as the summands are not known (Lemire and Kaser, "Strongly universal string
+ * hashing is fast").  An eighth of SipHash's time. */
 uint32_t cmi_flow_hash(
 	const struct cmi_flow_table *t, const struct cmi_flow_key *key)
 {
-	uint32_t words[CMI_FLOW_WORDS];
-	uint64_t h = t->seed[CMI_FLOW_WORDS];
+	const uint64_t *seed = t->seed;
+	const uint64_t words[] = {
+		key->a[0], key->a[1], key->b[0], key->b[1], key->rest};
+	uint64_t h = seed[CMI_FLOW_WORDS];
 
-	memcpy(words, key, sizeof(words));
-	for (size_t i = 0; i < CMI_FLOW_WORDS; i++)
-		h += t->seed[i] * words[i];
+	for (size_t i = 0; i < CMI_LEN(words); i++, seed += 2)
+		h += (seed[0] + (uint32_t)words[i]) *
+		     (seed[1] + (words[i] >> 32));
 	return (uint32_t)(h >> 32);
 }
 
@@ -91,8 +100,7 @@ struct cmi_flow *cmi_flow_find(
 	for (uint32_t i = *bucket_of(t, hash); i; i = t->pool[i].hash_next) {
 		struct cmi_flow *f = &t->pool[i];
 
-		if (f->hash == hash &&
-			memcmp(&f->key, key, sizeof(*key)) == 0) {
+		if (f->hash == hash && cmi_flow_key_equal(&f->key, key)) {
 			t->last = i;
 			return f;
 		}

@@ -17,11 +17,18 @@
 /* Both ends, the lower first, so that both directions have the same key. */
 struct cmi_flow_key {
 	uint64_t a[2], b[2]; /* addresses as they lie in memory */
-	uint16_t port_a, port_b;
-	uint32_t family;
+	uint64_t rest;       /* port of a, port of b, family */
 };
 
-/* Of a key, for the hash. */
+static inline bool cmi_flow_key_equal(
+	const struct cmi_flow_key *x, const struct cmi_flow_key *y)
+{
+	return ((x->a[0] ^ y->a[0]) | (x->a[1] ^ y->a[1]) |
+		       (x->b[0] ^ y->b[0]) | (x->b[1] ^ y->b[1]) |
+		       (x->rest ^ y->rest)) == 0;
+}
+
+/* Halves of the words of a key, for the hash. */
 #define CMI_FLOW_WORDS (sizeof(struct cmi_flow_key) / sizeof(uint32_t))
 
 enum cmi_flow_list {
@@ -105,7 +112,7 @@ static inline struct cmi_flow *cmi_flow_again(
 {
 	struct cmi_flow *f = t->last ? &t->pool[t->last] : NULL;
 
-	return f && memcmp(&f->key, key, sizeof(*key)) == 0 ? f : NULL;
+	return f && cmi_flow_key_equal(&f->key, key) ? f : NULL;
 }
 /* A new entry, zeroed but for the key, in the list of bare ones.  CMEND_LIMIT
  * when CMI_CONNECTIONS_MAX are there: remove one first. */

@@ -111,21 +111,24 @@ static cmend_status take_fragment(struct cmi_pipeline *p,
 cmend_status cmi_pipeline_frame(
 	struct cmi_pipeline *p, const struct cmi_frame *frame, cmend_error *err)
 {
-	struct cmi_frame part = *frame;
+	struct cmi_frame part;
 	struct cmi_packet packet;
 
 	p->packets = frame->number;
 	p->t_us = frame->t_us;
-	do {
-		cmi_packet_decode(&part, &packet);
+	for (;;) {
+		cmi_packet_decode(frame, &packet);
 		CMI_TRY(packet.kind == CMI_PACKET_FRAGMENT
-				? take_fragment(p, &packet, frame->number, err)
-				: take_packet(p, &packet, frame->number, err));
+				? take_fragment(p, &packet, p->packets, err)
+				: take_packet(p, &packet, p->packets, err));
+		if (!packet.rest.n)
+			return CMEND_OK;
+		part = *frame;
 		part.data = packet.rest;
 		part.length = packet.rest.n;
 		part.link = packet.rest_link;
-	} while (part.data.n);
-	return CMEND_OK;
+		frame = &part;
+	}
 }
 
 cmend_status cmi_pipeline_tick(struct cmi_pipeline *p, int64_t now_us,
