@@ -6,6 +6,7 @@
  * away unanswered.
  */
 #include "capture/datagram.h"
+#include "capture/session_tls.h"
 
 #include <string.h>
 
@@ -14,11 +15,12 @@
 #include "wire/dhcp.h"
 #include "wire/dns.h"
 
+#define TAG_OPEN ((uint32_t)1 << 16)
+
 struct question {
-	bool open;
 	enum cmi_transport transport;
 	struct cmi_endpoint client, server;
-	uint16_t id, type;
+	uint16_t type;
 	char name[CMI_DNS_NAME_TEXT];
 	uint64_t frame;
 	int64_t t_us;
@@ -26,6 +28,9 @@ struct question {
 
 struct cmi_datagrams {
 	struct question ring[CMI_DNS_WAITING_MAX];
+	/* The ids of the open ones, and TAG_OPEN; searched without touching
+	 * the questions themselves. */
+	uint32_t tags[CMI_DNS_WAITING_MAX];
 	size_t next;
 	struct cmi_dtls_table *dtls;
 };
@@ -94,10 +99,12 @@ static struct question *find_question(struct cmi_datagrams *d,
 	const struct cmi_dns_message *m, const struct cmi_endpoint *client,
 	const struct cmi_endpoint *server)
 {
+	const uint32_t tag = TAG_OPEN | m->id;
+
 	for (size_t i = 0; i < CMI_DNS_WAITING_MAX; i++) {
 		struct question *q = &d->ring[i];
 
-		if (q->open && q->id == m->id && q->type == m->type &&
+		if (d->tags[i] == tag && q->type == m->type &&
 			same_endpoint(&q->client, client) &&
 			same_endpoint(&q->server, server) &&
 			strcmp(q->name, m->name) == 0)
@@ -110,27 +117,26 @@ static void fill_question(struct question *q, enum cmi_transport transport,
 	const struct cmi_dns_message *m, const struct cmi_endpoint *client,
 	const struct cmi_endpoint *server)
 {
-	*q = (struct question){.open = true,
-		.transport = transport,
-		.client = *client,
-		.server = *server,
-		.id = m->id,
-		.type = m->type};
-	memcpy(q->name, m->name, sizeof(q->name));
+	q->transport = transport;
+	q->client = *client;
+	q->server = *server;
+	q->type = m->type;
+	q->frame = 0;
+	memcpy(q->name, m->name, strlen(m->name) + 1);
 }
 
-static cmend_status take_query(struct cmi_session_hub *hub,
-	struct question *asked, uint64_t frame, int64_t t_us, cmend_error *err)
+/* A place for one more; who waits longest goes unanswered. */
+static cmend_status next_place(struct cmi_session_hub *hub, uint16_t id,
+	int64_t t_us, struct question **out, cmend_error *err)
 {
 	struct cmi_datagrams *d = hub->datagrams;
-	struct question *q = &d->ring[d->next];
+	size_t at = d->next;
 
-	if (q->open)
-		CMI_TRY(give_question(hub, q, NULL, 0, t_us, err));
-	d->next = (d->next + 1) % CMI_DNS_WAITING_MAX;
-	*q = *asked;
-	q->frame = frame;
-	q->t_us = t_us;
+	if (d->tags[at])
+		CMI_TRY(give_question(hub, &d->ring[at], NULL, 0, t_us, err));
+	d->next = (at + 1) % CMI_DNS_WAITING_MAX;
+	d->tags[at] = TAG_OPEN | id;
+	*out = &d->ring[at];
 	return CMEND_OK;
 }
 
@@ -151,11 +157,14 @@ cmend_status cmi_datagram_dns(struct cmi_session_hub *hub,
 	if (!m.response) {
 		if (q)
 			return CMEND_OK; /* asked again: the same question */
-		fill_question(&fresh, transport, &m, from, to);
-		return take_query(hub, &fresh, frame, t_us, err);
+		CMI_TRY(next_place(hub, m.id, t_us, &q, err));
+		fill_question(q, transport, &m, from, to);
+		q->frame = frame;
+		q->t_us = t_us;
+		return CMEND_OK;
 	}
 	if (q) {
-		q->open = false;
+		hub->datagrams->tags[q - hub->datagrams->ring] = 0;
 	} else {
 		/* An answer to what was asked before the capture began. */
 		fill_question(&fresh, transport, &m, to, from);
@@ -243,11 +252,11 @@ static cmend_status give_open(
 	struct cmi_datagrams *d = hub->datagrams;
 
 	for (size_t i = 0; i < CMI_DNS_WAITING_MAX; i++) {
-		struct question *q =
-			&d->ring[(d->next + i) % CMI_DNS_WAITING_MAX];
+		size_t at = (d->next + i) % CMI_DNS_WAITING_MAX;
 
-		if (q->open)
-			CMI_TRY(give_question(hub, q, NULL, 0, t_us, err));
+		if (d->tags[at])
+			CMI_TRY(give_question(
+				hub, &d->ring[at], NULL, 0, t_us, err));
 	}
 	return CMEND_OK;
 }
@@ -257,6 +266,7 @@ cmend_status cmi_session_hub_end(
 {
 	cmend_status status, ended;
 
+	cmi_session_tls_drop_spares(hub);
 	if (!hub->datagrams)
 		return CMEND_OK;
 	status = give_open(hub, t_us, err);

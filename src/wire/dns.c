@@ -115,41 +115,44 @@ static bool read_record(
 }
 
 cmend_status cmi_dns_message(
-	struct cmi_bytes data, struct cmi_dns_message *out, cmend_error *err)
+	struct cmi_bytes data, struct cmi_dns_message *m, cmend_error *err)
 {
 	struct cmi_cursor c = cmi_cursor_of(data);
-	struct cmi_dns_message m = {0};
 	uint16_t flags, authority, additional;
 
-	if (!cmi_cursor_u16(&c, &m.id) || !cmi_cursor_u16(&c, &flags) ||
-		!cmi_cursor_u16(&c, &m.n_questions) ||
-		!cmi_cursor_u16(&c, &m.n_answers) ||
+	/* Not the name's room, which is most of it. */
+	m->name[0] = 0;
+	m->type = m->class = 0;
+	m->n_addrs = 0;
+	m->damaged = false;
+	if (!cmi_cursor_u16(&c, &m->id) || !cmi_cursor_u16(&c, &flags) ||
+		!cmi_cursor_u16(&c, &m->n_questions) ||
+		!cmi_cursor_u16(&c, &m->n_answers) ||
 		!cmi_cursor_u16(&c, &authority) ||
 		!cmi_cursor_u16(&c, &additional))
 		return cmi_fail(err, CMEND_PARSE,
 			"a DNS message of %zu bytes has no whole header",
 			data.n);
-	m.response = flags >> 15;
-	m.opcode = flags >> 11 & 15;
-	m.truncated = flags >> 9 & 1;
-	m.rcode = flags & 15;
-	for (unsigned i = 0; i < m.n_questions; i++) {
+	m->response = flags >> 15;
+	m->opcode = flags >> 11 & 15;
+	m->truncated = flags >> 9 & 1;
+	m->rcode = flags & 15;
+	for (unsigned i = 0; i < m->n_questions; i++) {
 		uint16_t type, class;
 		size_t at = c.at;
 
-		if (!read_name(data, &c, i == 0 ? m.name : NULL) ||
+		if (!read_name(data, &c, i == 0 ? m->name : NULL) ||
 			!cmi_cursor_u16(&c, &type) ||
 			!cmi_cursor_u16(&c, &class))
 			return cmi_fail(err, CMEND_PARSE,
 				"broken DNS question at offset %zu", at);
 		if (i == 0) {
-			m.type = type;
-			m.class = class;
+			m->type = type;
+			m->class = class;
 		}
 	}
-	for (unsigned i = 0; i < m.n_answers && !m.damaged; i++)
-		m.damaged = !read_record(data, &c, &m);
-	*out = m;
+	for (unsigned i = 0; i < m->n_answers && !m->damaged; i++)
+		m->damaged = !read_record(data, &c, m);
 	return CMEND_OK;
 }
 

@@ -35,7 +35,8 @@ struct cmi_dns_message {
 		       */
 };
 
-/* CMEND_PARSE with the offset where header or question break the grammar. */
+/* CMEND_PARSE with the offset where header or question break the grammar;
+ * *out is then half written, and good for nothing. */
 cmend_status cmi_dns_message(struct cmi_bytes data, struct cmi_dns_message *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 
