@@ -7,19 +7,32 @@
 
 struct cmi_session_tls {
 	struct cmi_tls_state state;
+	struct cmi_session_tls *next; /* of the spare ones */
 };
+
+/* States kept for the next handshakes, each with a block of memory for what
+ * was sent. */
+#define SPARES_MAX      64
+#define SPARE_BYTES_MAX ((size_t)8 << 10)
 
 /* Hellos, certificates and names of both directions. */
 #define ARENA_MAX (2 * CMI_HANDSHAKE_MAX)
 
 cmend_status cmi_session_tls_open(struct cmi_session *s, cmend_error *err)
 {
-	struct cmi_session_tls *tls = cmi_alloc(sizeof(*tls));
+	struct cmi_session_tls *tls = s->hub->spare_tls;
 
-	if (!tls)
-		return cmi_nomem(err);
-	cmi_arena_init(&tls->state.arena, ARENA_MAX);
-	tls->state.arena.block = 1024; /* a ClientHello's worth */
+	if (tls) {
+		s->hub->spare_tls = tls->next;
+		s->hub->n_spare_tls--;
+		tls->next = NULL;
+	} else {
+		tls = cmi_alloc(sizeof(*tls));
+		if (!tls)
+			return cmi_nomem(err);
+		cmi_arena_init(&tls->state.arena, ARENA_MAX);
+		tls->state.arena.block = 1008; /* a ClientHello's worth */
+	}
 	for (int i = 0; i < 2; i++)
 		cmi_buf_init(&tls->state.dir[i].message,
 			CMI_HANDSHAKE_MAX + CMI_TLS_MESSAGE_HEAD);
@@ -30,14 +43,38 @@ cmend_status cmi_session_tls_open(struct cmi_session *s, cmend_error *err)
 
 static void tls_free(struct cmi_session *s)
 {
-	if (!s->tls)
+	struct cmi_session_tls *tls = CMI_TAKE(s->tls);
+	struct cmi_arena arena;
+
+	if (!tls)
 		return;
-	cmi_decrypt_free(s->tls->state.decrypt);
-	cmi_arena_dispose(&s->tls->state.arena);
+	cmi_decrypt_free(tls->state.decrypt);
 	for (int i = 0; i < 2; i++)
-		cmi_buf_dispose(&s->tls->state.dir[i].message);
-	cmi_free(s->tls);
-	s->tls = NULL;
+		cmi_buf_dispose(&tls->state.dir[i].message);
+	if (s->hub->n_spare_tls == SPARES_MAX) {
+		cmi_arena_dispose(&tls->state.arena);
+		cmi_free(tls);
+		return;
+	}
+	arena = tls->state.arena;
+	cmi_arena_reset(&arena, SPARE_BYTES_MAX);
+	*tls = (struct cmi_session_tls){
+		.state = {.arena = arena}, .next = s->hub->spare_tls};
+	s->hub->spare_tls = tls;
+	s->hub->n_spare_tls++;
+}
+
+void cmi_session_tls_drop_spares(struct cmi_session_hub *hub)
+{
+	struct cmi_session_tls *tls;
+
+	while ((tls = hub->spare_tls)) {
+		hub->spare_tls = tls->next;
+		cmi_arena_dispose(&tls->state.arena);
+		cmi_free(tls);
+	}
+	/* Sessions that are still open then keep nothing for others. */
+	hub->n_spare_tls = SPARES_MAX;
 }
 
 static size_t tls_holds(const struct cmi_session *s)

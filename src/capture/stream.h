@@ -17,6 +17,7 @@
 struct cmi_session;
 struct cmi_keylog;
 struct cmi_datagrams;
+struct cmi_session_tls;
 
 /* Shared by all sessions of one reading of one capture. */
 struct cmi_session_hub {
@@ -26,6 +27,9 @@ struct cmi_session_hub {
 	size_t bytes_kept;               /* by all sessions; for the ceiling */
 	uint64_t given_up;               /* sessions dropped for a ceiling */
 	struct cmi_datagrams *datagrams; /* NULL at first; ours to manage */
+	/* Likewise: what ended handshakes leave to the next ones. */
+	struct cmi_session_tls *spare_tls;
+	size_t n_spare_tls;
 };
 
 struct cmi_stream_info {

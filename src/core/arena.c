@@ -27,6 +27,25 @@ void cmi_arena_dispose(struct cmi_arena *a)
 	*a = (struct cmi_arena){.block = a->block, .max = a->max};
 }
 
+void cmi_arena_reset(struct cmi_arena *a, size_t keep)
+{
+	struct cmi_arena_block *newest = a->blocks;
+	size_t cap = a->cap, used = a->used;
+
+	if (newest && cap <= keep)
+		a->blocks = newest->next;
+	else
+		newest = NULL;
+	cmi_arena_dispose(a);
+	if (!newest)
+		return;
+	memset(newest->data, 0, used);
+	newest->next = NULL;
+	a->blocks = newest;
+	a->cap = cap;
+	a->held = sizeof(*newest) + cap;
+}
+
 void *cmi_arena_alloc(struct cmi_arena *a, size_t n)
 {
 	size_t align = alignof(max_align_t), cap;

@@ -22,6 +22,9 @@ struct cmi_arena {
 
 void cmi_arena_init(struct cmi_arena *a, size_t max);
 void cmi_arena_dispose(struct cmi_arena *a);
+/* Forget the content.  The newest block serves again where it has no more than
+ * `keep` bytes. */
+void cmi_arena_reset(struct cmi_arena *a, size_t keep);
 /* Zeroed, aligned for any type. */
 void *cmi_arena_alloc(struct cmi_arena *a, size_t n)
 	__attribute__((warn_unused_result));

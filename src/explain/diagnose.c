@@ -27,14 +27,19 @@ struct chain {
 	size_t wanted_known;
 };
 
-/* One handshake that failed, kept with what it needs. */
-struct waiting {
+/* One handshake with what was found out of it; counted references. */
+struct known {
 	struct cmi_conversation c;
-	struct cmi_tls_seen tls;
-	struct cmi_buf sni;
 	struct chain *chain; /* or NULL */
 	struct cmi_cert *certs[CMI_SENT_CERTS_MAX];
 	struct cmi_cert *client_certs[CMI_SENT_CERTS_MAX];
+};
+
+/* One that failed, kept with what its record borrowed. */
+struct waiting {
+	struct known k;
+	struct cmi_tls_seen tls;
+	struct cmi_buf sni;
 };
 
 struct cmi_diagnose {
@@ -63,13 +68,18 @@ static void drop_chain(void *value)
 	chain_unref(value);
 }
 
-static void waiting_clear(struct waiting *w)
+static void known_dispose(struct known *k)
 {
 	for (size_t i = 0; i < CMI_SENT_CERTS_MAX; i++) {
-		cmi_cert_unref(w->certs[i]);
-		cmi_cert_unref(w->client_certs[i]);
+		cmi_cert_unref(k->certs[i]);
+		cmi_cert_unref(k->client_certs[i]);
 	}
-	chain_unref(w->chain);
+	chain_unref(k->chain);
+}
+
+static void waiting_clear(struct waiting *w)
+{
+	known_dispose(&w->k);
 	cmi_buf_dispose(&w->sni);
 	*w = (struct waiting){0};
 }
@@ -343,18 +353,18 @@ static const char *safe(struct cmi_diagnose *d, struct cmi_bytes text)
 
 /* The other kinds of client, each with its own answer. */
 static cmend_status judge_profiles(struct cmi_diagnose *d,
-	const struct waiting *w, struct cmi_item_profile *out, size_t *n,
+	const struct known *k, struct cmi_item_profile *out, size_t *n,
 	cmend_error *err)
 {
-	for (size_t i = 0; i < d->o.n_clients && w->chain; i++) {
+	for (size_t i = 0; i < d->o.n_clients && k->chain; i++) {
 		const struct cmi_diagnose_client *client = &d->o.clients[i];
-		struct question q = {w->chain->certs, w->chain->n, client,
-			w->chain->host, time_of(d, &w->c, w->chain->certs[0])};
+		struct question q = {k->chain->certs, k->chain->n, client,
+			k->chain->host, time_of(d, &k->c, k->chain->certs[0])};
 		struct chain *chain = NULL;
 
 		if (client->net.family != 0 &&
 			!cmi_in_net(
-				&w->c.client, &client->net, client->prefix_len))
+				&k->c.client, &client->net, client->prefix_len))
 			continue;
 		CMI_TRY(chain_of(d, &q, &chain, err));
 		out[(*n)++] = (struct cmi_item_profile){
@@ -376,12 +386,12 @@ static void count(struct cmi_diagnose *d, const struct cmi_meaning *m)
 }
 
 /* Could this client accept the chain with what it downloaded? */
-static cmend_status judge_helped(struct cmi_diagnose *d,
-	const struct waiting *w, bool *helped, cmend_error *err)
+static cmend_status judge_helped(struct cmi_diagnose *d, const struct known *k,
+	bool *helped, cmend_error *err)
 {
 	struct cmi_downloaded mine;
 	const struct cmi_source *sources[] = {&mine.source};
-	const struct chain *chain = w->chain;
+	const struct chain *chain = k->chain;
 	struct cmi_judgement j = {0};
 	struct cmi_judge_request r;
 	cmend_status status;
@@ -389,10 +399,10 @@ static cmend_status judge_helped(struct cmi_diagnose *d,
 	*helped = false;
 	if (!chain || chain->judged.accepted ||
 		!cmi_evidence_fetched(
-			&w->c.client, &chain->judged, d->neighbours))
+			&k->c.client, &chain->judged, d->neighbours))
 		return CMEND_OK;
-	cmi_downloaded_init(&mine, d->neighbours, &w->c.client);
-	r = request_for(d, chain, time_of(d, &w->c, chain->certs[0]));
+	cmi_downloaded_init(&mine, d->neighbours, &k->c.client);
+	r = request_for(d, chain, time_of(d, &k->c, chain->certs[0]));
 	r.sources = sources;
 	r.n_sources = CMI_LEN(sources);
 	status = cmi_judge(&r, &j, err);
@@ -408,23 +418,23 @@ static bool is_worth_saying(
 }
 
 /* Everything is known: add the neighbours' evidence and hand it on. */
-static cmend_status finish(struct cmi_diagnose *d, struct waiting *w,
+static cmend_status finish(struct cmi_diagnose *d, struct known *k,
 	struct cmi_meaning *m, cmend_error *err)
 {
 	struct cmi_item_cert certs[CMI_SENT_CERTS_MAX];
 	struct cmi_item_cert client_certs[CMI_SENT_CERTS_MAX];
 	struct cmi_item_profile profiles[CMI_DIAGNOSE_CLIENTS_MAX];
-	const struct cmi_tls_seen *t = w->c.tls;
-	struct cmi_item_handshake h = {.c = &w->c};
+	const struct cmi_tls_seen *t = k->c.tls;
+	struct cmi_item_handshake h = {.c = &k->c};
 	struct cmi_item item = {.kind = CMI_ITEM_HANDSHAKE, .handshake = &h};
 
 	cmi_evidence_add(m, d->neighbours);
 	count(d, m);
 	if (!is_worth_saying(d, m))
 		return CMEND_OK;
-	CMI_TRY(judge_profiles(d, w, profiles, &h.n_profiles, err));
-	fill_certs(certs, t->certs, w->certs, t->n_certs);
-	fill_certs(client_certs, t->client_certs, w->client_certs,
+	CMI_TRY(judge_profiles(d, k, profiles, &h.n_profiles, err));
+	fill_certs(certs, t->certs, k->certs, t->n_certs);
+	fill_certs(client_certs, t->client_certs, k->client_certs,
 		t->n_client_certs);
 	h.outcome = m->outcome;
 	h.sni = safe(d, t->sni);
@@ -437,8 +447,8 @@ static cmend_status finish(struct cmi_diagnose *d, struct waiting *w,
 	h.findings = m->findings;
 	h.n_findings = m->n_findings;
 	h.profiles = profiles;
-	if (w->chain) {
-		const struct cmi_judgement *j = &w->chain->judged;
+	if (k->chain) {
+		const struct cmi_judgement *j = &k->chain->judged;
 
 		h.path = j->repairable ? &j->repair.path : &j->result.path;
 		h.path_has_anchor = j->repairable || j->result.path_has_anchor;
@@ -449,17 +459,18 @@ static cmend_status finish(struct cmi_diagnose *d, struct waiting *w,
 static cmend_status finish_oldest(struct cmi_diagnose *d, cmend_error *err)
 {
 	struct waiting *w = &d->waiting[d->first];
+	struct known *k = &w->k;
 	struct cmi_meaning m;
 	cmend_status status;
 	bool helped;
 
 	d->first = (d->first + 1) % WAITING_MAX;
 	d->n_waiting--;
-	status = judge_helped(d, w, &helped, err);
+	status = judge_helped(d, k, &helped, err);
 	if (status == CMEND_OK) {
 		cmi_meaning_init(
-			&m, &w->c, w->chain ? &w->chain->judged : NULL, helped);
-		status = finish(d, w, &m, err);
+			&m, &k->c, k->chain ? &k->chain->judged : NULL, helped);
+		status = finish(d, k, &m, err);
 		cmi_meaning_dispose(&m);
 	}
 	waiting_clear(w);
@@ -468,17 +479,17 @@ static cmend_status finish_oldest(struct cmi_diagnose *d, cmend_error *err)
 
 /* Copy what the record borrows; what nobody asks for later is dropped. */
 static cmend_status keep(
-	struct cmi_diagnose *d, struct waiting *now, cmend_error *err)
+	struct cmi_diagnose *d, struct known *now, cmend_error *err)
 {
 	struct waiting *w;
 
 	if (d->n_waiting == WAITING_MAX)
 		CMI_TRY(finish_oldest(d, err));
 	w = &d->waiting[(d->first + d->n_waiting) % WAITING_MAX];
-	*w = *now;
-	*now = (struct waiting){0};
-	w->tls = *w->c.tls;
-	w->c.tls = &w->tls;
+	w->k = *now;
+	*now = (struct known){0};
+	w->tls = *w->k.c.tls;
+	w->k.c.tls = &w->tls;
 	cmi_buf_init(&w->sni, CMI_HANDSHAKE_MAX);
 	cmi_buf_add_bytes(&w->sni, w->tls.sni);
 	w->tls.sni = cmi_buf_view(&w->sni);
@@ -488,55 +499,55 @@ static cmend_status keep(
 	w->tls.n_client_sigalgs = 0;
 	w->tls.alpn = (struct cmi_bytes){0};
 	for (size_t i = 0; i < w->tls.n_certs; i++)
-		w->tls.certs[i].der =
-			w->certs[i] ? w->certs[i]->der : (struct cmi_bytes){0};
+		w->tls.certs[i].der = w->k.certs[i] ? w->k.certs[i]->der
+						    : (struct cmi_bytes){0};
 	for (size_t i = 0; i < w->tls.n_client_certs; i++)
-		w->tls.client_certs[i].der = w->client_certs[i]
-						     ? w->client_certs[i]->der
+		w->tls.client_certs[i].der = w->k.client_certs[i]
+						     ? w->k.client_certs[i]->der
 						     : (struct cmi_bytes){0};
 	d->n_waiting++;
 	return cmi_buf_status(&w->sni, err);
 }
 
-static void remember_success(struct cmi_diagnose *d, const struct waiting *w,
+static void remember_success(struct cmi_diagnose *d, const struct known *k,
 	const struct cmi_meaning *m)
 {
-	if (m->behaviour.ending == CMI_END_USED && w->chain &&
-		!w->chain->judged.accepted && w->certs[0])
-		cmi_neighbours_managed(d->neighbours, &w->c.client, w->certs[0],
-			w->c.first_frame,
-			cmi_evidence_fetched(&w->c.client, &w->chain->judged,
+	if (m->behaviour.ending == CMI_END_USED && k->chain &&
+		!k->chain->judged.accepted && k->certs[0])
+		cmi_neighbours_managed(d->neighbours, &k->c.client, k->certs[0],
+			k->c.first_frame,
+			cmi_evidence_fetched(&k->c.client, &k->chain->judged,
 				d->neighbours));
 }
 
 static cmend_status understand(
-	struct cmi_diagnose *d, struct waiting *w, cmend_error *err)
+	struct cmi_diagnose *d, struct known *k, cmend_error *err)
 {
-	const struct cmi_tls_seen *t = w->c.tls;
+	const struct cmi_tls_seen *t = k->c.tls;
 	char host[CMI_NAME_MAX + 1];
-	struct question q = {.certs = w->certs,
+	struct question q = {.certs = k->certs,
 		.n = t->n_certs,
-		.client = kind_of(d, &w->c.client),
+		.client = kind_of(d, &k->c.client),
 		.host = host};
 	struct cmi_meaning m;
 	bool helped;
 	cmend_status status = CMEND_OK;
 
-	CMI_TRY(intern_all(d, t->certs, t->n_certs, w->certs, err));
+	CMI_TRY(intern_all(d, t->certs, t->n_certs, k->certs, err));
 	CMI_TRY(intern_all(
-		d, t->client_certs, t->n_client_certs, w->client_certs, err));
+		d, t->client_certs, t->n_client_certs, k->client_certs, err));
 	host_of(t, host);
-	q.at_s = time_of(d, &w->c, w->certs[0]);
+	q.at_s = time_of(d, &k->c, k->certs[0]);
 	if (t->n_certs && !t->raw_public_key)
-		CMI_TRY(chain_of(d, &q, &w->chain, err));
-	CMI_TRY(judge_helped(d, w, &helped, err));
+		CMI_TRY(chain_of(d, &q, &k->chain, err));
+	CMI_TRY(judge_helped(d, k, &helped, err));
 	cmi_meaning_init(
-		&m, &w->c, w->chain ? &w->chain->judged : NULL, helped);
-	remember_success(d, w, &m);
+		&m, &k->c, k->chain ? &k->chain->judged : NULL, helped);
+	remember_success(d, k, &m);
 	if (m.verdict != CMI_F_NONE || m.behaviour.dark)
-		status = keep(d, w, err);
+		status = keep(d, k, err);
 	else
-		status = finish(d, w, &m, err);
+		status = finish(d, k, &m, err);
 	cmi_meaning_dispose(&m);
 	return status;
 }
@@ -544,10 +555,10 @@ static cmend_status understand(
 static cmend_status take_tls(struct cmi_diagnose *d,
 	const struct cmi_conversation *c, cmend_error *err)
 {
-	struct waiting w = {.c = *c};
-	cmend_status status = understand(d, &w, err);
+	struct known k = {.c = *c};
+	cmend_status status = understand(d, &k, err);
 
-	waiting_clear(&w);
+	known_dispose(&k);
 	return status;
 }
 
