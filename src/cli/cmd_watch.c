@@ -7,6 +7,7 @@
 #include "cli/rights.h"
 #include "cli/setup.h"
 #include "cli/watch_keep.h"
+#include "cli/watch_lock.h"
 #include "core/env.h"
 #include "explain/diagnose.h"
 #include "probe/metrics.h"
@@ -23,7 +24,7 @@ struct watch_options {
 	uint64_t keep_max;
 	const char *metrics;
 	const char *user;
-	bool all;
+	bool all, require_sandbox;
 	uint64_t count;
 };
 
@@ -239,6 +240,7 @@ static cmend_status prepare(
 			w->o->metrics, write_metrics, w, &w->metrics, err));
 	/* The sockets are open: not one byte is parsed with more rights. */
 	CMI_TRY(cmi_rights_drop(w->o->user, err));
+	CMI_TRY(cmi_watch_lock(w->cli, w->o->keep, w->o->require_sandbox, err));
 	if (w->metrics && !w->cli->common.quiet)
 		fprintf(w->cli->err, "chainmend: metrics on port %u\n",
 			cmi_metrics_port(w->metrics));
@@ -346,6 +348,9 @@ static const struct cmi_option option_table[] = {
 	{"all", 'a', CMI_OPT_FLAG, NULL,
 		"good handshakes and their neighbours too",
 		offsetof(struct watch_options, all), 0, NULL},
+	{"require-sandbox", 0, CMI_OPT_FLAG, NULL,
+		"no sandbox is an error, not a warning",
+		offsetof(struct watch_options, require_sandbox), 0, NULL},
 	{0},
 };
 

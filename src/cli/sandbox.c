@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -102,12 +104,62 @@ static const int fetcher_calls[] = {
 	SCMP_SYS(fcntl),
 };
 
+/* Files below the places named, SQLite's among them; what comes in on a socket
+ * that listens already, packets, and a word to systemd. */
+static const int watcher_calls[] = {
+	SCMP_SYS(open),
+	SCMP_SYS(openat),
+	SCMP_SYS(access),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(stat),
+	SCMP_SYS(lstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(statx),
+	SCMP_SYS(readlink),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(fsync),
+	SCMP_SYS(fdatasync),
+	SCMP_SYS(fchmod),
+	SCMP_SYS(fchown),
+	SCMP_SYS(fallocate),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(flock),
+	SCMP_SYS(mkdir),
+	SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),
+	SCMP_SYS(rename),
+	SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),
+	SCMP_SYS(getcwd),
+	SCMP_SYS(accept),
+	SCMP_SYS(accept4),
+	SCMP_SYS(getsockname),
+	SCMP_SYS(getsockopt),
+	SCMP_SYS(setsockopt),
+	SCMP_SYS(sendto),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(shutdown),
+	SCMP_SYS(select),
+	SCMP_SYS(pselect6),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+};
+
+/* Roots and times are read anew on SIGHUP, by whoever watches. */
+static const char *const watcher_reads[] = {"/etc/ssl", "/etc/pki",
+	"/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
+	"/etc/localtime", "/usr/share/zoneinfo", CMI_DATADIR, NULL};
+
 /* Where glibc's name lookup looks, and where it loads its helpers from. */
 static const char *const lookup_paths[] = {"/etc/resolv.conf", "/etc/hosts",
 	"/etc/nsswitch.conf", "/etc/gai.conf", "/etc/host.conf",
 	"/etc/services", "/etc/ssl", "/etc/localtime", "/run/systemd/resolve",
 	"/run/resolvconf", "/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache",
-	"/usr/share/zoneinfo"};
+	"/usr/share/zoneinfo", NULL};
 
 static bool allow(scmp_filter_ctx f, int call)
 {
@@ -155,6 +207,13 @@ static bool allow_threads(scmp_filter_ctx f)
 		       f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
+/* To tell systemd something; without connect it leads nowhere else. */
+static bool allow_local_sockets(scmp_filter_ctx f)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+		       SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) == 0;
+}
+
 static bool add_rules(scmp_filter_ctx f, enum cmi_role role)
 {
 	for (size_t i = 0; i < CMI_LEN(common_calls); i++)
@@ -163,6 +222,11 @@ static bool add_rules(scmp_filter_ctx f, enum cmi_role role)
 	switch (role) {
 	case CMI_ROLE_PARSER:
 		return allow_plain_memory(f) && allow_looks_at_descriptors(f);
+	case CMI_ROLE_WATCHER:
+		for (size_t i = 0; i < CMI_LEN(watcher_calls); i++)
+			if (!allow(f, watcher_calls[i]))
+				return false;
+		return allow_plain_memory(f) && allow_local_sockets(f);
 	case CMI_ROLE_FETCHER:
 		for (size_t i = 0; i < CMI_LEN(fetcher_calls); i++)
 			if (!allow(f, fetcher_calls[i]))
@@ -209,46 +273,80 @@ static uint64_t file_rights(long version)
 	return rights;
 }
 
-static void allow_lookup(int ruleset)
-{
-	for (size_t i = 0; i < CMI_LEN(lookup_paths); i++) {
-		struct landlock_path_beneath_attr rule = {
-			.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
-					  LANDLOCK_ACCESS_FS_EXECUTE,
-		};
-		int fd = open(lookup_paths[i], O_PATH | O_CLOEXEC);
+#define READ_RIGHTS                                                            \
+	((uint64_t)LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define LOOKUP_RIGHTS                                                          \
+	((uint64_t)LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE)
+#define WRITE_RIGHTS                                                           \
+	(READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE |                         \
+		LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
+		LANDLOCK_ACCESS_FS_MAKE_DIR)
+/* What a rule for a file, not a directory, may say. */
+#define OF_A_FILE                                                              \
+	((uint64_t)LANDLOCK_ACCESS_FS_READ_FILE |                              \
+		LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE |   \
+		LANDLOCK_RIGHT_TRUNCATE)
+#define LANDLOCK_RIGHT_TRUNCATE (1u << 14)
 
-		if (fd < 0)
-			continue;
-		rule.parent_fd = fd;
-		/* One that cannot be added is one that cannot be read. */
-		(void)syscall(SYS_landlock_add_rule, ruleset,
-			LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-		close(fd);
-	}
+/* One that cannot be opened or added is one that cannot be used. */
+static void allow_place(int ruleset, const char *path, uint64_t rights)
+{
+	struct landlock_path_beneath_attr rule = {.allowed_access = rights};
+	struct stat st;
+
+	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
+	if (rule.parent_fd < 0)
+		return;
+	if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		rule.allowed_access &= OF_A_FILE;
+	(void)syscall(SYS_landlock_add_rule, ruleset,
+		LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	close(rule.parent_fd);
+}
+
+static void allow_places(int ruleset, const char *const *paths, uint64_t rights)
+{
+	for (; paths && *paths; paths++)
+		allow_place(ruleset, *paths, rights);
 }
 
 /* Best effort, as the second wall behind seccomp: an old kernel has none. */
-static void enter_landlock(enum cmi_role role)
+static void enter_landlock(
+	enum cmi_role role, const struct cmi_sandbox_places *places)
 {
 	struct landlock_ruleset_attr attr = {0};
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
 		LANDLOCK_CREATE_RULESET_VERSION);
+	uint64_t known;
 	int fd;
 
 	if (version < 1)
 		return;
-	attr.handled_access_fs = file_rights(version);
+	known = file_rights(version);
+	attr.handled_access_fs = known;
 	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (fd < 0)
 		return;
 	if (role == CMI_ROLE_FETCHER)
-		allow_lookup(fd);
+		allow_places(fd, lookup_paths, LOOKUP_RIGHTS);
+	if (role == CMI_ROLE_WATCHER)
+		allow_places(fd, watcher_reads, READ_RIGHTS);
+	if (places) {
+		allow_places(fd, places->read, READ_RIGHTS);
+		allow_places(fd, places->write,
+			(WRITE_RIGHTS | LANDLOCK_RIGHT_TRUNCATE) & known);
+	}
 	(void)syscall(SYS_landlock_restrict_self, fd, 0);
 	close(fd);
 }
 
 cmend_status cmi_sandbox_enter(enum cmi_role role, cmend_error *err)
+{
+	return cmi_sandbox_enter_with(role, NULL, err);
+}
+
+cmend_status cmi_sandbox_enter_with(enum cmi_role role,
+	const struct cmi_sandbox_places *places, cmend_error *err)
 {
 	const struct rlimit no_core = {0, 0};
 
@@ -258,6 +356,6 @@ cmend_status cmi_sandbox_enter(enum cmi_role role, cmend_error *err)
 	/* Key material of a capture's key log must not end in a core file. */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	enter_landlock(role);
+	enter_landlock(role, places);
 	return enter_seccomp(role, err);
 }

@@ -38,11 +38,13 @@ def main(program, directory, leaf, key, chain, root):
     directory = Path(directory)
     out, err = directory / "watch.ndjson", directory / "watch.err"
     watch = subprocess.Popen(
-        [program, "watch", "--roots", root, "--keep", directory / "keep",
+        [program, "watch", "--require-sandbox", "--roots", root, "--keep", directory / "keep",
          "--keep-max", "2", "--metrics", "127.0.0.1:0", "lo"],
         stdout=open(out, "wb"), stderr=open(err, "wb"))
     try:
         wait_for_text(err, "watching lo")
+        status = Path(f"/proc/{watch.pid}/status").read_text()
+        assert "Seccomp:\t2" in status, status
         port = wait_for_text(err, r"metrics on port (\d+)").group(1)
         broken = servers.start_s_server(directory / "broken", leaf, key)
         mended = servers.start_s_server(directory / "mended", leaf, key,
@@ -55,6 +57,9 @@ def main(program, directory, leaf, key, chain, root):
         # The reload is over when a later failure is told again.
         assert curl(broken.port, root) == 60
         servers.wait_until(lambda: told(out) == 4, "a fourth")
+        # Roots and cache could be opened anew, locked in as it is.
+        assert "old settings" not in err.read_text(), err.read_text()
+        assert "cache" not in err.read_text(), err.read_text()
         with urllib.request.urlopen(
                 f"http://127.0.0.1:{port}/metrics", timeout=10) as f:
             (directory / "metrics.txt").write_bytes(f.read())

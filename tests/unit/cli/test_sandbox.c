@@ -8,13 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,6 +131,31 @@ static bool connects(void)
 	       connect(s, (struct sockaddr *)&listener, sizeof(listener)) == 0;
 }
 
+/* In the one directory that the watcher was given, and beside it. */
+static char kept_dir[] = "/tmp/cmi-sandbox-kept-XXXXXX";
+
+static bool keeps_a_file(void)
+{
+	char path[64], other[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/new", kept_dir);
+	snprintf(other, sizeof(other), "%s/other", kept_dir);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	return fd >= 0 && write(fd, "x", 1) == 1 && close(fd) == 0 &&
+	       rename(path, other) == 0 && unlink(other) == 0;
+}
+
+static int listening;
+
+static bool is_connected_to(void)
+{
+	struct pollfd p = {listening, POLLIN, 0};
+
+	/* The test connected before; nobody took it yet. */
+	return poll(&p, 1, 10000) == 1 && accept(listening, NULL, NULL) >= 0;
+}
+
 static int in_role(enum cmi_role role, try_fn try)
 {
 	int status;
@@ -136,7 +164,10 @@ static int in_role(enum cmi_role role, try_fn try)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		cmend_error err = {0};
-		cmend_status entered = cmi_sandbox_enter(role, &err);
+		const char *const write[] = {kept_dir, NULL};
+		const struct cmi_sandbox_places places = {.write = write};
+		cmend_status entered = cmi_sandbox_enter_with(
+			role, role == CMI_ROLE_WATCHER ? &places : NULL, &err);
 
 		if (entered != CMEND_OK)
 			_exit(entered == CMEND_UNSUPPORTED ? 77 : 3);
@@ -150,45 +181,62 @@ static int in_role(enum cmi_role role, try_fn try)
 struct row {
 	const char *name;
 	try_fn try;
-	bool parser, fetcher;
+	bool parser, fetcher, watcher;
 };
 
 static const struct row rows[] = {
-	{"opens a file", opens_a_file, false, false},
-	{"makes a file", makes_a_file, false, false},
-	{"removes a file", removes_a_file, false, false},
-	{"opens a socket", opens_a_socket, false, true},
-	{"opens a unix socket", opens_a_unix_socket, false, true},
-	{"connects", connects, false, true},
-	{"looks up hosts", looks_up_hosts, false, true},
-	{"runs a program", runs_a_program, false, false},
-	{"forks", forks, false, false},
-	{"starts a thread", starts_a_thread, false, true},
-	{"traces its parent", traces_its_parent, false, false},
-	{"kills its parent", kills_its_parent, false, false},
-	{"gets executable memory", gets_executable_memory, false, true},
-	{"gets memory", gets_memory, true, true},
-	{"reads what is open", reads_what_is_open, true, true},
+	{"opens a file", opens_a_file, false, false, false},
+	{"makes a file", makes_a_file, false, false, false},
+	{"removes a file", removes_a_file, false, false, false},
+	{"keeps a file", keeps_a_file, false, false, true},
+	{"opens a socket", opens_a_socket, false, true, false},
+	{"opens a unix socket", opens_a_unix_socket, false, true, true},
+	{"connects", connects, false, true, false},
+	{"is connected to", is_connected_to, false, false, true},
+	{"looks up hosts", looks_up_hosts, false, true, false},
+	{"runs a program", runs_a_program, false, false, false},
+	{"forks", forks, false, false, false},
+	{"starts a thread", starts_a_thread, false, true, false},
+	{"traces its parent", traces_its_parent, false, false, false},
+	{"kills its parent", kills_its_parent, false, false, false},
+	{"gets executable memory", gets_executable_memory, false, true, false},
+	{"gets memory", gets_memory, true, true, true},
+	{"reads what is open", reads_what_is_open, true, true, true},
 };
 
-static void each_role_keeps_its_promise(void **state)
+static void try_all(enum cmi_role role, const char *name, size_t offset)
 {
-	static const enum cmi_role roles[] = {
-		CMI_ROLE_PARSER, CMI_ROLE_FETCHER};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool may;
+		int got = in_role(role, rows[i].try);
 
+		memcpy(&may, (const char *)&rows[i] + offset, sizeof(may));
+		if (got == 77)
+			skip();
+		if (got != (may ? 1 : 0))
+			fail_msg("%s: %s (%d)", name, rows[i].name, got);
+	}
+}
+
+static void a_parser_reads_and_no_more(void **state)
+{
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (size_t k = 0; k < 2; k++) {
-			bool may = k ? rows[i].fetcher : rows[i].parser;
-			int got = in_role(roles[k], rows[i].try);
+	try_all(CMI_ROLE_PARSER, "parser", offsetof(struct row, parser));
+}
 
-			if (got == 77)
-				skip();
-			if (got != (may ? 1 : 0))
-				fail_msg("%s: %s (%d)",
-					k ? "fetcher" : "parser", rows[i].name,
-					got);
-		}
+static void a_fetcher_has_the_network_and_no_files(void **state)
+{
+	(void)state;
+	try_all(CMI_ROLE_FETCHER, "fetcher", offsetof(struct row, fetcher));
+}
+
+/* Its files are Landlock's to hold: kernels since 5.13. */
+static void a_watcher_writes_where_it_keeps(void **state)
+{
+	(void)state;
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
+		skip();
+	try_all(CMI_ROLE_WATCHER, "watcher", offsetof(struct row, watcher));
 }
 
 /* Without a role the same tries go through: the rows can fail. */
@@ -214,17 +262,27 @@ static int open_all(void **state)
 	listener.sin_family = AF_INET;
 	listener.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	close(open("/tmp/cmi-sandbox-test-file", O_CREAT | O_WRONLY, 0600));
-	return pipe(pipe_ends) ||
+	listening = s;
+	return !mkdtemp(kept_dir) || pipe(pipe_ends) ||
 	       bind(s, (struct sockaddr *)&listener, sizeof(listener)) ||
-	       listen(s, 8) || getsockname(s, (struct sockaddr *)&listener, &n);
+	       listen(s, 64) ||
+	       getsockname(s, (struct sockaddr *)&listener, &n) || !connects();
+}
+
+static int remove_all(void **state)
+{
+	(void)state;
+	return rmdir(kept_dir);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_role_keeps_its_promise),
+		cmocka_unit_test(a_parser_reads_and_no_more),
+		cmocka_unit_test(a_fetcher_has_the_network_and_no_files),
+		cmocka_unit_test(a_watcher_writes_where_it_keeps),
 		cmocka_unit_test(outside_they_all_work),
 	};
 
-	return cmocka_run_group_tests(tests, open_all, NULL);
+	return cmocka_run_group_tests(tests, open_all, remove_all);
 }
