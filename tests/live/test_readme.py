@@ -5,16 +5,30 @@ A fenced block behind a line `<!-- run -->` is run as one shell session, in one
 scratch directory for all pages, README first: lines that begin with `$ ` are
 typed, the others must come out.  `...` alone on a line stands for any lines.
 Times, ports, digests and the like are compared as placeholders.
+
+A comment `<!-- setup`, shell lines, `-->` directly above is run first, unseen
+by readers: then the session has a network of its own, in which NAMES are this
+machine and every port is free, and what it started ends with it.
 """
+import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^<!-- run -->\n```\w*\n(.*?)^```$", re.M | re.S)
+# Later pages go on in what earlier ones left.
+FIRST = [ROOT / "README.md", ROOT / "docs" / "guide-server.md"]
+PAGES = FIRST + [page for page in sorted((ROOT / "docs").rglob("*.md"))
+                 if page not in FIRST]
+BLOCK = re.compile(r"(?:^<!-- setup\n((?:(?!-->)[^\n]*\n)*)-->\n)?"
+                   r"^<!-- run -->\n```\w*\n(.*?)^```$", re.M | re.S)
+NAMES = "www.corp.example api.corp.example"
+NETWORK = """ip link set lo up && mount --bind "$1" /etc/hosts && shift &&
+exec "$@"
+"""
 MARK = "\x1e"
 
 PLACEHOLDERS = [
@@ -39,7 +53,7 @@ def blocks():
     for page in PAGES:
         for i, match in enumerate(BLOCK.finditer(page.read_text()), 1):
             name = f"{page.relative_to(ROOT)}:{i}"
-            yield pytest.param(match.group(1), id=name)
+            yield pytest.param(match.group(1), match.group(2), id=name)
 
 
 def steps(block):
@@ -65,14 +79,36 @@ def agrees(shown, came):
     return bool(came) and shown[0] == came[0] and agrees(shown[1:], came[1:])
 
 
-def run_session(commands, env, cwd):
+def network(directory):
+    """What to run a command under so that it has a network of its own."""
+    hosts = directory / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost {NAMES}\n")
+    under = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--",
+             "sh", "-c", NETWORK, "sh", str(hosts)]
+    if subprocess.run([*under, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("the kernel gives us no network of our own")
+    return under
+
+
+def run_session(commands, setup, env, cwd):
     """What each command printed, standard error included."""
+    under = network(cwd) if setup else []
     script = "".join(f"{c}\n__status=$?; printf '\\n{MARK}\\n'; "
                      "(exit $__status)\n" for c in commands)
-    done = subprocess.run(["bash", "-c", script], env=env, cwd=cwd, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, timeout=120)
-    return done.stdout.split(MARK + "\n")[:len(commands)]
+    if setup:
+        script = f"{{ {setup}\n}} >setup.log 2>&1 || cat setup.log\n{script}"
+    with subprocess.Popen(
+            [*under, "bash", "-c", script], env=env, cwd=cwd, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, start_new_session=True) as session:
+        try:
+            said = session.communicate(timeout=120)[0]
+        finally:
+            try:
+                os.killpg(session.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    return said.split(MARK + "\n")[:len(commands)]
 
 
 def tidy(lines):
@@ -87,12 +123,12 @@ def scratch(tmp_path_factory):
     return tmp_path_factory.mktemp("examples")
 
 
-@pytest.mark.parametrize("block", blocks())
-def test_example(block, program, clean_env, scratch):
+@pytest.mark.parametrize("setup, block", blocks())
+def test_example(setup, block, program, clean_env, scratch):
     env = {**clean_env,
            "PATH": str(Path(program).parent) + ":" + clean_env["PATH"]}
     wanted = steps(block)
-    outputs = run_session([c for c, _ in wanted], env, scratch)
+    outputs = run_session([c for c, _ in wanted], setup, env, scratch)
     assert len(outputs) == len(wanted), outputs
     for (command, shown), came in zip(wanted, outputs):
         shown, came = tidy(shown), tidy(came.splitlines())
