@@ -58,17 +58,6 @@ cmend_status cmi_parse_net(struct cmi_bytes text, struct cmi_endpoint *net,
 	return CMEND_OK;
 }
 
-static void describe(
-	struct cmi_diagnose_client *to, const struct cmi_profile *p)
-{
-	to->name = p->name;
-	to->trust = p->trust;
-	to->no_wildcards = p->wildcards == CMI_NO;
-	to->reorder_off = p->reorders == CMI_NO;
-	to->fetches_aia = p->fetches_aia == CMI_YES;
-	to->security_level = p->security_level;
-}
-
 static size_t index_of(const struct cmi_profile_set *s, const char *name)
 {
 	size_t i = 0;
@@ -104,7 +93,7 @@ static cmend_status add_word(
 			return cmi_fail(err, CMEND_LIMIT,
 				"more than %d kinds of client",
 				CMI_DIAGNOSE_CLIENTS_MAX);
-		describe(&client, c->profiles.list[i]);
+		cmi_profile_client(c->profiles.list[i], &client);
 		c->list[c->n++] = client;
 		if (again)
 			break;
