@@ -304,6 +304,10 @@ CMEND_API CMEND_MUST_USE cmend_status cmend_path_link(
 	const cmend_job *job, size_t i, cmend_link *out);
 /* How many of it came neither sent nor as anchor. */
 CMEND_API size_t cmend_path_added(const cmend_job *job);
+/* One line: what was added and from where, or why it was refused; "" when the
+ * chain needed nothing.  Into out with its NUL, cut at n; returns out. */
+CMEND_API const char *cmend_job_explain(
+	const cmend_job *job, char *out, size_t n);
 
 /* One thing that was tried and did not serve, in the order it happened. */
 typedef struct cmend_event {
@@ -317,6 +321,403 @@ typedef struct cmend_event {
 /* *at starts at 0 and is moved on; CMEND_NOT_FOUND after the last. */
 CMEND_API CMEND_MUST_USE cmend_status cmend_explain_next(
 	const cmend_job *job, size_t *at, cmend_event *out);
+
+/* ---- Completers, for TLS libraries ------------------------------------- */
+
+/*
+ * How chains are completed for a TLS library: what the bridges openssl.h and
+ * gnutls.h share, and enough to write one for another library.  Shared by any
+ * number of contexts and threads.
+ */
+typedef struct cmend_completer cmend_completer;
+
+typedef struct cmend_completer_options {
+	size_t size;        /* sizeof(cmend_completer_options) */
+	cmend_store *store; /* kept issuers, or NULL; outlives the completer */
+	cmend_preload *preload; /* known issuers, or NULL; the same */
+	int fetch;            /* not 0: AIA over http, blocking, at most 3 s */
+	unsigned fetch_flags; /* CMEND_FETCH_PRIVATE */
+	const cmend_fetcher *fetcher; /* in place of the built-in one, or NULL;
+				       * what it points to outlives the
+				       * completer */
+	/* Told what was added and what was tried, one line each; or NULL.
+	 * Called from the thread that handshakes. */
+	void (*trace)(void *ctx, const char *line);
+	void *ctx;
+} cmend_completer_options;
+
+/* options NULL: no store, nothing fetched.  CMEND_ARG, CMEND_NOMEM. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_completer_new(
+	const cmend_completer_options *options, cmend_completer **out,
+	cmend_error *err);
+/* After everything that it was given to.  NULL is fine. */
+CMEND_API void cmend_completer_free(cmend_completer *completer);
+
+/* For the writer of a bridge: this job asks what the completer asks.  Before
+ * cmend_complete.  CMEND_ARG: NULL given. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_job_use_completer(
+	cmend_job *job, const cmend_completer *completer, cmend_error *err);
+/* After cmend_complete: tell the completer's trace what became of it, and keep
+ * that under the SHA-256 of `leaf` (the latest 64 are kept).  Any thread. */
+CMEND_API void cmend_completer_note(
+	cmend_completer *completer, cmend_bytes leaf, const cmend_job *job);
+/* What is kept of that certificate, into out with its NUL, cut at n; returns
+ * out, "" when nothing is.  Any thread. */
+CMEND_API const char *cmend_completer_explain(
+	cmend_completer *completer, cmend_bytes leaf, char *out, size_t n);
+
+/* ---- Conversations ----------------------------------------------------- */
+
+/*
+ * What two ends said to each other: a TLS handshake, or what stands beside one
+ * in a capture.  From cmend_probe it is the caller's; from cmend_read_capture
+ * it is lent for one call.  What is in it was sent, and nothing of it was
+ * verified.  One thread at a time; what is returned lives as long as it does.
+ */
+typedef struct cmend_conversation cmend_conversation;
+
+/* New values come at the end. */
+typedef enum cmend_kind {
+	CMEND_KIND_TLS = 0,
+	CMEND_KIND_HTTP,
+	CMEND_KIND_DNS,
+	CMEND_KIND_DHCP,
+	CMEND_KIND_TCP,
+} cmend_kind;
+CMEND_API cmend_kind cmend_conversation_kind(const cmend_conversation *c);
+/* Both ends as "192.0.2.7:443" or "[2001:db8::1]:443"; "" where not known. */
+CMEND_API const char *cmend_conversation_client(const cmend_conversation *c);
+CMEND_API const char *cmend_conversation_server(const cmend_conversation *c);
+/* The certificates that the server sent, in its order: none but for TLS, and
+ * none where they are encrypted without secrets at hand (TLS 1.3). */
+CMEND_API size_t cmend_conversation_count(const cmend_conversation *c);
+/* The i-th as it was sent, which may be malformed.  CMEND_NOT_FOUND: i is not
+ * below the count. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_conversation_certificate(
+	const cmend_conversation *c, size_t i, cmend_bytes *out);
+/* Of cmend_probe's only.  NULL is fine. */
+CMEND_API void cmend_conversation_free(cmend_conversation *c);
+
+typedef struct cmend_probe_options {
+	size_t size; /* sizeof(cmend_probe_options) */
+	/* "example.org", "192.0.2.7:8443", "[2001:db8::1]:443", or a URL;
+	 * without a port that of starttls, else 443. */
+	const char *target;
+	/* "smtp", "imap", "pop3", "ftp", "ldap", "xmpp", "postgres", "mysql",
+	 * "sip": begin in plain as that protocol does; NULL: TLS at once. */
+	const char *starttls;
+	const char *sni;     /* NULL: the target's name; "": send none */
+	const char *address; /* connect there, look nothing up; or NULL */
+	/* The leaf is judged for this name; NULL: what was asked for by SNI,
+	 * else the target. */
+	const char *host;
+	unsigned family; /* 4, 6, or 0: either */
+	/* Milliseconds for name, connection and handshake together; 0: ten
+	 * seconds; at most an hour. */
+	unsigned timeout_ms;
+	/* 0x0301 (TLS 1.0) to 0x0304 (TLS 1.3), as on the wire; 0: all. */
+	uint16_t version_min, version_max;
+} cmend_probe_options;
+
+/*
+ * One TLS handshake with an endpoint; its chain is taken as it is sent and not
+ * verified, and nothing is sent after it.  Blocks for at most timeout_ms.  A
+ * name is resolved in a thread of its own, which may outlive the call where
+ * the system's resolver hangs; it touches nothing of the caller's.
+ *
+ * CMEND_OK: the other end spoke TLS, though perhaps only an alert; *out is the
+ * caller's.  CMEND_ARG: no target, no such protocol; CMEND_NOT_FOUND: there is
+ * no such name; CMEND_NET: refused, reset, unreachable; CMEND_TIMEOUT: silent;
+ * CMEND_PARSE: it speaks something else; CMEND_REFUSED: it offers no TLS
+ * there; CMEND_LIMIT: an endless handshake; CMEND_NOMEM.  The message names
+ * the target.
+ */
+CMEND_API CMEND_MUST_USE cmend_status cmend_probe(
+	const cmend_probe_options *options, cmend_conversation **out,
+	cmend_error *err);
+
+/* Damage in a capture, or anything else worth saying of the file itself. */
+typedef struct cmend_note {
+	size_t size;
+	uint64_t offset; /* in the (unpacked) file */
+	uint64_t frame;  /* the last good one before it */
+	const char *says;
+} cmend_note;
+
+typedef struct cmend_capture_options {
+	size_t size; /* sizeof(cmend_capture_options) */
+	/* One of the three: a file (no name is special), the whole capture in
+	 * memory, or a function that gives its bytes in order: at most n of
+	 * them, *got 0 at the end.  A status of its own ends the reading. */
+	const char *path;
+	cmend_bytes bytes;
+	cmend_status (*read)(void *ctx, uint8_t *to, size_t n, size_t *got);
+	const char *name; /* for messages and reports; NULL: the path */
+	/* TLS secrets in the form of SSLKEYLOGFILE: a file or text, or none.
+	 * Those inside the capture are used without asking. */
+	const char *keylog_path;
+	cmend_bytes keylog;
+	/* Takes each conversation, in the order in which they end.  A status
+	 * that is not CMEND_OK ends the reading and is returned. */
+	cmend_status (*take)(void *ctx, const cmend_conversation *c);
+	void (*note)(void *ctx, const cmend_note *note); /* or NULL */
+	void *ctx;                                       /* of all three */
+} cmend_capture_options;
+
+typedef struct cmend_capture_summary {
+	size_t size; /* set to sizeof(cmend_capture_summary) before */
+	uint64_t packets;
+	uint64_t bytes; /* of the file, unpacked */
+	uint64_t flows;
+	uint64_t given_up;  /* conversations dropped at a ceiling */
+	uint64_t undecoded; /* packets of a kind that is not known */
+	uint64_t notes;
+} cmend_capture_summary;
+
+/*
+ * Read a capture, pcap or pcapng of either byte order, plain or packed by gzip
+ * or zstd.  One pass; memory is bounded by the handshakes that are open at
+ * once, never by the capture (docs/limits.md).
+ *
+ * CMEND_ARG: none or more than one source given, or nobody who takes;
+ * CMEND_IO: cannot be read; CMEND_PARSE: no capture, or damaged before the
+ * first packet, or no secret in the key log; CMEND_NOMEM; or what a callback
+ * returned.  Damage later on is a note.  *summary (or NULL) is written in
+ * every case but CMEND_ARG.
+ */
+CMEND_API CMEND_MUST_USE cmend_status cmend_read_capture(
+	const cmend_capture_options *options, cmend_capture_summary *summary,
+	cmend_error *err);
+
+/* ---- Profiles ---------------------------------------------------------- */
+
+/*
+ * Kinds of client - telephones, browsers, libraries - as dated facts: the
+ * roots that each trusts and what it can do.  Fill it, then share it: any
+ * number of diagnoses and threads may read it at once.
+ */
+typedef struct cmend_profiles cmend_profiles;
+
+/* The lists of roots hold digests.  The certificates are looked for in roots
+ * and in preload (either may be NULL; preload outlives the set).  CMEND_ARG,
+ * CMEND_NOMEM. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_profiles_new(
+	const cmend_trust *roots, cmend_preload *preload, cmend_profiles **out,
+	cmend_error *err);
+CMEND_API void cmend_profiles_free(cmend_profiles *profiles);
+/* Load NAME.ini and its list of roots from a directory; NULL for the one that
+ * came with the library.  name NULL: all of them.  CMEND_NOT_FOUND: no such
+ * directory or profile; CMEND_PARSE: says where; CMEND_IO; CMEND_NOMEM. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_profiles_add(
+	cmend_profiles *profiles, const char *directory, const char *name,
+	cmend_error *err);
+
+/* One profile; what it points to is the set's. */
+typedef struct cmend_profile {
+	size_t size;         /* set to sizeof(cmend_profile) before the call */
+	const char *name;    /* "android-7.1" */
+	const char *title;   /* "Android 7.1.1" */
+	const char *date;    /* of the facts, or NULL */
+	int roots_known;     /* 0: its list of roots is not public */
+	size_t roots;        /* trusted ones in the list */
+	size_t roots_absent; /* of these, no certificate is at hand */
+} cmend_profile;
+/* *at starts at 0 and is moved on; CMEND_NOT_FOUND after the last. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_profile_next(
+	const cmend_profiles *profiles, size_t *at, cmend_profile *out);
+
+/* ---- Diagnosis --------------------------------------------------------- */
+
+/*
+ * Conversations and chains in, findings out.  Remembers a bounded number of
+ * neighbours (names looked up, issuers fetched, DHCP), so the conversations of
+ * one story go into one diagnosis.  One thread uses it at a time; what the
+ * options point to outlives it.
+ */
+typedef struct cmend_diagnosis cmend_diagnosis;
+
+/* One result; valid during the call that hands it over. */
+typedef struct cmend_result cmend_result;
+
+#define CMEND_DIAGNOSE_ALL 1u /* good handshakes and neighbours, too */
+
+typedef struct cmend_diagnosis_options {
+	size_t size; /* sizeof(cmend_diagnosis_options) */
+	/* What a plain client trusts, one that fetches and keeps nothing: the
+	 * verdict is its.  Needed. */
+	const cmend_trust *trust;
+	const cmend_profiles *profiles; /* judged beside it; or NULL */
+	/* Issuers at hand, to say what is missing; they make no client
+	 * accept but one that fetches.  Each may be NULL. */
+	cmend_store *store;
+	cmend_preload *preload;
+	int fetch;            /* not 0: ask the network as well */
+	unsigned fetch_flags; /* CMEND_FETCH_PRIVATE */
+	unsigned flags;       /* CMEND_DIAGNOSE_ALL */
+	int has_time;         /* 0: captured: the packet's time; else now */
+	int64_t at_s;         /* seconds since 1970 */
+	unsigned warn_days;   /* a refusal so soon is a warning; 0: never */
+	/* A status that is not CMEND_OK ends the call, which returns it. */
+	cmend_status (*found)(void *ctx, const cmend_result *result);
+	void *ctx;
+} cmend_diagnosis_options;
+
+/* CMEND_ARG: no trust, nobody to tell, more than 64 profiles; CMEND_NOMEM. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_diagnosis_new(
+	const cmend_diagnosis_options *options, cmend_diagnosis **out,
+	cmend_error *err);
+CMEND_API void cmend_diagnosis_free(cmend_diagnosis *diagnosis);
+
+/* One conversation.  Of a capture: a result follows, perhaps at a later call,
+ * for each handshake that failed (see CMEND_DIAGNOSE_ALL); the verdict rests
+ * on the chain and on what the client did.  Of cmend_probe: one result, of
+ * kind CMEND_RESULT_ENDPOINT, whether the chain is good or not.  CMEND_ARG,
+ * CMEND_NOMEM, or what found returned. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_diagnose(cmend_diagnosis *diagnosis,
+	const cmend_conversation *c, cmend_error *err);
+/* A chain as a server would send it, leaf first; one endpoint result.  name:
+ * for the report.  host: what the leaf must be for, or NULL.  CMEND_ARG: no
+ * certificate or more than 16; CMEND_NOMEM, or what found returned. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_diagnose_chain(
+	cmend_diagnosis *diagnosis, const char *name, const char *host,
+	const cmend_bytes *sent, size_t n_sent, cmend_error *err);
+/* A capture is over: what waited for more evidence is handed over.  With a
+ * summary (or NULL) a result of kind CMEND_RESULT_SUMMARY comes last.  The
+ * diagnosis may go on with the next capture. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_diagnose_end(
+	cmend_diagnosis *diagnosis, const cmend_capture_summary *summary,
+	cmend_error *err);
+
+/* ---- Results ----------------------------------------------------------- */
+
+/* New values come at the end. */
+typedef enum cmend_result_type {
+	CMEND_RESULT_HANDSHAKE = 0, /* one TLS handshake of a capture */
+	CMEND_RESULT_ENDPOINT,      /* a probe, or a chain given */
+	CMEND_RESULT_HTTP,          /* neighbours, with CMEND_DIAGNOSE_ALL */
+	CMEND_RESULT_DNS,
+	CMEND_RESULT_DHCP,
+	CMEND_RESULT_TCP,
+	CMEND_RESULT_SUMMARY,
+} cmend_result_type;
+CMEND_API cmend_result_type cmend_result_kind(const cmend_result *result);
+
+/* What was judged.  Every text is safe to print and the result's. */
+typedef struct cmend_handshake {
+	size_t size;      /* set to sizeof(cmend_handshake) before the call */
+	const char *name; /* the SNI, or the target as given; or NULL */
+	const char *client, *server; /* as of a conversation; "" unknown */
+	const char *capture;         /* its name; NULL: a probe or a chain */
+	const char *outcome;         /* "completed", "resumed", "failed", "cut",
+				      * "dark"; NULL: an endpoint */
+	const char *verdict;         /* a finding's id; NULL: nothing failed */
+	const char *version;         /* "TLS 1.2"; NULL: none seen */
+	const char *cipher;          /* IANA's name, or NULL */
+	const char *trouble;         /* why no chain could be had; or NULL */
+	uint64_t first_frame, last_frame; /* 0: no capture */
+	int64_t at_us;                    /* judged at; since 1970 */
+} cmend_handshake;
+/* CMEND_NOT_FOUND: the result is neither a handshake nor an endpoint. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_result_handshake(
+	const cmend_result *result, cmend_handshake *out);
+
+/* One thing that is wrong, the verdict's first (docs/findings.md). */
+typedef struct cmend_finding {
+	size_t size;            /* set to sizeof(cmend_finding) before */
+	const char *id;         /* stable, such as "missing-intermediate" */
+	const char *severity;   /* "error", "warning", "info" */
+	const char *blame;      /* "server", "client", "network", "ca"; NULL */
+	int inferred;           /* not 0: likely, not proven */
+	const char *subject;    /* certificate, host or URL; or NULL */
+	const char *says;       /* one sentence without a full stop */
+	const char *remedy;     /* what to do, or NULL */
+	const char *reference;  /* "RFC 8446 section 4.4.2", or NULL */
+	const uint64_t *frames; /* the evidence, as Wireshark counts */
+	size_t n_frames;
+} cmend_finding;
+/* These four: *at starts at 0 and is moved on; CMEND_NOT_FOUND after the
+ * last, and where the result has none. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_finding_next(
+	const cmend_result *result, size_t *at, cmend_finding *out);
+
+/* How a profile's client takes it. */
+typedef struct cmend_client {
+	size_t size; /* set to sizeof(cmend_client) before the call */
+	const char *profile;
+	int accepts;
+	int unknown;      /* not 0: nobody can tell; accepts is 0 */
+	const char *why;  /* a finding's id; NULL: it accepts */
+	const char *says; /* or NULL */
+	const char *help; /* what would make it accept; or NULL */
+	int64_t until_s;  /* it accepts up to then; 0: not known */
+} cmend_client;
+CMEND_API CMEND_MUST_USE cmend_status cmend_client_next(
+	const cmend_result *result, size_t *at, cmend_client *out);
+
+/* A certificate that the server sent, in its order. */
+typedef struct cmend_sent {
+	size_t size; /* set to sizeof(cmend_sent) before the call */
+	cmend_bytes der;
+	const char *subject; /* RFC 4514; NULL: malformed */
+	const char *sha256;  /* lower-case hex; NULL: malformed */
+	uint64_t frame;      /* 0: no capture */
+} cmend_sent;
+CMEND_API CMEND_MUST_USE cmend_status cmend_sent_next(
+	const cmend_result *result, size_t *at, cmend_sent *out);
+
+/* The best path for the plain client, from the leaf on; with the issuers that
+ * it lacked where they are known. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_result_link(
+	const cmend_result *result, size_t *at, cmend_link *out);
+
+/* ---- Reports ----------------------------------------------------------- */
+
+/*
+ * Results written down as the program writes them: text for people, NDJSON for
+ * programs (docs/schema.json), one page of HTML for both.  One thread at a
+ * time.
+ */
+typedef struct cmend_report cmend_report;
+
+typedef enum cmend_form {
+	CMEND_FORM_TEXT = 0,
+	CMEND_FORM_NDJSON,
+	CMEND_FORM_HTML,
+} cmend_form;
+
+/* For text. */
+#define CMEND_REPORT_COLOR   1u /* escape sequences of a terminal */
+#define CMEND_REPORT_VERBOSE 2u /* findings explained in full */
+#define CMEND_REPORT_QUIET   4u /* one line a result */
+
+typedef struct cmend_report_options {
+	size_t size; /* sizeof(cmend_report_options) */
+	cmend_form form;
+	unsigned flags;
+	/* For HTML: a title (NULL: made from what was found), the names of
+	 * what was looked at, and the time it says it was made (0: none). */
+	const char *title;
+	const char *const *names;
+	size_t n_names;
+	int64_t made_at_s;
+	/* Takes whole lines, or the page in one piece.  A status that is not
+	 * CMEND_OK ends the call, which returns it. */
+	cmend_status (*write)(void *ctx, cmend_bytes text);
+	void *ctx;
+} cmend_report_options;
+
+/* CMEND_ARG, CMEND_NOMEM.  What the options point to outlives the report. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_report_new(
+	const cmend_report_options *options, cmend_report **out,
+	cmend_error *err);
+CMEND_API void cmend_report_free(cmend_report *report);
+/* One result, inside the call that hands it over.  CMEND_ARG, CMEND_NOMEM,
+ * CMEND_LIMIT: too much for one page, or what write returned. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_report_write(
+	cmend_report *report, const cmend_result *result, cmend_error *err);
+/* Nothing more comes: HTML is written now.  The same statuses. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_report_end(
+	cmend_report *report, cmend_error *err);
 
 #ifdef __cplusplus
 }

@@ -19,31 +19,6 @@
 extern "C" {
 #endif
 
-/* How chains are completed; shared by any number of SSL_CTX and threads. */
-typedef struct cmend_completer cmend_completer;
-
-typedef struct cmend_completer_options {
-	size_t size;        /* sizeof(cmend_completer_options) */
-	cmend_store *store; /* kept issuers, or NULL; outlives the completer */
-	cmend_preload *preload; /* known issuers, or NULL; the same */
-	int fetch;            /* not 0: AIA over http, blocking, at most 3 s */
-	unsigned fetch_flags; /* CMEND_FETCH_PRIVATE */
-	const cmend_fetcher *fetcher; /* in place of the built-in one, or NULL;
-				       * what it points to outlives the
-				       * completer */
-	/* Told what was added and what was tried, one line each; or NULL.
-	 * Called from the thread that handshakes. */
-	void (*trace)(void *ctx, const char *line);
-	void *ctx;
-} cmend_completer_options;
-
-/* options NULL: no store, nothing fetched.  CMEND_ARG, CMEND_NOMEM. */
-CMEND_API CMEND_MUST_USE cmend_status cmend_completer_new(
-	const cmend_completer_options *options, cmend_completer **out,
-	cmend_error *err);
-/* After every SSL_CTX that it was given to. */
-CMEND_API void cmend_completer_free(cmend_completer *completer);
-
 /* From now on SSLs of this context complete chains.  It takes the place of
  * SSL_CTX_set_cert_verify_callback; SSL_CTX_set_verify stays the program's.
  * CMEND_ARG: NULL given. */

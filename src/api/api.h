@@ -6,7 +6,6 @@
 #ifndef CMI_API_API_H
 #define CMI_API_API_H
 
-#include "issuers/aia.h"
 #include "issuers/complete.h"
 #include "issuers/fetch.h"
 #include "issuers/preload.h"
@@ -84,6 +83,14 @@ struct cmend_job {
 
 	struct cmi_complete_result result;
 };
+
+/* Copy a public struct of n bytes to a caller whose has `size`, which is kept
+ * in its first member.  CMEND_ARG: not even that fits. */
+cmend_status cmi_hand_out(void *out, size_t size, const void *whole, size_t n);
+
+/* The same for the i-th certificate of a path, which is there. */
+cmend_status cmi_hand_out_link(const struct cmi_path *path, size_t i,
+	const char *url, cmend_link *out);
 
 /* job_fetch.c: the costly source of this job, or NULL when offline. */
 cmend_status cmi_job_open_fetch(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/env.h"
@@ -167,9 +168,33 @@ size_t cmend_path_added(const cmend_job *job)
 	return job ? job->result.n_added : 0;
 }
 
+const char *cmend_job_explain(const cmend_job *job, char *out, size_t n)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	cmend_link link = {.size = sizeof(link)};
+
+	if (!out || !n)
+		return "";
+	cmi_buf_init(&b, 65536);
+	for (size_t i = 1; cmend_job_accepted(job) &&
+			   cmend_path_link(job, i, &link) == CMEND_OK;
+		i++) {
+		if (link.origin == CMEND_FROM_SENT ||
+			link.origin == CMEND_FROM_ANCHOR)
+			continue;
+		cmi_buf_printf(&b, "%s\"%s\" from %s%s%s",
+			b.n ? ", " : "completed: ", link.subject,
+			cmend_origin_text(link.origin), link.url ? " " : "",
+			link.url ? link.url : "");
+	}
+	if (!cmend_job_accepted(job))
+		cmi_buf_text(&b, cmend_job_says(job));
+	snprintf(out, n, "%s", cmi_buf_cstr(&b));
+	return out;
+}
+
 /* Callers built against an older header have a shorter struct. */
-static cmend_status hand_out(
-	void *out, size_t size, const void *whole, size_t n)
+cmend_status cmi_hand_out(void *out, size_t size, const void *whole, size_t n)
 {
 	if (size < sizeof(size_t))
 		return CMEND_ARG;
@@ -178,23 +203,30 @@ static cmend_status hand_out(
 	return CMEND_OK;
 }
 
+cmend_status cmi_hand_out_link(
+	const struct cmi_path *path, size_t i, const char *url, cmend_link *out)
+{
+	const struct cmi_cert *c = path->certs[i];
+	const cmend_link whole = {
+		.der = {c->der.p, c->der.n},
+		.subject = c->subject,
+		.sha256 = c->sha256_hex,
+		.origin = (cmend_origin)path->origins[i],
+		.url = url,
+		.not_after_s = c->not_after_s,
+	};
+
+	return cmi_hand_out(out, out->size, &whole, sizeof(whole));
+}
+
 cmend_status cmend_path_link(const cmend_job *job, size_t i, cmend_link *out)
 {
-	cmend_link whole = {0};
-	struct cmi_cert *c;
-
 	if (!job || !out)
 		return CMEND_ARG;
 	if (i >= job->result.path.n)
 		return CMEND_NOT_FOUND;
-	c = job->result.path.certs[i];
-	whole.der = (cmend_bytes){c->der.p, c->der.n};
-	whole.subject = c->subject;
-	whole.sha256 = c->sha256_hex;
-	whole.origin = (cmend_origin)job->result.path.origins[i];
-	whole.url = cmi_job_url_of((void *)job, c);
-	whole.not_after_s = c->not_after_s;
-	return hand_out(out, out->size, &whole, sizeof(whole));
+	return cmi_hand_out_link(&job->result.path, i,
+		cmi_job_url_of((void *)job, job->result.path.certs[i]), out);
 }
 
 cmend_status cmend_explain_next(
@@ -213,5 +245,5 @@ cmend_status cmend_explain_next(
 	whole.subject = r->cert ? r->cert->subject : NULL;
 	whole.child = r->child ? r->child->subject : NULL;
 	whole.origin = (cmend_origin)r->origin;
-	return hand_out(out, out->size, &whole, sizeof(whole));
+	return cmi_hand_out(out, out->size, &whole, sizeof(whole));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api.h"
+#include "issuers/aia.h"
 
 #include <stdio.h>
 #include <string.h>

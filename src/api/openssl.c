@@ -8,13 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/buf.h"
-#include "core/limits.h"
-#include "core/mem.h"
-
-struct cmend_completer {
-	cmend_completer_options o;
-};
+#include "api/completer.h"
 
 static int explain_index = -1;
 
@@ -45,9 +39,11 @@ static SSL *ssl_of(X509_STORE_CTX *ctx)
 static void explain(
 	const cmend_completer *c, X509_STORE_CTX *ctx, const char *text)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	SSL *ssl = ssl_of(ctx);
 	char *copy;
 
+	pthread_once(&once, make_index);
 	if (c->o.trace)
 		c->o.trace(c->o.ctx, text);
 	if (!ssl || explain_index < 0)
@@ -206,12 +202,7 @@ static cmend_status prepare_job(const cmend_completer *c, X509_STORE_CTX *ctx,
 	cmend_job_set_purpose(job, !ssl                 ? CMEND_FOR_ANY
 				   : SSL_is_server(ssl) ? CMEND_FOR_CLIENT
 							: CMEND_FOR_SERVER);
-	cmend_job_use_store(job, c->o.store);
-	cmend_job_use_preload(job, c->o.preload);
-	if (c->o.fetcher)
-		return cmend_job_use_fetcher(job, c->o.fetcher, err);
-	return c->o.fetch ? cmend_job_fetch(job, c->o.fetch_flags, err)
-			  : CMEND_OK;
+	return cmend_job_use_completer(job, c, err);
 }
 
 static cmend_status run_job(
@@ -230,18 +221,6 @@ static cmend_status run_job(
 	while (n)
 		OPENSSL_free((void *)der[--n].p);
 	return status;
-}
-
-static void trace_tries(const cmend_completer *c, const cmend_job *job)
-{
-	cmend_event e = {.size = sizeof(e)};
-	char line[512];
-	size_t at = 0;
-
-	while (c->o.trace && cmend_explain_next(job, &at, &e) == CMEND_OK) {
-		snprintf(line, sizeof(line), "%s: %s", e.finding, e.says);
-		c->o.trace(c->o.ctx, line);
-	}
 }
 
 /* Our path first, so that libcrypto meets it before what was sent. */
@@ -269,26 +248,6 @@ static STACK_OF(X509) * new_untrusted(const cmend_job *job, X509_STORE_CTX *ctx)
 	return all;
 }
 
-static void explain_added(
-	const cmend_completer *c, const cmend_job *job, X509_STORE_CTX *ctx)
-{
-	cmend_link link = {.size = sizeof(link)};
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
-
-	cmi_buf_init(&b, 8192);
-	for (size_t i = 1; cmend_path_link(job, i, &link) == CMEND_OK; i++) {
-		if (link.origin == CMEND_FROM_SENT ||
-			link.origin == CMEND_FROM_ANCHOR)
-			continue;
-		cmi_buf_printf(&b, "%s\"%s\" from %s%s%s",
-			b.n ? ", " : "completed: ", link.subject,
-			cmend_origin_text(link.origin), link.url ? " " : "",
-			link.url ? link.url : "");
-	}
-	if (b.n)
-		explain(c, ctx, cmi_buf_cstr(&b));
-}
-
 /* The longer untrusted list, or NULL where nothing can be added. */
 static STACK_OF(X509) * complete(const cmend_completer *c, X509_STORE_CTX *ctx)
 {
@@ -296,19 +255,18 @@ static STACK_OF(X509) * complete(const cmend_completer *c, X509_STORE_CTX *ctx)
 	cmend_job *job = NULL;
 	cmend_error err = {0};
 	cmend_status status = prepare_job(c, ctx, &job, &err);
+	char line[2048];
 
 	if (!status)
 		status = run_job(job, ctx, &err);
 	if (!status)
-		trace_tries(c, job);
-	if (status) {
-		explain(c, ctx, err.message);
-	} else if (cmend_job_accepted(job)) {
+		cmi_completer_trace(c, job);
+	if (!status && cmend_job_accepted(job))
 		all = new_untrusted(job, ctx);
-		explain_added(c, job, ctx);
-	} else {
-		explain(c, ctx, cmend_job_says(job));
-	}
+	if (status)
+		explain(c, ctx, err.message);
+	else if (*cmend_job_explain(job, line, sizeof(line)))
+		explain(c, ctx, line);
 	cmend_job_free(job);
 	return all;
 }
@@ -345,28 +303,4 @@ cmend_status cmend_ssl_ctx_complete(SSL_CTX *ctx, cmend_completer *completer)
 		return CMEND_ARG;
 	SSL_CTX_set_cert_verify_callback(ctx, verify_callback, completer);
 	return CMEND_OK;
-}
-
-cmend_status cmend_completer_new(const cmend_completer_options *options,
-	cmend_completer **out, cmend_error *err)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	cmend_completer *c;
-
-	if (!out || (options && options->size < sizeof(*options)))
-		return cmi_fail(err, CMEND_ARG,
-			"no place for the completer, or no whole options");
-	c = cmi_alloc(sizeof(*c));
-	if (!c)
-		return cmi_nomem(err);
-	if (options)
-		c->o = *options;
-	pthread_once(&once, make_index);
-	*out = c;
-	return CMEND_OK;
-}
-
-void cmend_completer_free(cmend_completer *completer)
-{
-	cmi_free(completer);
 }

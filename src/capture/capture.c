@@ -76,6 +76,7 @@ static cmend_status open_source(
 		.wait = pass_wait,
 		.ctx = s,
 		.env = r->options->env,
+		.source = r->n == 0 ? r->options->source : NULL,
 	};
 
 	*s = (struct source){.reading = r, .path = path};

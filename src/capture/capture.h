@@ -8,7 +8,7 @@
 #ifndef CMI_CAPTURE_CAPTURE_H
 #define CMI_CAPTURE_CAPTURE_H
 
-#include "core/env.h"
+#include "capture/file_input.h"
 #include "wire/conversation.h"
 
 /* Damage, or anything else worth saying about the file itself. */
@@ -24,6 +24,10 @@ struct cmi_capture_options {
 	void (*note)(void *ctx, const struct cmi_capture_note *note);
 	void *note_ctx;
 	const char *keylog_path; /* SSLKEYLOGFILE format, or NULL */
+	struct cmi_bytes keylog; /* the same as text; or empty */
+	/* The bytes of the first capture, whose path is only a name then; or
+	 * NULL.  Its close is called when reading was begun. */
+	const struct cmi_input_source *source;
 	const struct cmi_env *env;
 	/* A file still being written: called at its end, true to look for
 	 * more (after some time), false to end.  NULL: end. */

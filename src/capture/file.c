@@ -121,7 +121,9 @@ cmend_status cmi_capfile_open(const char *path,
 		return cmi_nomem(err);
 	if (hooks)
 		f->hooks = *hooks;
-	CMI_TRY(cmi_input_open(path, f->hooks.env, &f->in, err));
+	CMI_TRY(f->hooks.source
+			? cmi_input_new(*f->hooks.source, path, &f->in, err)
+			: cmi_input_open(path, f->hooks.env, &f->in, err));
 	f->in->wait = f->hooks.wait;
 	f->in->wait_ctx = f->hooks.ctx;
 	CMI_TRY(cmi_input_unpack(&f->in, err));

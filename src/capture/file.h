@@ -12,7 +12,7 @@
 #ifndef CMI_CAPTURE_FILE_H
 #define CMI_CAPTURE_FILE_H
 
-#include "core/env.h"
+#include "capture/file_input.h"
 
 struct cmi_capfile;
 
@@ -51,6 +51,9 @@ struct cmi_capfile_hooks {
 	bool (*wait)(void *ctx);
 	void *ctx;
 	const struct cmi_env *env; /* opens the file; NULL: the system */
+	/* The bytes in place of the file's, whose path is only a name; or
+	 * NULL.  Becomes the capfile's, but for a failure to open. */
+	const struct cmi_input_source *source;
 };
 
 /* CMEND_IO: cannot be read; CMEND_PARSE: empty, cut, or no capture. */

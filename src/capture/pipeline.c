@@ -39,6 +39,8 @@ cmend_status cmi_pipeline_new(const char *name,
 	if (options->keylog_path)
 		CMI_TRY(cmi_keylog_read(
 			p->keylog, options->keylog_path, options->env, err));
+	if (options->keylog.n)
+		CMI_TRY(cmi_keylog_add(p->keylog, options->keylog, err));
 	CMI_TRY(cmi_fragments_new(&p->fragments, err));
 	CMI_TRY(cmi_flows_new(
 		&p->hub, &session_ops, options->env, &p->flows, err));

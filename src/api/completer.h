@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What stands behind cmend_completer: its options, and the latest notes on
+ * what became of a leaf, for bridges to libraries that offer no place for it.
+ */
+#ifndef CMI_API_COMPLETER_H
+#define CMI_API_COMPLETER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "api/api.h"
+
+/* Handshakes of one moment, and some to spare. */
+#define CMI_COMPLETER_NOTES 64
+
+struct cmi_completer_note {
+	uint8_t sha256[CMI_SHA256_LEN];
+	bool used;
+	char text[1024];
+};
+
+struct cmend_completer {
+	cmend_completer_options o;
+	pthread_mutex_t lock; /* over what follows */
+	struct cmi_completer_note notes[CMI_COMPLETER_NOTES];
+	size_t next; /* to be overwritten */
+};
+
+/* Each thing that was tried and did not serve, to the trace. */
+void cmi_completer_trace(const cmend_completer *c, const cmend_job *job);
+
+#endif
