@@ -403,8 +403,9 @@ typedef struct cmend_probe_options {
 	/* "example.org", "192.0.2.7:8443", "[2001:db8::1]:443", or a URL;
 	 * without a port that of starttls, else 443. */
 	const char *target;
-	/* "smtp", "imap", "pop3", "ftp", "ldap", "xmpp", "postgres", "mysql",
-	 * "sip": begin in plain as that protocol does; NULL: TLS at once. */
+	/* "smtp", "imap", "pop3", "ftp", "nntp", "sieve", "ldap", "xmpp",
+	 * "xmpp-server", "postgres", "mysql": begin in plain as that protocol
+	 * does; "sip": its port; NULL: TLS at once. */
 	const char *starttls;
 	const char *sni;     /* NULL: the target's name; "": send none */
 	const char *address; /* connect there, look nothing up; or NULL */
@@ -453,7 +454,7 @@ typedef struct cmend_capture_options {
 	cmend_bytes bytes;
 	cmend_status (*read)(void *ctx, uint8_t *to, size_t n, size_t *got);
 	const char *name; /* for messages and reports; NULL: the path */
-	/* TLS secrets in the form of SSLKEYLOGFILE: a file or text, or none.
+	/* TLS secrets in the form of SSLKEYLOGFILE: a file, text, or none.
 	 * Those inside the capture are used without asking. */
 	const char *keylog_path;
 	cmend_bytes keylog;
@@ -481,9 +482,9 @@ typedef struct cmend_capture_summary {
  *
  * CMEND_ARG: none or more than one source given, or nobody who takes;
  * CMEND_IO: cannot be read; CMEND_PARSE: no capture, or damaged before the
- * first packet, or no secret in the key log; CMEND_NOMEM; or what a callback
- * returned.  Damage later on is a note.  *summary (or NULL) is written in
- * every case but CMEND_ARG.
+ * first packet, or no secret in the key log's file; CMEND_NOMEM; or what a
+ * callback returned.  Damage later on is a note.  *summary (or NULL) is written
+ * in every case but CMEND_ARG.
  */
 CMEND_API CMEND_MUST_USE cmend_status cmend_read_capture(
 	const cmend_capture_options *options, cmend_capture_summary *summary,

@@ -5,13 +5,17 @@ import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, check_line
 from pki import LOCAL, Pki
+from tape import Tape, client_context, server_context
 
 
 def run(*args, env=None, **how):
@@ -164,3 +168,109 @@ def test_own_fetcher(example, lab, web, tmp_path):
     done = client(lab.anchor.pem, der_file(lab.leaf, tmp_path), tmp_path)
     assert done.returncode == 0 and "accepted" in done.stdout, done.stdout
     assert web.requests == []
+
+
+def test_probe(example, lab, s_server, nginx, tmp_path):
+    probe = example("probe")
+    chain = lab.file("chain.pem", lab.leaf, lab.ca2, lab.ca1)
+    server = nginx(chain, lab.leaf.key)
+    done = probe(f"localhost:{server.port}", lab.anchor.pem)
+    assert done.returncode == 0 and "nothing fails" in done.stdout, done.stdout
+    server = s_server(lab.leaf.pem, lab.leaf.key)
+    done = probe(f"localhost:{server.port}", lab.anchor.pem)
+    assert done.returncode == 1, done.stdout
+    assert ": missing-intermediate" in done.stdout.splitlines()[0]
+    # The wrong anchors, and a server that says nothing of the sort.
+    done = probe(f"localhost:{server.port}", lab.evil_root.pem)
+    assert done.returncode == 1, done.stdout
+    done = probe("localhost:1", lab.anchor.pem)
+    assert done.returncode == 3 and "refused" in done.stdout, done.stdout
+
+
+def test_probe_begins_in_plain(example, lab, s_server):
+    """openssl s_server speaks SMTP's beginning itself, but sends no greeting
+    that ends: the test's own server does, and TLS is real."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.leaf.pem, lab.leaf.key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    said = []
+
+    def serve():
+        with listener.accept()[0] as s:
+            s.settimeout(30)
+            s.sendall(b"220 mail ESMTP\r\n")
+            f = s.makefile("rb")
+            said.append(f.readline())
+            s.sendall(b"250-mail\r\n250 STARTTLS\r\n")
+            said.append(f.readline())
+            s.sendall(b"220 go on\r\n")
+            try:
+                context.wrap_socket(s, server_side=True).close()
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    done = example("probe")(f"localhost:{listener.getsockname()[1]}",
+                            lab.anchor.pem, "smtp")
+    thread.join(30)
+    listener.close()
+    assert said[1:] == [b"STARTTLS\r\n"]
+    assert done.returncode == 1, done.stdout
+    assert "missing-intermediate" in done.stdout, done.stdout
+
+
+@pytest.fixture
+def story(lab, tmp_path):
+    """A refused handshake and a good one behind it, and their key log."""
+    secrets = tmp_path / "secrets"
+    chain = lab.file("story.pem", lab.leaf, lab.ca2, lab.ca1)
+    tape = Tape()
+    tape.tls(server_context(lab.leaf.pem, lab.leaf.key),
+             client_context(lab.anchor.pem), "localhost")
+    tape.tls(server_context(chain, lab.leaf.key, tls12=False),
+             client_context(lab.anchor.pem, tls12=False, keylog=secrets),
+             "localhost")
+    return tape.write(tmp_path / "story.pcap"), secrets
+
+
+def test_a_capture_is_read_as_the_program_reads_it(example, chainmend, lab,
+                                                   story):
+    """Text, NDJSON and HTML: the program's own, but for clock and speed."""
+    capture, secrets = story
+    read = example("read_capture")
+    how = ("--all", "--roots", lab.anchor.pem, "--keylog", secrets,
+           "--color", "never", capture)
+    words = (lab.anchor.pem, capture, secrets)
+
+    ours = [check_line(l) for l in read("json", *words).stdout.splitlines()]
+    theirs = chainmend("explain", "--json", *how).lines
+    assert theirs[-1].pop("seconds") >= 0
+    assert ours == theirs and len(ours) == 3
+    old, new = sorted(ours[:2], key=lambda l: l["version"])
+    assert old["verdict"] == "missing-intermediate"
+    assert new["verdict"] is None
+    assert len(new["certificates"]) == 3  # decrypted
+
+    assert read("text", *words).stdout == chainmend("explain", *how).out
+
+    page = capture.parent / "page.html"
+    chainmend("explain", "--html", page, *how)
+    made = re.compile(r" on [0-9TZ:-]+(?=\.)")
+    assert made.sub("", page.read_text()) == read("html", *words).stdout
+    # Without the secrets the second one is dark, to both.
+    words = words[:2]
+    lines = [json.loads(l) for l in read("json", *words).stdout.splitlines()]
+    [dark] = [l for l in lines if l.get("outcome") == "dark"]
+    assert dark["version"] == "TLS 1.3" and dark["certificates"] == []
+
+
+def test_a_capture_that_is_none(example, lab, tmp_path):
+    (tmp_path / "x").write_text("no capture")
+    done = example("read_capture")("text", lab.anchor.pem, tmp_path / "x")
+    assert done.returncode == 3 and "no pcap" in done.stdout, done.stdout
+
+
+def test_pkg_config_knows_the_version(flags, installed):
+    [pc] = installed.rglob("chainmend.pc")
+    assert "Version: 0.1.0" in pc.read_text()
