@@ -6,7 +6,7 @@
  * away unanswered.
  */
 #include "capture/datagram.h"
-#include "capture/session_tls.h"
+#include "capture/session.h"
 
 #include <string.h>
 
@@ -266,7 +266,7 @@ cmend_status cmi_session_hub_end(
 {
 	cmend_status status, ended;
 
-	cmi_session_tls_drop_spares(hub);
+	cmi_session_drop_spares(hub);
 	if (!hub->datagrams)
 		return CMEND_OK;
 	status = give_open(hub, t_us, err);

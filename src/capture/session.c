@@ -6,6 +6,8 @@
 
 /* The largest item a mode may wait for: a record, or an HTTP head. */
 #define KEPT_MAX (CMI_HTTP_HEAD_MAX + CMI_TLS_RECORD_HEAD)
+/* A larger one is freed at once. */
+#define SPARE_BUF_MAX ((size_t)4096)
 
 cmend_status cmi_session_new(struct cmi_session_hub *hub,
 	const struct cmi_stream_info *info, struct cmi_session **out,
@@ -65,12 +67,40 @@ static void settle(struct cmi_session *s)
 	s->charged = now;
 }
 
+/* Memory for the starts of items is needed for moments only, and then again
+ * by another session. */
+static void lend_buf(struct cmi_session_hub *hub, struct cmi_buf *b)
+{
+	if (!b->p && hub->n_spare_bufs)
+		*b = hub->spare_bufs[--hub->n_spare_bufs];
+}
+
+static void return_buf(struct cmi_session_hub *hub, struct cmi_buf *b)
+{
+	if (!b->p || b->failed || b->cap > SPARE_BUF_MAX || hub->ended ||
+		hub->n_spare_bufs == CMI_LEN(hub->spare_bufs)) {
+		cmi_buf_dispose(b);
+		return;
+	}
+	cmi_buf_clear(b);
+	hub->spare_bufs[hub->n_spare_bufs++] = *b;
+	cmi_buf_init(b, KEPT_MAX);
+}
+
+void cmi_session_drop_spares(struct cmi_session_hub *hub)
+{
+	hub->ended = true;
+	while (hub->n_spare_bufs)
+		cmi_buf_dispose(&hub->spare_bufs[--hub->n_spare_bufs]);
+	cmi_session_tls_drop_spares(hub);
+}
+
 /* Nothing more of this stream matters: only its end is waited for. */
 static void close_mode(struct cmi_session *s)
 {
 	cmi_session_enter(s, NULL);
 	for (int i = 0; i < 2; i++)
-		cmi_buf_dispose(&s->dir[i].kept);
+		return_buf(s->hub, &s->dir[i].kept);
 	settle(s);
 }
 
@@ -173,8 +203,8 @@ static cmend_status eat_kept(struct cmi_session *s, enum cmi_side side,
 	if (!s->mode)
 		return CMEND_OK;
 	cmi_buf_consume(&d->kept, d->kept.n - all.n);
-	if (d->kept.n == 0 && d->kept.cap > 4096)
-		cmi_buf_dispose(&d->kept);
+	if (d->kept.n == 0)
+		return_buf(s->hub, &d->kept);
 	return CMEND_OK;
 }
 
@@ -195,6 +225,7 @@ static cmend_status eat(struct cmi_session *s, enum cmi_side side,
 			d->dead |= data.n > KEPT_MAX;
 			if (d->dead)
 				break;
+			lend_buf(s->hub, &d->kept);
 			cmi_buf_add_bytes(&d->kept, data);
 			return cmi_buf_status(&d->kept, err);
 		}

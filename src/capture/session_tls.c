@@ -51,7 +51,7 @@ static void tls_free(struct cmi_session *s)
 	cmi_decrypt_free(tls->state.decrypt);
 	for (int i = 0; i < 2; i++)
 		cmi_buf_dispose(&tls->state.dir[i].message);
-	if (s->hub->n_spare_tls == SPARES_MAX) {
+	if (s->hub->ended || s->hub->n_spare_tls == SPARES_MAX) {
 		cmi_arena_dispose(&tls->state.arena);
 		cmi_free(tls);
 		return;
@@ -73,8 +73,7 @@ void cmi_session_tls_drop_spares(struct cmi_session_hub *hub)
 		cmi_arena_dispose(&tls->state.arena);
 		cmi_free(tls);
 	}
-	/* Sessions that are still open then keep nothing for others. */
-	hub->n_spare_tls = SPARES_MAX;
+	hub->n_spare_tls = 0;
 }
 
 static size_t tls_holds(const struct cmi_session *s)

@@ -35,9 +35,6 @@ struct cmi_tls_state {
 	bool over; /* nothing more of this connection can matter */
 };
 
-/* Free what was kept for handshakes to come. */
-void cmi_session_tls_drop_spares(struct cmi_session_hub *hub);
-
 /* A record as it came, or as decrypted. */
 cmend_status cmi_tls_take_handshake(struct cmi_session *s,
 	struct cmi_tls_state *t, enum cmi_side side, struct cmi_bytes body,

@@ -11,6 +11,7 @@
 #ifndef CMI_CAPTURE_STREAM_H
 #define CMI_CAPTURE_STREAM_H
 
+#include "core/buf.h"
 #include "core/env.h"
 #include "wire/conversation.h"
 
@@ -30,6 +31,9 @@ struct cmi_session_hub {
 	/* Likewise: what ended handshakes leave to the next ones. */
 	struct cmi_session_tls *spare_tls;
 	size_t n_spare_tls;
+	struct cmi_buf spare_bufs[8];
+	size_t n_spare_bufs;
+	bool ended; /* nothing more is kept for others */
 };
 
 struct cmi_stream_info {

@@ -257,6 +257,9 @@ static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 	int code;
 
 	w->inside = in;
+	/* A line has about a kilobyte, and there may be millions. */
+	if (!isatty(fileno(cli->out)))
+		(void)setvbuf(cli->out, NULL, _IOFBF, (size_t)64 << 10);
 	cmi_report_init(&w->report, cli->out, cli->common.json);
 	if (explain(w, first, &err) != CMEND_OK)
 		code = cmi_cli_fail(cli, &err);

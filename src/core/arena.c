@@ -29,21 +29,24 @@ void cmi_arena_dispose(struct cmi_arena *a)
 
 void cmi_arena_reset(struct cmi_arena *a, size_t keep)
 {
-	struct cmi_arena_block *newest = a->blocks;
-	size_t cap = a->cap, used = a->used;
+	struct cmi_arena_block *kept = NULL;
+	size_t cap = a->cap, used = a->used, total = a->total;
 
-	if (newest && cap <= keep)
-		a->blocks = newest->next;
-	else
-		newest = NULL;
+	if (total > cap && total <= keep) {
+		/* One block that holds it all serves better next time. */
+		a->block = total;
+	} else if (a->blocks && cap <= keep) {
+		kept = a->blocks;
+		a->blocks = kept->next;
+	}
 	cmi_arena_dispose(a);
-	if (!newest)
+	if (!kept)
 		return;
-	memset(newest->data, 0, used);
-	newest->next = NULL;
-	a->blocks = newest;
+	memset(kept->data, 0, used);
+	kept->next = NULL;
+	a->blocks = kept;
 	a->cap = cap;
-	a->held = sizeof(*newest) + cap;
+	a->held = sizeof(*kept) + cap;
 }
 
 void *cmi_arena_alloc(struct cmi_arena *a, size_t n)

@@ -22,8 +22,8 @@ struct cmi_arena {
 
 void cmi_arena_init(struct cmi_arena *a, size_t max);
 void cmi_arena_dispose(struct cmi_arena *a);
-/* Forget the content.  The newest block serves again where it has no more than
- * `keep` bytes. */
+/* Forget the content.  One block serves again, of no more than `keep` bytes:
+ * the newest, or a new one where only that would have held everything. */
 void cmi_arena_reset(struct cmi_arena *a, size_t keep);
 /* Zeroed, aligned for any type. */
 void *cmi_arena_alloc(struct cmi_arena *a, size_t n)

@@ -3,20 +3,21 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Decimal digits at p; returns what is behind them. */
+/* Decimal digits of v, which has five at most, at p; returns what is behind
+ * them. */
 static char *put_number(char *p, unsigned v)
 {
-	char digits[10];
-	size_t n = 0;
-
-	do
-		digits[n++] = (char)('0' + v % 10);
-	while (v /= 10);
-	while (n)
-		*p++ = digits[--n];
+	if (v >= 10000)
+		*p++ = (char)('0' + v / 10000);
+	if (v >= 1000)
+		*p++ = (char)('0' + v / 1000 % 10);
+	if (v >= 100)
+		*p++ = (char)('0' + v / 100 % 10);
+	if (v >= 10)
+		*p++ = (char)('0' + v / 10 % 10);
+	*p++ = (char)('0' + v % 10);
 	return p;
 }
 
@@ -73,18 +74,20 @@ struct named {
 	const char *name;
 };
 
-static int compare_named(const void *key, const void *item)
-{
-	return (int)*(const uint16_t *)key - ((const struct named *)item)->id;
-}
-
 /* Tables are in rising order of id. */
 static const char *find_named(const struct named *rows, size_t n, uint16_t id)
 {
-	const struct named *hit =
-		bsearch(&id, rows, n, sizeof(*rows), compare_named);
+	size_t low = 0, high = n;
 
-	return hit ? hit->name : NULL;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (rows[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && rows[low].id == id ? rows[low].name : NULL;
 }
 
 const char *cmi_tls_version_name(uint16_t version)

@@ -48,6 +48,51 @@ static void grow_keeps_items_and_zeroes_new_ones(void **state)
 	cmi_free(items);
 }
 
+static void an_arena_serves_again(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t first, second; /* asked for, then forgotten */
+		bool same;            /* the next piece lies there again */
+	} rows[] = {
+		{"one block", 100, 0, true},
+		{"two blocks, neither held it all", 900, 900, false},
+		{"above what may be kept", 5000, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct cmi_arena a;
+		uint8_t *p, *q;
+
+		cmi_arena_init(&a, 100000);
+		a.block = 1000;
+		p = cmi_arena_alloc(&a, rows[i].first);
+		assert_non_null(p);
+		memset(p, 0xff, rows[i].first);
+		if (rows[i].second)
+			assert_non_null(cmi_arena_alloc(&a, rows[i].second));
+		cmi_arena_reset(&a, 4000);
+		assert_int_equal(a.total, 0);
+		assert_true(a.held <= 4100);
+		assert_int_equal(a.held > 0, rows[i].same);
+		q = cmi_arena_alloc(&a, rows[i].first);
+		assert_non_null(q);
+		if (rows[i].same)
+			assert_ptr_equal(p, q);
+		for (size_t k = 0; k < rows[i].first; k++)
+			assert_int_equal(q[k], 0);
+		if (rows[i].second) {
+			/* Now one block has room for both. */
+			size_t held = a.held;
+
+			assert_non_null(cmi_arena_alloc(&a, rows[i].second));
+			assert_int_equal(a.held, held);
+		}
+		cmi_arena_dispose(&a);
+	}
+}
+
 static void arena_has_a_ceiling_and_aligns(void **state)
 {
 	struct cmi_arena a;
@@ -104,6 +149,7 @@ int main(void)
 		cmocka_unit_test(the_nth_allocation_fails_on_request),
 		cmocka_unit_test(grow_keeps_items_and_zeroes_new_ones),
 		cmocka_unit_test(arena_has_a_ceiling_and_aligns),
+		cmocka_unit_test(an_arena_serves_again),
 		cmocka_unit_test(errors_are_cut_not_overrun),
 		cmocka_unit_test(finding_names_go_both_ways),
 	};
