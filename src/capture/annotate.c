@@ -18,7 +18,8 @@ struct copy {
 	const struct cmi_annotation *notes; /* those still to come */
 	size_t n;
 	const struct cmi_env *env;
-	int fd; /* borrowed */
+	int fd;     /* borrowed */
+	bool begun; /* a section */
 	struct cmi_buf out;
 	struct cmi_buf options;
 };
@@ -88,6 +89,8 @@ static bool put_simple(struct copy *c, const struct cmi_raw_block *b)
 		in.n < 4)
 		return false;
 	n = length < in.n - 4 ? length : in.n - 4;
+	if (b->snaplen && n > b->snaplen)
+		n = b->snaplen;
 	if (!cmi_cursor_bytes(&in, n, &data))
 		return false;
 	cmi_block_end_options(&c->options);
@@ -120,12 +123,27 @@ static void put_section(struct copy *c, const struct cmi_raw_block *b)
 	cmi_buf_add_bytes(&c->out, cmi_cursor_rest(&in));
 }
 
+/* In the place of a damaged one, without which nobody reads what follows. */
+static void begin_section(struct copy *c, bool big)
+{
+	cmi_block_int(&c->out, big, 4, CMI_BLOCK_SECTION);
+	cmi_block_int(&c->out, big, 4, 28);
+	cmi_block_int(&c->out, big, 4, 0x1a2b3c4d);
+	cmi_block_int(&c->out, big, 2, 1);
+	cmi_block_int(&c->out, big, 2, 0);
+	cmi_block_int(&c->out, big, 8, UINT64_MAX); /* length not known */
+	cmi_block_int(&c->out, big, 4, 28);
+}
+
 static cmend_status copy_block(
 	void *ctx, const struct cmi_raw_block *b, cmend_error *err)
 {
 	struct copy *c = ctx;
 	bool done = false;
 
+	if (!c->begun && b->type != CMI_BLOCK_SECTION)
+		begin_section(c, b->big);
+	c->begun = true;
 	cmi_buf_clear(&c->options);
 	if (b->number)
 		take_comments(c, b->number, b->big);
@@ -172,12 +190,22 @@ static cmend_status copy_all(struct copy *c, const char *path, cmend_error *err)
 	CMI_TRY(cmi_capfile_open(path, &hooks, &file, err));
 	blocks = cmi_capfile_has_blocks(file);
 	if (!blocks) {
+		if (cmi_capfile_link(file) > UINT16_MAX)
+			return cmi_fail(err, CMEND_UNSUPPORTED,
+				"cannot annotate \"%s\": its link type %u has "
+				"no place in pcapng",
+				path, (unsigned)cmi_capfile_link(file));
 		cmi_block_section(&c->out, CMI_BYTES("chainmend " CMI_VERSION));
 		cmi_block_interface(&c->out, (uint16_t)cmi_capfile_link(file),
 			CMI_PACKET_MAX);
 	}
 	for (;;) {
 		CMI_TRY(cmi_capfile_next(file, &frame, &more, err));
+		if (!more && blocks && !c->begun)
+			return cmi_fail(err, CMEND_PARSE,
+				"cannot annotate \"%s\": no block of it is "
+				"whole",
+				path);
 		if (!more)
 			return flush(c, err);
 		if (!blocks)

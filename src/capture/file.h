@@ -34,6 +34,8 @@ struct cmi_raw_block {
 	uint32_t type;
 	bool big;        /* most significant byte first */
 	uint64_t number; /* of the frame; 0: it is none */
+	/* Of the first interface, which bounds simple packets; 0: none. */
+	uint32_t snaplen;
 	struct cmi_bytes bytes;
 };
 

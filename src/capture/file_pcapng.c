@@ -339,6 +339,7 @@ static cmend_status tell_block(struct cmi_capfile *f, const struct block *b,
 		.type = b->type,
 		.big = f->big,
 		.number = number,
+		.snaplen = f->n_interfaces ? f->interfaces[0].snaplen : 0,
 		.bytes = {view.p, b->length},
 	};
 
