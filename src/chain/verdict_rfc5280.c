@@ -239,8 +239,10 @@ static bool has_malformed_name(const struct cmi_place *at)
 {
 	GENERAL_NAMES *names =
 		X509_get_ext_d2i(at->cert->x, NID_subject_alt_name, NULL, NULL);
-	/* Absent, and that is no fault; or a sequence of one or more. */
-	bool good = !names || sk_GENERAL_NAME_num(names) > 0;
+	/* Absent, and that is no fault; or a sequence of one or more.  What is
+	 * there and cannot be read, for whatever reason, is not good. */
+	bool good = sk_GENERAL_NAME_num(names) > 0 ||
+		    cmi_ext(at->cert, NID_subject_alt_name) == CMI_EXT_ABSENT;
 
 	for (int i = 0; i < sk_GENERAL_NAME_num(names) && good; i++)
 		good = is_good_name(sk_GENERAL_NAME_value(names, i));

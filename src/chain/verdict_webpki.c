@@ -60,7 +60,9 @@ static bool has_bad_authority_key_id(const struct cmi_place *at)
 {
 	AUTHORITY_KEYID *akid = X509_get_ext_d2i(
 		at->cert->x, NID_authority_key_identifier, NULL, NULL);
-	bool bad = akid && (!akid->keyid || akid->issuer || akid->serial);
+	bool bad = akid ? !akid->keyid || akid->issuer || akid->serial
+			: cmi_ext(at->cert, NID_authority_key_identifier) !=
+				   CMI_EXT_ABSENT;
 
 	AUTHORITY_KEYID_free(akid);
 	ERR_clear_error();

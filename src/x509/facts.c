@@ -274,9 +274,12 @@ static void read_extensions(struct cmi_cert *c)
 		!c->has_eku || purpose & (XKU_SSL_CLIENT | XKU_ANYEKU);
 	c->extensions_bad = flags & EXFLAG_INVALID;
 	c->critical_unknown = flags & EXFLAG_CRITICAL;
-	if (X509_get_ext_by_NID(c->x, NID_name_constraints, -1) >= 0)
+	if (X509_get_ext_by_NID(c->x, NID_name_constraints, -1) >= 0) {
 		c->name_constraints = X509_get_ext_d2i(
 			c->x, NID_name_constraints, NULL, NULL);
+		/* Unread, for whatever reason, it would constrain nothing. */
+		c->extensions_bad |= !c->name_constraints;
+	}
 	if (X509_get_signature_info(
 		    c->x, NULL, NULL, &c->signature_bits, NULL) != 1)
 		c->signature_bits = -1;

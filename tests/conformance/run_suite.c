@@ -2,17 +2,26 @@
 /*
  * run-suite [--withhold none|all|first|last] [--aia]
  *           [--policy default|strict|webpki|clients] [--pool FILE]
+ *           [--torture N [--deep]]
  * SUITE.json[.gz]
  *
  * Judges each case of a suite as chainmend does and prints NDJSON, one line a
  * case.  Exit 0 when it ran, whatever the score; the scorer compares.
+ *
+ * --torture N takes one case in N, and judges it again with the first
+ * allocation failing, then the second, and so on: each must end as the first
+ * time or for want of memory.  --deep: the allocations of libcrypto, too; it
+ * may then refuse what is good, and must never accept what is not.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include <openssl/crypto.h>
+
 #include "core/json.h"
+#include "core/text.h"
 #include "issuers/complete.h"
 #include "issuers/fetch.h"
 #include "issuers/memory.h"
@@ -27,10 +36,15 @@ struct run {
 	struct proxy *proxy;
 	struct cmi_memory *pool; /* strangers in every case's cache */
 	bool verbose;
+	size_t torture; /* one case in so many; 0: no torture */
+	bool deep;
 };
 
 struct outcome {
 	bool accepted;
+	cmend_status status;
+	long fail_at; /* this allocation fails; below 0: none */
+	long asked;   /* allocations, where one was to fail */
 	char context[512];
 	double us_verify;
 	struct cmi_complete_result result;
@@ -154,7 +168,10 @@ static void judge(
 	if (fetcher)
 		sources[request.n_sources++] = cmi_fetcher_aia_source(fetcher);
 	request.sources = sources;
-	if (cmi_complete(&request, &o->result, &why) != CMEND_OK) {
+	cmi_mem_fail_after(o->fail_at);
+	o->status = cmi_complete(&request, &o->result, &why);
+	o->asked = cmi_mem_fail_after(-1);
+	if (o->status != CMEND_OK) {
 		snprintf(o->context, sizeof(o->context), "error: %.200s",
 			why.message);
 	} else {
@@ -206,7 +223,7 @@ static void print_case(const struct run *run, const struct suite_case *c,
 static void run_case(const struct run *run, json_t *from)
 {
 	double start = cpu_us();
-	struct outcome o = {0};
+	struct outcome o = {.fail_at = -1};
 	struct suite_case c;
 
 	if (!suite_read_case(from, &c)) {
@@ -222,6 +239,90 @@ static void run_case(const struct run *run, json_t *from)
 	print_case(run, &c, &o, cpu_us() - start);
 	cmi_complete_result_dispose(&o.result);
 	suite_case_dispose(&c);
+}
+
+/* Why the n-th failing allocation is not taken as it should be; or NULL. */
+static const char *torture_once(const struct run *run,
+	const struct suite_case *c, const struct outcome *wanted, long n,
+	bool *over)
+{
+	struct outcome o = {.fail_at = n};
+	const char *says = NULL;
+
+	judge(run, c, &o);
+	*over = o.asked <= n;
+	if (o.status != CMEND_OK && (o.status != CMEND_NOMEM || *over))
+		says = "it blames something else for a lack of memory";
+	else if (o.status == CMEND_OK && o.accepted != wanted->accepted &&
+		 (o.accepted || !run->deep))
+		says = o.accepted ? "it accepts for a lack of memory"
+				  : "it refuses for a lack of memory";
+	cmi_complete_result_dispose(&o.result);
+	return says;
+}
+
+static void torture_case(const struct run *run, json_t *from)
+{
+	struct outcome wanted = {.fail_at = -1};
+	const char *says = NULL;
+	struct suite_case c;
+	bool over = false;
+	long n = 0;
+
+	if (suite_read_case(from, &c) && c.leaf) {
+		judge(run, &c, &wanted);
+		for (; !over && !says; n++)
+			says = torture_once(run, &c, &wanted, n, &over);
+		printf("{\"id\":\"%s\",\"torture_runs\":%ld", c.id, n - 1);
+		if (says)
+			printf(",\"torture\":\"allocation %ld: %s\"", n - 1,
+				says);
+		puts("}");
+		cmi_complete_result_dispose(&wanted.result);
+	}
+	suite_case_dispose(&c);
+}
+
+static void *crypto_alloc(size_t n, const char *file, int line)
+{
+	(void)file, (void)line;
+	return cmi_alloc(n);
+}
+
+static void *crypto_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file, (void)line;
+	return cmi_realloc(p, n);
+}
+
+static void crypto_free(void *p, const char *file, int line)
+{
+	(void)file, (void)line;
+	cmi_free(p);
+}
+
+static void go_deep(struct run *run)
+{
+	run->deep = CRYPTO_set_mem_functions(
+			    crypto_alloc, crypto_realloc, crypto_free) == 1;
+	if (!run->deep) {
+		fprintf(stderr, "run-suite: --deep comes first\n");
+		exit(2);
+	}
+}
+
+static void run_all(const struct run *run, json_t *cases)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(cases, i, one)
+	{
+		if (!run->torture)
+			run_case(run, one);
+		else if (i % run->torture == 0)
+			torture_case(run, one);
+	}
 }
 
 /* ----------------------------------------------------------- command line */
@@ -257,6 +358,8 @@ static void parse_options(int argc, char **argv, struct run *run)
 		{"aia", no_argument, NULL, 'a'},
 		{"pool", required_argument, NULL, 'P'},
 		{"verbose", no_argument, NULL, 'v'},
+		{"torture", required_argument, NULL, 't'},
+		{"deep", no_argument, NULL, 'd'},
 		{0},
 	};
 	static const char *const withhold[] = {"none", "all", "first", "last"};
@@ -265,6 +368,7 @@ static void parse_options(int argc, char **argv, struct run *run)
 	/* The suites ask for RFC 5280; what clients ask for is less. */
 	static const enum cmi_policy policy_of[] = {CMI_POLICY_RFC5280,
 		CMI_POLICY_STRICT, CMI_POLICY_WEBPKI, CMI_POLICY_DEFAULT};
+	uint64_t every;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -276,6 +380,11 @@ static void parse_options(int argc, char **argv, struct run *run)
 				policy_of[word_index(optarg, policies, 4)];
 		else if (c == 'P')
 			fill_pool(run, optarg);
+		else if (c == 't' &&
+			 cmi_parse_uint(cmi_bytes_of(optarg), SIZE_MAX, &every))
+			run->torture = (size_t)every;
+		else if (c == 'd')
+			go_deep(run);
 		else if (c == 'v')
 			run->verbose = true;
 		else if (c == 'a')
@@ -288,8 +397,7 @@ static void parse_options(int argc, char **argv, struct run *run)
 int main(int argc, char **argv)
 {
 	struct run run = {.policy = CMI_POLICY_RFC5280};
-	json_t *suite, *one;
-	size_t i;
+	json_t *suite;
 
 	parse_options(argc, argv, &run);
 	if (optind + 1 != argc) {
@@ -299,8 +407,7 @@ int main(int argc, char **argv)
 	suite = suite_load(argv[optind]);
 	if (!suite)
 		return 2;
-	json_array_foreach(json_object_get(suite, "testcases"), i, one)
-		run_case(&run, one);
+	run_all(&run, json_object_get(suite, "testcases"));
 	json_decref(suite);
 	proxy_stop(run.proxy);
 	cmi_memory_free(run.pool);
