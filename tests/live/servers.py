@@ -6,6 +6,7 @@ with a deadline, and a server that dies meanwhile is reported with its output.
 """
 import http.server
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -18,10 +19,18 @@ PAUSE = threading.Event()
 
 
 def free_port():
-    """A TCP port that nobody has; the kernel gives it out again late."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port that nobody has, from below those that the kernel gives out:
+    a client that is early would else be given that very port as its own, and
+    be connected to itself."""
+    for _ in range(1000):
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port")
 
 
 def wait_until(true, what, deadline_s=DEADLINE_S):
@@ -141,19 +150,31 @@ def start_s_server(directory, cert, key, chain=None, port=None, args=()):
                    directory / f"s_server-{port}.log")
 
 
+class Hold:
+    """An answer held back: arrived is set once somebody waits for it."""
+
+    def __init__(self):
+        self.arrived, self.released = threading.Event(), threading.Event()
+
+
 class WebServer:
     """Plain HTTP on loopback, for issuers to be fetched from.
 
-    put() says what a path answers; requests lists what was asked for."""
+    put() says what a path answers, hold() that the answer waits; requests
+    lists what was asked for."""
 
     def __init__(self):
-        self.answers, self.requests = {}, []
+        self.answers, self.requests, self.held = {}, [], {}
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.requests.append((self.command, self.path,
                                        dict(self.headers)))
+                hold = outer.held.get(self.path)
+                if hold:
+                    hold.arrived.set()
+                    hold.released.wait(DEADLINE_S)
                 status, kind, body, headers = outer.answers.get(
                     self.path, (404, "text/plain", b"no such file\n", {}))
                 self.send_response(status)
@@ -178,6 +199,11 @@ class WebServer:
             headers=None):
         self.answers[path] = (status, kind, body, headers or {})
         return self.url(path)
+
+    def hold(self, path):
+        """The path's answer waits until .released is set, once for all."""
+        self.held[path] = Hold()
+        return self.held[path]
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
