@@ -289,3 +289,32 @@ int cmi_cli_parse(struct cmi_cli *cli, void *options, int argc, char **argv,
 	*n_words = words;
 	return -1;
 }
+
+/* Output that nobody got is no success. */
+int cmi_cli_finish(int status)
+{
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CMI_EXIT_OK) {
+		fputs("chainmend: cannot write to standard output\n", stderr);
+		return CMI_EXIT_CANNOT;
+	}
+	return status;
+}
+
+int cmi_cli_run(struct cmi_cli *cli, int argc, char **argv)
+{
+	CMI_AUTO(cmi_freep) void *options = NULL;
+	size_t n_words = 0;
+	int status;
+
+	if (cli->command->options_size) {
+		options = cmi_alloc(cli->command->options_size);
+		if (!options) {
+			fputs("chainmend: out of memory\n", stderr);
+			return CMI_EXIT_CANNOT;
+		}
+	}
+	status = cmi_cli_parse(cli, options, argc, argv, &n_words);
+	if (status >= 0)
+		return cmi_cli_finish(status);
+	return cmi_cli_finish(cli->command->run(cli, options, n_words, argv));
+}

@@ -111,6 +111,13 @@ void cmi_cli_help(struct cmi_cli *cli, const struct cmi_command *command);
 /* The i-th option that a command takes, its own first; NULL at the end. */
 const struct cmi_option *cmi_cli_option(const struct cmi_command *c, size_t i);
 
+/* Parse argv and run cli->command. */
+int cmi_cli_run(struct cmi_cli *cli, int argc, char **argv);
+/* Output that nobody got is no success. */
+int cmi_cli_finish(int status);
+/* The whole program: what launch.c loads where it does not suffice itself. */
+__attribute__((visibility("default"))) int cmi_cli_main(int argc, char **argv);
+
 /* "chainmend: message" to standard error; returns CMI_EXIT_CANNOT. */
 int cmi_cli_fail(struct cmi_cli *cli, const cmend_error *err);
 /* The same for a wrong command line; returns CMI_EXIT_USAGE. */

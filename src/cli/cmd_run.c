@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/setup.h"
+#include "cli/places.h"
 #include "core/cursor.h"
 
 #define SHIM "libchainmend-preload.so"
@@ -32,28 +32,15 @@ static const struct cmi_option options[] = {
 static bool find_shim(char *out, size_t n_out)
 {
 	static const char *const places[] = {
-		"%.*s/../shim/" SHIM,
-		"%.*s/../" CMI_LIBDIR "/chainmend/" SHIM,
+		"../shim/" SHIM,
+		"../" CMI_LIBDIR "/chainmend/" SHIM,
 	};
 	const char *named = getenv("CHAINMEND_SHIM");
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	const char *slash;
 
-	if (named && *named) {
-		snprintf(out, n_out, "%s", named);
-		return access(out, R_OK) == 0;
-	}
-	if (n <= 0)
-		return false;
-	self[n] = 0;
-	slash = strrchr(self, '/');
-	for (size_t i = 0; slash && i < CMI_LEN(places); i++) {
-		snprintf(out, n_out, places[i], (int)(slash - self), self);
-		if (access(out, R_OK) == 0)
-			return true;
-	}
-	return false;
+	if (!named || !*named)
+		return cmi_setup_own_file(places, CMI_LEN(places), out, n_out);
+	snprintf(out, n_out, "%s", named);
+	return access(out, R_OK) == 0;
 }
 
 /* The file that execvp will take; false where there is none. */

@@ -18,36 +18,7 @@ const struct cmi_command *const cmi_commands[] = {
 	NULL,
 };
 
-/* Output that nobody got is no success. */
-static int finish(int status)
-{
-	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CMI_EXIT_OK) {
-		fputs("chainmend: cannot write to standard output\n", stderr);
-		return CMI_EXIT_CANNOT;
-	}
-	return status;
-}
-
-static int run_command(struct cmi_cli *cli, int argc, char **argv)
-{
-	CMI_AUTO(cmi_freep) void *options = NULL;
-	size_t n_words = 0;
-	int status;
-
-	if (cli->command->options_size) {
-		options = cmi_alloc(cli->command->options_size);
-		if (!options) {
-			fputs("chainmend: out of memory\n", stderr);
-			return CMI_EXIT_CANNOT;
-		}
-	}
-	status = cmi_cli_parse(cli, options, argc, argv, &n_words);
-	if (status >= 0)
-		return finish(status);
-	return finish(cli->command->run(cli, options, n_words, argv));
-}
-
-int main(int argc, char **argv)
+int cmi_cli_main(int argc, char **argv)
 {
 	struct cmi_cli cli = {.out = stdout, .err = stderr};
 
@@ -59,12 +30,12 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("chainmend %s\n", cmend_version());
-		return finish(CMI_EXIT_OK);
+		return cmi_cli_finish(CMI_EXIT_OK);
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-		return finish(cmi_help_main(&cli, argc - 2, argv + 2));
+		return cmi_cli_finish(cmi_help_main(&cli, argc - 2, argv + 2));
 	cli.command = cmi_help_find(&cli, argv[1]);
 	if (!cli.command)
 		return CMI_EXIT_USAGE;
-	return run_command(&cli, argc - 2, argv + 2);
+	return cmi_cli_run(&cli, argc - 2, argv + 2);
 }

@@ -4,26 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool cmi_setup_cache_path(const struct cmi_cli *cli, char *out, size_t n_out)
-{
-	const char *named = cli->common.cache;
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	int n;
-
-	if (!named)
-		named = getenv("CHAINMEND_CACHE");
-	if (named && *named)
-		n = snprintf(out, n_out, "%s", named);
-	else if (cache && *cache == '/')
-		n = snprintf(out, n_out, "%s/chainmend/issuers.db", cache);
-	else if (home && *home == '/')
-		n = snprintf(
-			out, n_out, "%s/.cache/chainmend/issuers.db", home);
-	else
-		return false;
-	return n > 0 && (size_t)n < n_out;
-}
-
 cmend_status cmi_setup_trust(
 	struct cmi_cli *cli, struct cmi_trust **out, cmend_error *err)
 {
@@ -87,24 +67,6 @@ static cmend_status open_store(
 			"chainmend: going on without kept issuers: %s\n",
 			why.message);
 	return CMEND_OK;
-}
-
-bool cmi_setup_preload_path(char *out, size_t n_out)
-{
-	const char *named = getenv("CHAINMEND_PRELOAD");
-	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-	int n;
-
-	if (named && *named)
-		n = snprintf(out, n_out, "%s", named);
-	else if (data && *data == '/')
-		n = snprintf(out, n_out, "%s/chainmend/preload.bin", data);
-	else if (home && *home == '/')
-		n = snprintf(out, n_out,
-			"%s/.local/share/chainmend/preload.bin", home);
-	else
-		return false;
-	return n > 0 && (size_t)n < n_out;
 }
 
 /* The user's, else the system's, else none: having none is no trouble. */

@@ -9,6 +9,7 @@
 #define CMI_CLI_SETUP_H
 
 #include "cli/cli.h"
+#include "cli/places.h"
 #include "issuers/aia.h"
 #include "issuers/complete.h"
 #include "issuers/fetch.h"
@@ -73,13 +74,5 @@ cmend_status cmi_setup_fetch_by(struct cmi_setup *s,
 /* Only the anchors: --roots, else the system's. */
 cmend_status cmi_setup_trust(struct cmi_cli *cli, struct cmi_trust **out,
 	cmend_error *err) __attribute__((warn_unused_result));
-
-/* Where issuers are kept: --cache, $CHAINMEND_CACHE, or chainmend/issuers.db
- * in the user's cache directory.  Into out; false where there is no home. */
-bool cmi_setup_cache_path(const struct cmi_cli *cli, char *out, size_t n_out);
-
-/* Where known issuers stand: $CHAINMEND_PRELOAD, chainmend/preload.bin in the
- * user's data directory.  Into out; false where there is no home. */
-bool cmi_setup_preload_path(char *out, size_t n_out);
 
 #endif

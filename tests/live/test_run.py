@@ -223,6 +223,17 @@ def test_run_keeps_status_words_and_streams(chainmend):
     assert chainmend("run").status == 2
 
 
+def test_what_starts_programs_loads_no_library(chainmend):
+    """Fifty libraries would cost each start more than the program itself."""
+    if not shutil.which("ldd"):
+        pytest.skip("no ldd on this machine")
+    done = subprocess.run(["ldd", chainmend.path], stdout=subprocess.PIPE,
+                          text=True, check=True)
+    assert "libcurl" not in done.stdout and "libcrypto" not in done.stdout
+    # And help is the whole program's all the same.
+    assert "examples" in chainmend("run", "--help").out.lower()
+
+
 def test_a_static_program_is_told_of(chainmend, tmp_path):
     source = tmp_path / "a.c"
     source.write_text("int main(void) { return 5; }\n")
