@@ -90,6 +90,14 @@ struct cmi_bytes pki_der(X509 *x)
 	return (struct cmi_bytes){der, (size_t)n};
 }
 
+double pki_wall_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
 double pki_now_us(void)
 {
 	struct timespec t;

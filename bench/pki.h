@@ -21,6 +21,7 @@ X509 *pki_cert(const char *name, EVP_PKEY *key, const char *issuer,
 	EVP_PKEY *issuer_key, const char *dns);
 struct cmi_bytes pki_der(X509 *x);
 
+double pki_wall_us(void); /* whatever the threads do */
 double pki_now_us(void);
 int pki_compare(const void *a, const void *b); /* doubles, for qsort */
 double pki_median(double *v, size_t n);
