@@ -7,6 +7,7 @@
  * many.
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,14 @@ static void start_listening(void)
 		"no socket");
 }
 
+/* Else the last message of one waits for an acknowledgement of the other. */
+static void send_at_once(int fd)
+{
+	int yes = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+}
+
 static void *serve(void *ctx)
 {
 	int fd;
@@ -122,6 +131,7 @@ static void *serve(void *ctx)
 		SSL *ssl = SSL_new(servers[now]);
 		char c;
 
+		send_at_once(fd);
 		SSL_set_fd(ssl, fd);
 		/* Until the client is content: its byte, ours, the end. */
 		if (SSL_accept(ssl) == 1 && SSL_read(ssl, &c, 1) == 1)
@@ -148,6 +158,7 @@ static void shake_hands(enum side side)
 	char c;
 
 	now = side;
+	send_at_once(fd);
 	must(connect(fd, (void *)&address, sizeof(address)) == 0,
 		"cannot connect");
 	SSL_set_fd(ssl, fd);

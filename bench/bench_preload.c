@@ -15,7 +15,7 @@
 
 #define COUNT  10000u
 #define COLD   15u
-#define ROUNDS 20000u
+#define ROUNDS 500u /* parsed certificates are kept for so many */
 
 static struct cmi_cert_list issuers;
 static char path[] = "/tmp/chainmend-bench-XXXXXX";
@@ -143,28 +143,38 @@ static void find(struct cmi_preload *p, enum how how, const struct cmi_cert *c)
 	cmi_cert_unref(found);
 }
 
+/* The median over so many certificates, each found once. */
+static double median_find(struct cmi_preload *p, enum how how, unsigned n)
+{
+	static double took[ROUNDS];
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct cmi_cert *c = issuers.certs[i * 7919u % COUNT];
+		double start = pki_now_us();
+
+		find(p, how, c);
+		took[i] = pki_now_us() - start;
+	}
+	return pki_median(took, n);
+}
+
 static void warm_rows(void)
 {
 	static const char *const names[HOWS] = {
 		"by SHA-256", "by key id", "by subject"};
-	static double took[ROUNDS];
-	struct cmi_preload *p = NULL;
 
-	must(!cmi_preload_open(path, &p, NULL), "cannot open");
 	for (unsigned how = 0; how < HOWS; how++) {
-		for (unsigned i = 0; i < ROUNDS; i++) {
-			const struct cmi_cert *c =
-				issuers.certs[i * 7919u % COUNT];
-			double start = pki_wall_us();
+		struct cmi_preload *p = NULL;
+		double first, again;
 
-			find(p, (enum how)how, c);
-			took[i] = pki_wall_us() - start;
-		}
-		printf("preload of %u, warm: find one %s %.1f us (target 20, "
-		       "parsing it included)\n",
-			COUNT, names[how], pki_median(took, ROUNDS));
+		must(!cmi_preload_open(path, &p, NULL), "cannot open");
+		first = median_find(p, (enum how)how, ROUNDS);
+		again = median_find(p, (enum how)how, ROUNDS);
+		printf("preload of %u, warm: find one %s %.1f us the first "
+		       "time, when it is parsed, %.2f us after (target 20)\n",
+			COUNT, names[how], first, again);
+		cmi_preload_close(p);
 	}
-	cmi_preload_close(p);
 }
 
 int main(void)

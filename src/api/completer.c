@@ -20,6 +20,7 @@ cmend_status cmend_completer_new(const cmend_completer_options *options,
 	if (options)
 		c->o = *options;
 	pthread_mutex_init(&c->lock, NULL);
+	c->recent = cmi_recent_new();
 	*out = c;
 	return CMEND_OK;
 }
@@ -29,6 +30,7 @@ void cmend_completer_free(cmend_completer *completer)
 	if (!completer)
 		return;
 	pthread_mutex_destroy(&completer->lock);
+	cmi_recent_free(completer->recent);
 	cmi_free(completer);
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "api/api.h"
+#include "api/openssl_recent.h"
 
 /* Handshakes of one moment, and some to spare. */
 #define CMI_COMPLETER_NOTES 64
@@ -25,7 +26,8 @@ struct cmend_completer {
 	cmend_completer_options o;
 	pthread_mutex_t lock; /* over what follows */
 	struct cmi_completer_note notes[CMI_COMPLETER_NOTES];
-	size_t next; /* to be overwritten */
+	size_t next;               /* to be overwritten */
+	struct cmi_recent *recent; /* NULL: no chain is remembered */
 };
 
 /* Each thing that was tried and did not serve, to the trace. */

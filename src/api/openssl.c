@@ -223,51 +223,106 @@ static cmend_status run_job(
 	return status;
 }
 
-/* Our path first, so that libcrypto meets it before what was sent. */
-static STACK_OF(X509) * new_untrusted(const cmend_job *job, X509_STORE_CTX *ctx)
+/* What the path has above the leaf, without its anchor. */
+static STACK_OF(X509) * path_of(const cmend_job *job)
 {
-	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(ctx);
-	STACK_OF(X509) *all = sk_X509_new_null();
+	STACK_OF(X509) *path = sk_X509_new_null();
 	cmend_link link = {.size = sizeof(link)};
 
-	if (!all)
-		return NULL;
-	for (size_t i = 1; cmend_path_link(job, i, &link) == CMEND_OK; i++) {
+	for (size_t i = 1; path && cmend_path_link(job, i, &link) == CMEND_OK;
+		i++) {
 		X509 *x = link.origin == CMEND_FROM_ANCHOR ? NULL
 							   : x509_of(link.der);
 
-		if (x && !sk_X509_push(all, x))
+		if (x && !sk_X509_push(path, x))
 			X509_free(x);
 	}
+	return path;
+}
+
+/* Our path first, so that libcrypto meets it before what was sent. */
+static void add_sent(STACK_OF(X509) * path, X509_STORE_CTX *ctx)
+{
+	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(ctx);
+
 	for (int i = 0; i < sk_X509_num(sent); i++) {
 		X509 *x = sk_X509_value(sent, i);
 
-		if (sk_X509_push(all, x))
+		if (sk_X509_push(path, x))
 			X509_up_ref(x);
 	}
-	return all;
 }
 
-/* The longer untrusted list, or NULL where nothing can be added. */
-static STACK_OF(X509) * complete(const cmend_completer *c, X509_STORE_CTX *ctx)
+/* Does it still lead to an anchor of the program's, all valid? */
+static bool still_leads_on(X509_STORE_CTX *ctx, STACK_OF(X509) * path)
 {
-	STACK_OF(X509) *all = NULL;
+	int n = sk_X509_num(path);
+	int64_t at_s = time_of(ctx);
+	X509 *issuer = NULL;
+	bool leads;
+
+	for (int i = 0; i < n; i++)
+		if (!valid_at(sk_X509_value(path, i), at_s))
+			return false;
+	if (n > 0)
+		issuer = stored_issuer(ctx, sk_X509_value(path, n - 1));
+	leads = issuer && valid_at(issuer, at_s) &&
+		(is_partial(ctx) ||
+			X509_get_extension_flags(issuer) & EXFLAG_SS);
+	X509_free(issuer);
+	return leads;
+}
+
+static STACK_OF(X509) * remember(const cmend_completer *c, X509_STORE_CTX *ctx)
+{
+	char *says;
+	STACK_OF(X509) *path =
+		cmi_recent_get(c->recent, X509_STORE_CTX_get0_cert(ctx), &says);
+
+	if (path && !still_leads_on(ctx, path)) {
+		sk_X509_pop_free(path, X509_free);
+		path = NULL;
+	}
+	if (path && says)
+		explain(c, ctx, says);
+	cmi_free(says);
+	return path;
+}
+
+static STACK_OF(X509) * search(const cmend_completer *c, X509_STORE_CTX *ctx)
+{
+	STACK_OF(X509) *path = NULL;
 	cmend_job *job = NULL;
 	cmend_error err = {0};
 	cmend_status status = prepare_job(c, ctx, &job, &err);
-	char line[2048];
+	char line[2048] = "";
 
 	if (!status)
 		status = run_job(job, ctx, &err);
 	if (!status)
 		cmi_completer_trace(c, job);
 	if (!status && cmend_job_accepted(job))
-		all = new_untrusted(job, ctx);
+		path = path_of(job);
 	if (status)
 		explain(c, ctx, err.message);
 	else if (*cmend_job_explain(job, line, sizeof(line)))
 		explain(c, ctx, line);
+	if (path)
+		cmi_recent_put(c->recent, X509_STORE_CTX_get0_cert(ctx), path,
+			*line ? line : NULL);
 	cmend_job_free(job);
+	return path;
+}
+
+/* The longer untrusted list, or NULL where nothing can be added. */
+static STACK_OF(X509) * complete(const cmend_completer *c, X509_STORE_CTX *ctx)
+{
+	STACK_OF(X509) *all = remember(c, ctx);
+
+	if (!all)
+		all = search(c, ctx);
+	if (all)
+		add_sent(all, ctx);
 	return all;
 }
 

@@ -79,6 +79,10 @@
 /* AIA: milliseconds; long enough for a burst of jobs, short of stale. */
 #define CMI_FLIGHT_HOLD_MS 30000
 
+/* Chains that an OpenSSL program's completer remembers, by leaf: a client
+ * talks to few servers at a time. */
+#define CMI_RECENT_CHAINS_MAX ((size_t)64)
+
 /* Kept issuers: wait for another process's write, milliseconds. */
 #define CMI_STORE_BUSY_MS 1000
 /* Kept issuers: pages of 4 KiB in the file; all of CCADB takes a tenth. */

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -126,20 +127,25 @@ def lab(module_web, tmp_path_factory):
 
 
 @pytest.fixture
-def serve(nginx, tmp_path):
+def serve(nginx):
     """serve(cert) -> URL of a server that sends this certificate alone."""
-    repo = tmp_path / "www" / "repo.git"
+    # nginx's worker is another user, and pytest closes its own folder to
+    # others whenever a session begins.
+    www = tempfile.mkdtemp(prefix="chainmend-www-")
+    os.chmod(www, 0o755)
     if shutil.which("git"):
+        repo = f"{www}/repo.git"
         subprocess.run(["git", "init", "-q", "--bare", repo], check=True)
         subprocess.run(["git", "-C", repo, "update-server-info"], check=True)
+        subprocess.run(["chmod", "-R", "a+rX", www], check=True)
 
     def start(cert):
         server = nginx(cert.pem, cert.key, more=(
-            f"location /repo.git/ {{ root {tmp_path / 'www'}; }}"))
+            f"location /repo.git/ {{ root {www}; }}"))
         return f"https://localhost:{server.port}/"
 
-    subprocess.run(["chmod", "-R", "a+rX", tmp_path.parent.parent, tmp_path])
-    return start
+    yield start
+    shutil.rmtree(www)
 
 
 def test_a_missing_intermediate_is_cured(client, lab, serve, web):

@@ -98,6 +98,7 @@ struct meeting {
 	unsigned long flags;        /* of verification */
 	const struct forged *trust; /* NULL: the root */
 	bool no_completer;
+	cmend_completer *completer; /* NULL: one for this meeting */
 };
 
 struct outcome {
@@ -136,7 +137,8 @@ static SSL_CTX *client_ctx(const struct meeting *m, cmend_completer *c)
 
 static struct outcome meet(const struct meeting *m)
 {
-	cmend_completer *c = new_completer();
+	cmend_completer *own = m->completer ? NULL : new_completer();
+	cmend_completer *c = own ? own : m->completer;
 	SSL_CTX *sctx = server_ctx(m), *cctx = client_ctx(m, c);
 	SSL *s = SSL_new(sctx), *k = SSL_new(cctx);
 	BIO *a = NULL, *b = NULL;
@@ -164,7 +166,7 @@ static struct outcome meet(const struct meeting *m)
 	SSL_free(k);
 	SSL_CTX_free(sctx);
 	SSL_CTX_free(cctx);
-	cmend_completer_free(c);
+	cmend_completer_free(own);
 	ERR_clear_error();
 	return o;
 }
@@ -183,6 +185,36 @@ static void alone_openssl_fails_and_with_us_it_does_not(void **state)
 	assert_int_equal(n_fetches, 2);
 	assert_non_null(strstr(o.explain, "completed: "));
 	assert_non_null(strstr(o.explain, "http://pki.test/ca2"));
+}
+
+/* One completer, the same server again: what it found is remembered, and
+ * judged anew by each program's own rules. */
+static void a_second_meeting_costs_no_fetch(void **state)
+{
+	struct meeting m = {.leaf = pki.leaf, .completer = new_completer()};
+	struct outcome first = meet(&m), o;
+
+	(void)state;
+	assert_true(first.done);
+	assert_int_equal(n_fetches, 2);
+	o = meet(&m);
+	assert_true(o.done);
+	assert_int_equal(n_fetches, 2);
+	assert_string_equal(o.explain, first.explain);
+	m.host = "b.test";
+	assert_false(meet(&m).done);
+	m.host = NULL;
+	m.at_s = FORGE_NOW + 4000 * FORGE_DAY;
+	assert_false(meet(&m).done);
+	m.at_s = 0;
+	m.trust = pki.evil_root;
+	assert_false(meet(&m).done);
+	m.trust = NULL;
+	assert_true(meet(&m).done);
+	assert_true(meet(
+		&(struct meeting){.leaf = pki.leaf, .completer = m.completer})
+			    .done);
+	cmend_completer_free(m.completer);
 }
 
 static void half_a_chain_is_completed(void **state)
@@ -283,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(alone_openssl_fails_and_with_us_it_does_not),
+		ROW(a_second_meeting_costs_no_fetch),
 		ROW(half_a_chain_is_completed),
 		ROW(a_whole_chain_is_left_alone),
 		ROW(an_expired_intermediate_is_replaced),
