@@ -8,13 +8,17 @@
 #include "issuers/complete.h"
 #include "issuers/fetch.h"
 #include "web.h"
+#include <zlib.h>
+
 #include "x509/bundle.h"
+#include "x509/tlv.h"
 
 enum content {
 	NOTHING,
 	RIGHT,     /* the issuer, in DER */
 	RIGHT_PEM, /* in PEM, with text around */
 	RIGHT_CMS, /* in certs-only CMS, among others */
+	RIGHT_BER, /* the same with indefinite lengths */
 	TRUNCATED, /* DER that ends early */
 	TRAILING,  /* DER with junk behind it */
 	STRANGER,  /* another CA */
@@ -22,6 +26,8 @@ enum content {
 	EXPIRED,   /* the issuer's name and key, long ago */
 	CHILD,     /* the certificate whose issuer is wanted */
 	ANCHOR,    /* the root, which is not the issuer */
+	UNTRUSTED, /* the issuer's name and key, signed by itself */
+	BOMB,      /* a megabyte of nothing, packed with gzip */
 	PAGE,      /* a web page */
 	MANY,      /* more certificates than are taken */
 	N_CONTENTS
@@ -47,6 +53,10 @@ static const struct fault faults[] = {
 		RIGHT_PEM, NULL, CMI_F_NONE},
 	{"cms", WEB_ANSWER, OK "Content-Type: text/plain\r\n", RIGHT_CMS, NULL,
 		CMI_F_NONE},
+	{"cms-ber", WEB_ANSWER, OK "Content-Type: application/pkcs7-mime\r\n",
+		RIGHT_BER, NULL, CMI_F_NONE},
+	/* What is behind the certificate is of no use and does no harm. */
+	{"trailing", WEB_ANSWER, NULL, TRAILING, NULL, CMI_F_NONE},
 	{"redirect", WEB_ANSWER, TO("der"), NOTHING, NULL, CMI_F_NONE},
 	{"404", WEB_ANSWER, "HTTP/1.1 404 No\r\n", RIGHT, NULL, CMI_F_AIA_DEAD},
 	{"500", WEB_ANSWER, "HTTP/1.1 500 No\r\n", RIGHT, NULL, CMI_F_AIA_DEAD},
@@ -59,6 +69,12 @@ static const struct fault faults[] = {
 	{"page", WEB_ANSWER, NULL, PAGE, NULL, CMI_F_AIA_WRONG_CONTENT},
 	{"gzip", WEB_ANSWER, OK "Content-Encoding: gzip\r\n", RIGHT, NULL,
 		CMI_F_AIA_WRONG_CONTENT},
+	{"gzip-bomb", WEB_ANSWER, OK "Content-Encoding: gzip\r\n", BOMB, NULL,
+		CMI_F_AIA_WRONG_CONTENT},
+	{"short", WEB_SHORT, NULL, RIGHT, NULL, CMI_F_AIA_DEAD},
+	{"to-nowhere", WEB_ANSWER, "HTTP/1.1 302 Go\r\n", NOTHING, NULL,
+		CMI_F_AIA_DEAD},
+	{"untrusted", WEB_ANSWER, NULL, UNTRUSTED, NULL, CMI_F_UNTRUSTED_ROOT},
 	{"truncated", WEB_ANSWER, NULL, TRUNCATED, NULL,
 		CMI_F_AIA_WRONG_CONTENT},
 	{"stranger", WEB_ANSWER, NULL, STRANGER, NULL, CMI_F_AIA_WRONG_CONTENT},
@@ -93,7 +109,7 @@ static const struct fault faults[] = {
 /* root > CA 1 > CA 2 > leaf.  Hop 0 asks for CA 2, hop 1 for CA 1. */
 static struct forged *root, *ca1, *ca2, *stranger;
 static struct cmi_bytes contents[2][N_CONTENTS];
-static struct cmi_buf made[2][3]; /* PEM, CMS, MANY */
+static struct cmi_buf made[2][5]; /* PEM, CMS, MANY, TRAILING, BER */
 static struct web *web;
 static struct web_route *variant; /* CA 2 with the AIA of this case */
 static struct cmi_trust *trust;
@@ -117,6 +133,43 @@ static void write_bundle(struct cmi_buf *b, enum cmi_bundle_form form,
 		cmi_buf_text(b, "Here it is:\r\n");
 	assert_int_equal(
 		cmi_bundle_write(certs, n, form, false, b, NULL), CMEND_OK);
+}
+
+/* ContentInfo with both its lengths left open (X.690 section 8.1.3.6). */
+static void write_ber(struct cmi_buf *out, struct cmi_bytes der)
+{
+	struct cmi_cursor in = cmi_cursor_of(der);
+	struct cmi_tlv outer, oid, content;
+
+	assert_true(cmi_tlv_expect(&in, CMI_TAG_SEQUENCE, &outer));
+	in = cmi_cursor_of(outer.content);
+	assert_true(cmi_tlv_expect(&in, CMI_TAG_OID, &oid));
+	assert_true(cmi_tlv_expect(&in, CMI_TAG_CONTEXT_0, &content));
+	cmi_buf_init(out, 1 << 20);
+	cmi_buf_add(out, "\x30\x80", 2);
+	cmi_buf_add_bytes(out, oid.whole);
+	cmi_buf_add(out, "\xa0\x80", 2);
+	cmi_buf_add_bytes(out, content.content);
+	cmi_buf_add(out, "\0\0\0\0", 4);
+}
+
+/* 1 MiB of zeroes, as gzip -9 packs them. */
+static const uint8_t *bomb(size_t *n)
+{
+	static uint8_t packed[4096];
+	static uint8_t zeroes[1 << 20];
+	z_stream z = {.next_in = zeroes,
+		.avail_in = sizeof(zeroes),
+		.next_out = packed,
+		.avail_out = sizeof(packed)};
+
+	assert_int_equal(
+		deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY),
+		Z_OK);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	*n = z.total_out;
+	deflateEnd(&z);
+	return packed;
 }
 
 static void make_contents(
@@ -148,6 +201,14 @@ static void make_contents(
 	c[WRONG_KEY] = ca(right->c->common_name, root, NULL, NULL)->c->der;
 	c[EXPIRED] = old->c->der;
 	c[ANCHOR] = root->c->der;
+	cmi_buf_init(&made[hop][3], 1 << 20);
+	cmi_buf_add_bytes(&made[hop][3], right->c->der);
+	cmi_buf_text(&made[hop][3], "junk");
+	c[TRAILING] = cmi_buf_view(&made[hop][3]);
+	write_ber(&made[hop][4], c[RIGHT_CMS]);
+	c[RIGHT_BER] = cmi_buf_view(&made[hop][4]);
+	c[UNTRUSTED] = ca(right->c->common_name, NULL, right, NULL)->c->der;
+	c[BOMB].p = bomb(&c[BOMB].n);
 	c[PAGE] = CMI_BYTES("<!DOCTYPE html><title>Parked</title>");
 	c[MANY] = cmi_buf_view(&made[hop][2]);
 }
@@ -185,7 +246,7 @@ static int teardown(void **state)
 	web_stop(web);
 	cmi_trust_free(trust);
 	for (int hop = 0; hop < 2; hop++)
-		for (size_t i = 0; i < 3; i++)
+		for (size_t i = 0; i < CMI_LEN(made[hop]); i++)
 			cmi_buf_dispose(&made[hop][i]);
 	forge_free_all();
 	return 0;
@@ -243,7 +304,8 @@ static void judge(const struct fault *f, int hop, bool alternative,
 			r->accepted ? "accepted" : cmi_finding_name(r->reason),
 			r->says);
 	/* A candidate that was not needed is not judged either. */
-	if (alternative && (f->content == WRONG_KEY || f->content == EXPIRED))
+	if (alternative && (f->content == WRONG_KEY || f->content == EXPIRED ||
+				   f->content == UNTRUSTED))
 		return;
 	if (f->why && !has_refusal(r, f->why))
 		fail_msg("%s at hop %d: %s is not told", f->name, hop,
@@ -293,6 +355,8 @@ static void all_faults(int hop, bool alternative)
 {
 	for (size_t i = 0; i < CMI_LEN(faults); i++)
 		run_case(hop, i, alternative);
+	/* tools/conformance reads this. */
+	print_message("%zu faults\n", CMI_LEN(faults));
 }
 
 static void faults_at_the_leaf(void **state)

@@ -25,6 +25,7 @@ enum web_how {
 	WEB_ENDLESS_HEAD, /* header lines without end */
 	WEB_HANG,         /* never a byte */
 	WEB_CLOSE,        /* close at once */
+	WEB_SHORT,        /* promises more than it sends */
 };
 
 struct web_route {
@@ -35,14 +36,14 @@ struct web_route {
 	atomic_int hits;
 };
 
-#define WEB_CONNECTIONS_MAX 256
+#define WEB_CONNECTIONS_MAX 1024
 
 struct web {
 	int fd;
 	int port;
 	pthread_t thread;
 	atomic_bool stop;
-	struct web_route routes[80];
+	struct web_route routes[128];
 	size_t n_routes;
 	pthread_t workers[WEB_CONNECTIONS_MAX];
 	size_t n_workers;
@@ -113,7 +114,7 @@ static void web_whole(struct web *w, int fd, const struct web_route *r)
 
 	n = (size_t)snprintf(all, room,
 		"%sContent-Length: %zu\r\nConnection: close\r\n\r\n",
-		web_head(r), r->body.n);
+		web_head(r), r->body.n + (r->how == WEB_SHORT ? 7 : 0));
 	if (r->body.n)
 		memcpy(all + n, r->body.p, r->body.n);
 	web_put(w, fd, all, n + r->body.n);
@@ -136,7 +137,7 @@ static void web_answer(struct web *w, int fd, const struct web_route *r)
 			web_misbehave(w, fd, r);
 		return;
 	}
-	if (r->how == WEB_ANSWER) {
+	if (r->how == WEB_ANSWER || r->how == WEB_SHORT) {
 		web_whole(w, fd, r);
 		return;
 	}
@@ -254,7 +255,7 @@ static struct web_route *web_route(struct web *w, const char *path,
 {
 	struct web_route *r = &w->routes[w->n_routes++];
 
-	assert_true(w->n_routes <= 80);
+	assert_true(w->n_routes <= 128);
 	r->path = path;
 	r->how = how;
 	r->head = head;
