@@ -112,13 +112,11 @@ static cmend_status check_key(struct mend *m, cmend_error *err)
 /* What was fetched and is now proven serves the next run too. */
 static void keep_fetched(struct mend *m)
 {
-	for (size_t i = 0; m->setup.store && i < m->result.n_changes; i++) {
+	for (size_t i = 0; i < m->result.n_changes; i++) {
 		const struct cmi_mend_change *c = &m->result.changes[i];
-		cmend_error ignored;
 
-		if (c->act == CMI_MEND_ADDED && c->origin == CMI_FROM_AIA)
-			(void)!cmi_store_put(m->setup.store, c->cert, c->origin,
-				NULL, &ignored);
+		if (c->act == CMI_MEND_ADDED)
+			cmi_setup_keep_cert(&m->setup, c->cert, c->origin);
 	}
 }
 

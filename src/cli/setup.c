@@ -201,6 +201,20 @@ static const char *url_of(void *ctx, const struct cmi_cert *c)
 	return ctx ? cmi_fetcher_url_of(ctx, c) : NULL;
 }
 
+void cmi_setup_keep_cert(
+	struct cmi_setup *s, struct cmi_cert *c, enum cmi_origin origin)
+{
+	const char *url = url_of(s->fetcher, c);
+
+	if (origin != CMI_FROM_AIA)
+		return;
+	/* Its troubles are events. */
+	if (s->store)
+		(void)!cmi_store_put(s->store, c, origin, url, NULL);
+	if (s->shared)
+		cmi_shared_put(s->shared, c, origin, url);
+}
+
 void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path)
 {
 	if (s->store)

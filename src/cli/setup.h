@@ -58,6 +58,9 @@ cmend_status cmi_setup_hold(struct cmi_setup *s, cmend_error *err)
 
 /* Keep what an accepted path needed and had to fetch, for the next time. */
 void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path);
+/* The same for one certificate of a chain that was proven. */
+void cmi_setup_keep_cert(
+	struct cmi_setup *s, struct cmi_cert *c, enum cmi_origin origin);
 
 /* Where fetching is allowed, a fetcher for one target: a fresh budget, and
  * leave to fetch from the target's own address (NULL: no target).  Until the

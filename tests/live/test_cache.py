@@ -3,6 +3,7 @@
 and damage is mended."""
 import concurrent.futures
 import ssl
+import subprocess
 
 import pytest
 
@@ -109,3 +110,68 @@ def test_wrong_words_are_told(cache, tmp_path):
     assert cache("add").status == 2
     assert cache("add", tmp_path / "absent.pem").status == 3
     assert cache("list", "--unused", "x").status == 2
+
+
+@pytest.fixture
+def mended(chainmend, pki, web, tmp_path):
+    """mended(cache, name, prefix=()) -> run of mend that must fetch."""
+    web.put("/ca.cer", pki.intermediate.der)
+    leaf = pki.intermediate.issue("web.example", aia=web.url("/ca.cer"))
+
+    def run(cache, name, prefix=()):
+        out = tmp_path / name
+        done = chainmend("mend", leaf.pem, "--roots", pki.anchor.pem,
+                         "--allow-private", "--cache", cache, "-o", out,
+                         prefix=prefix)
+        done.chain = out.read_text() if out.exists() else ""
+        return done
+
+    return run
+
+
+def test_many_fetch_at_once_into_one_cache(cache, mended, pki, web):
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        runs = list(pool.map(lambda i: mended(cache.place, f"{i}.pem"),
+                             range(6)))
+    assert [r.status for r in runs] == [0] * 6, runs
+    assert {r.chain.count("BEGIN CERT") for r in runs} == {2}
+    [line] = cache("list", "--json").of_kind("cache")
+    assert line["sha256"] == pki.intermediate.sha256
+    assert line["from"] == "aia" and line["url"] == web.url("/ca.cer")
+    asked = len(web.requests)
+    assert mended(cache.place, "again.pem").status == 0
+    assert len(web.requests) == asked, "it was kept and fetched all the same"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """small_disk(kib) -> (folder, prefix): what runs behind the prefix has a
+    file system of that size there."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def make(kib):
+        prefix = ["unshare", "--user", "--map-root-user", "--mount", "--",
+                  "sh", "-c", f"mount -t tmpfs -o size={kib}k none {folder} "
+                  '&& exec "$@"', "sh"]
+        tried = subprocess.run(prefix + ["true"], stderr=subprocess.PIPE,
+                               text=True)
+        if tried.returncode:
+            pytest.skip("no mount namespace here: " + tried.stderr.strip())
+        return folder, prefix
+
+    return make
+
+
+@pytest.mark.parametrize("kib", [4, 8, 16, 32, 64])
+def test_a_full_disk_fails_nothing(mended, small_disk, kib):
+    """Whatever part of the cache still fits: the chain is mended, and it is
+    one warning at most."""
+    folder, prefix = small_disk(kib)
+    run = mended(folder / "issuers.db", "out.pem", prefix)
+    assert run.status == 0 and run.chain.count("BEGIN CERT") == 2, run
+    warnings = [line for line in run.err.splitlines() if "cache" in line or
+                "issuers" in line]
+    assert len(warnings) <= 1, run
+    if kib <= 16:
+        assert warnings, run
