@@ -83,7 +83,8 @@ def network(directory):
     """What to run a command under so that it has a network of its own."""
     hosts = directory / "hosts"
     hosts.write_text(f"127.0.0.1 localhost {NAMES}\n")
-    under = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--",
+    under = ["unshare", "--user", "--map-root-user", "--net", "--mount",
+             "--pid", "--fork", "--kill-child", "--mount-proc", "--",
              "sh", "-c", NETWORK, "sh", str(hosts)]
     if subprocess.run([*under, "true"], stderr=subprocess.DEVNULL).returncode:
         pytest.skip("the kernel gives us no network of our own")
@@ -96,7 +97,8 @@ def run_session(commands, setup, env, cwd):
     script = "".join(f"{c}\n__status=$?; printf '\\n{MARK}\\n'; "
                      "(exit $__status)\n" for c in commands)
     if setup:
-        script = f"{{ {setup}\n}} >setup.log 2>&1 || cat setup.log\n{script}"
+        log = cwd / "setup.log"
+        script = f"{{ {setup}\n}} >{log} 2>&1 || cat {log}\n{script}"
     with subprocess.Popen(
             [*under, "bash", "-c", script], env=env, cwd=cwd, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -125,8 +127,12 @@ def scratch(tmp_path_factory):
 
 @pytest.mark.parametrize("setup, block", blocks())
 def test_example(setup, block, program, clean_env, scratch):
-    env = {**clean_env,
-           "PATH": str(Path(program).parent) + ":" + clean_env["PATH"]}
+    build = Path(os.environ.get("CMI_BUILD", Path(program).parents[2]))
+    env = {**clean_env, "SOURCE": str(ROOT),
+           "PATH": str(Path(program).parent) + ":" + clean_env["PATH"],
+           # The library as it is in the build, not as it may be installed.
+           "PKG_CONFIG_PATH": str(build / "meson-uninstalled"),
+           "LD_LIBRARY_PATH": str(build / "src" / "api")}
     wanted = steps(block)
     outputs = run_session([c for c, _ in wanted], setup, env, scratch)
     assert len(outputs) == len(wanted), outputs
