@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, check_line
-from pki import LOCAL, Pki
+from pki import LOCAL, Pki, days_from_now
 from tape import Tape, client_context, server_context
 
 
@@ -42,16 +42,29 @@ def installed(tmp_path_factory, program):
     return prefix
 
 
-@pytest.fixture(scope="module")
-def flags(installed):
-    """What pkg-config says, and the place of the shared object."""
+def flags_of(installed, module):
+    """What pkg-config says of it."""
     [pc] = installed.rglob("chainmend.pc")
     env = {**os.environ, "PKG_CONFIG_PATH": str(pc.parent),
            "PKG_CONFIG_SYSROOT_DIR": str(installed)}
-    done = run("pkg-config", "--cflags", "--libs", "chainmend", env=env)
+    done = run("pkg-config", "--cflags", "--libs", module, env=env)
     assert done.returncode == 0, done.stdout
+    return done.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def flags(installed):
+    """What pkg-config says, and the place of the shared object."""
     [lib] = installed.rglob("libchainmend.so.0")
-    return done.stdout.split(), lib.parent
+    return flags_of(installed, "chainmend"), lib.parent
+
+
+@pytest.fixture(scope="module")
+def gnutls(installed):
+    """pkg-config's words for the bridge; skipped where it was not built."""
+    if not list(installed.rglob("chainmend-gnutls.pc")):
+        pytest.skip("built without GnuTLS")
+    return flags_of(installed, "chainmend-gnutls")
 
 
 @pytest.fixture(scope="module")
@@ -94,27 +107,43 @@ def der_file(cert, tmp_path):
     return path
 
 
-def test_only_our_names_are_exported(flags):
-    _, lib = flags
-    done = run("nm", "-D", "--defined-only", lib / "libchainmend.so.0")
-    names = [line.split()[-1].split("@")[0]
+def exported(library):
+    """{name: version} of a shared object's own symbols."""
+    done = run("nm", "-D", "--defined-only", library)
+    words = [line.split()[-1].replace("@@", "@").split("@")
              for line in done.stdout.splitlines()]
-    assert "cmend_complete" in names and "cmend_version" in names
-    assert [n for n in names if not n.startswith("cmend_") and
-            n != "CHAINMEND_0"] == []
+    return {w[0]: w[-1] for w in words}
 
 
-def test_every_declared_function_is_exported(flags):
-    _, lib = flags
-    declared = set()
-    for name in ("chainmend.h", "openssl.h"):
+def declared(*headers):
+    """{function: [return type, argument ...]} as the headers say."""
+    found = {}
+    for name in headers:
         text = (ROOT / "include" / "chainmend" / name).read_text()
         text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
         for chunk in re.findall(r"^CMEND_API(.*?);", text, re.S | re.M):
-            declared.add(re.search(r"(cmend_\w+)\(", chunk).group(1))
-    done = run("nm", "-D", "--defined-only", lib / "libchainmend.so.0")
-    missing = [n for n in declared if f" {n}@" not in done.stdout]
-    assert len(declared) > 30 and missing == []
+            chunk = " ".join(chunk.replace("CMEND_MUST_USE", "").split())
+            match = re.match(r"(.*?)(cmend_\w+)\((.*)\)$", chunk)
+            found[match.group(2)] = [
+                match.group(1).strip(),
+                *[a.strip() for a in
+                  re.split(r",(?![^(]*\))", match.group(3))]]
+    return found
+
+
+def test_only_our_names_are_exported_all_with_a_version(flags):
+    _, lib = flags
+    names = exported(lib / "libchainmend.so.0")
+    assert set(names) - {"CHAINMEND_0"} == set(
+        declared("chainmend.h", "openssl.h"))
+    assert set(names.values()) == {"CHAINMEND_0"} and len(names) > 70
+
+
+def test_the_bridge_exports_its_own_names_only(flags, gnutls):
+    _, lib = flags
+    names = exported(lib / "libchainmend-gnutls.so.0")
+    assert set(names) - {"CHAINMEND_GNUTLS_0"} == set(declared("gnutls.h"))
+    assert set(names.values()) == {"CHAINMEND_GNUTLS_0"}
 
 
 @pytest.mark.parametrize("compiler, language", [
@@ -129,6 +158,23 @@ def test_the_header_stands_alone(flags, tmp_path, compiler, language):
     done = run(compiler, language, "-Wall", "-Wextra", "-Wpedantic",
                "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only", source,
                *[w for w in words if w.startswith("-I")])
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("compiler, language", [
+    ("cc", "-std=c11"), ("c++", "-std=c++11")])
+def test_the_bridges_headers_are_clean(flags, gnutls, tmp_path, compiler,
+                                       language):
+    """Those of OpenSSL and GnuTLS themselves are not ours to judge."""
+    if not shutil.which(compiler):
+        pytest.skip(f"no {compiler} on this machine")
+    source = tmp_path / ("a.cc" if "++" in compiler else "a.c")
+    source.write_text("#include <chainmend/gnutls.h>\n"
+                      "#include <chainmend/openssl.h>\n"
+                      "int main(void) { return cmend_version()[0] == 0; }\n")
+    done = run(compiler, language, "-Wall", "-Wextra", "-Wpedantic",
+               "-Wshadow", "-Werror", "-fsyntax-only", source,
+               *[w for w in gnutls if w.startswith("-I")])
     assert done.returncode == 0, done.stdout
 
 
@@ -274,3 +320,149 @@ def test_a_capture_that_is_none(example, lab, tmp_path):
 def test_pkg_config_knows_the_version(flags, installed):
     [pc] = installed.rglob("chainmend.pc")
     assert "Version: 0.1.0" in pc.read_text()
+
+
+@pytest.fixture(scope="module")
+def gnutls_client(gnutls, flags, tmp_path_factory):
+    """The GnuTLS example, built; run with the words given."""
+    _, lib = flags
+    program = tmp_path_factory.mktemp("gnutls") / "gnutls_client"
+    done = run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o",
+               program, ROOT / "examples" / "gnutls_client.c", *gnutls)
+    assert done.returncode == 0, done.stdout
+    env = {**os.environ, "LD_LIBRARY_PATH": str(lib)}
+    return lambda *args: run(program, *args, env=env)
+
+
+@pytest.fixture(params=["nginx", "s_server"])
+def tls_server(request):
+    """A server of either kind that sends the leaf alone: its port."""
+    start = request.getfixturevalue(request.param)
+    return lambda cert: start(cert.pem, cert.key).port
+
+
+def test_gnutls_client_completes(gnutls_client, lab, tls_server, web):
+    done = gnutls_client("localhost", tls_server(lab.leaf), lab.anchor.pem)
+    assert done.returncode == 0, done.stdout
+    good, explained = done.stdout.splitlines()
+    assert good == "accepted: a good chain"
+    assert explained.startswith("completed: ")
+    assert web.url("/ca1.cer") in explained and "Lab CA 2" in explained
+    assert sorted(web.paths()) == ["/ca1.cer", "/ca2.cer"]
+
+
+def test_gnutls_client_leaves_whole_chains_alone(gnutls_client, lab, nginx,
+                                                 web):
+    chain = lab.file("whole.pem", lab.leaf, lab.ca2, lab.ca1)
+    server = nginx(chain, lab.leaf.key)
+    done = gnutls_client("localhost", server.port, lab.anchor.pem)
+    assert done.stdout.splitlines() == ["accepted: a good chain", ""]
+    assert web.requests == []
+
+
+def test_gnutls_client_refuses_as_before(gnutls_client, lab, tls_server, web):
+    """Each for its own reason; none is accepted for what was fetched."""
+    old = lab.ca2.issue("localhost", sans=LOCAL, not_before=days_from_now(-60),
+                        not_after=days_from_now(-30),
+                        aia=web.url("/ca2.cer"))
+    other = lab.ca2.issue("other.example", sans=["DNS:other.example"],
+                          aia=web.url("/ca2.cer"))
+    for cert, roots, says in (
+            (old, lab.anchor, "expired"),
+            (other, lab.anchor, "name in the certificate does not match"),
+            (lab.evil, lab.anchor, "issuer is unknown"),
+            (lab.leaf, lab.evil_root, "issuer is unknown")):
+        done = gnutls_client("localhost", tls_server(cert), roots.pem)
+        assert done.returncode == 1, done.stdout
+        assert done.stdout.startswith("refused: "), done.stdout
+        assert says in done.stdout, (says, done.stdout)
+    # The rogue was really looked at: its CA and its root were fetched.
+    assert {"/evil.cer", "/evil-root.cer"} <= set(web.paths())
+
+
+def test_gnutls_never_trusts_what_is_known(gnutls_client, chainmend, lab,
+                                           s_server, web, tmp_path):
+    """The rogue's CA and root in the file of known certificates: no trust."""
+    known = tmp_path / "known.bin"
+    bundle = lab.file("all.pem", lab.evil_root, lab.evil_ca, lab.anchor,
+                      lab.ca1, lab.ca2)
+    assert chainmend("data", "update", "--from", bundle, "-o",
+                     known).status == 0
+    server = s_server(lab.evil.pem, lab.evil.key)
+    done = gnutls_client("localhost", server.port, lab.anchor.pem, known)
+    assert done.returncode == 1 and "issuer is unknown" in done.stdout
+    server = s_server(lab.leaf.pem, lab.leaf.key)
+    before = len(web.requests)
+    done = gnutls_client("localhost", server.port, lab.anchor.pem, known)
+    assert done.returncode == 0 and "from preload" in done.stdout, done.stdout
+    assert len(web.requests) == before
+
+
+# ---- Manual pages ---------------------------------------------------------
+
+PAGES = sorted((ROOT / "docs" / "man").glob("*.3"))
+
+
+def functions_of(page):
+    """{function: [return type, argument ...]} of a page's synopsis."""
+    found, kind, name = {}, None, None
+    for line in page.read_text().splitlines():
+        macro, _, rest = line.partition(" ")
+        rest = rest.strip('"')
+        if macro == ".Ft":
+            kind = rest
+        elif macro == ".Fo":
+            name = rest
+            found[name] = [kind]
+        elif macro == ".Fa" and name:
+            found[name].append(rest)
+        elif macro == ".Fc":
+            name = None
+    return found
+
+
+def test_each_public_function_is_documented_as_it_is_declared():
+    told = {}
+    for page in PAGES:
+        for name, words in functions_of(page).items():
+            assert name not in told, f"{page.name}: {name} twice"
+            told[name] = words
+        names = re.findall(r"(?m)^\.Nm (\S+)", page.read_text())
+        assert page.stem == "chainmend" or names[0] in functions_of(page)
+        assert set(names) == set(functions_of(page)), page.name
+    real = declared("chainmend.h", "openssl.h", "gnutls.h")
+    assert told.keys() == real.keys()
+    for name, words in real.items():
+        assert told[name] == words, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_a_page_is_clean_and_its_examples_compile(page, flags, tmp_path,
+                                                  request):
+    words, _ = flags
+    if "chainmend/gnutls.h" in page.read_text():
+        words = request.getfixturevalue("gnutls")
+    if shutil.which("mandoc"):
+        said = [l for l in run("mandoc", "-Tlint", page).stdout.splitlines()
+                if "referenced manual not found" not in l and
+                "mandoc.db" not in l]
+        assert said == []
+    examples = page.read_text().split("\n.Sh EXAMPLES\n")[1]
+    found = re.findall(r"(?ms)^\.Bd -literal -offset indent\n(.*?)^\.Ed$",
+                       examples)
+    assert found
+    for number, text in enumerate(found):
+        source = tmp_path / f"example-{number}.c"
+        source.write_text(re.sub(r"(?m)^\\&", "", text).replace("\\e", "\\"))
+        done = run("cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic",
+                   "-Werror", "-c", "-o", tmp_path / "x.o", source,
+                   *[w for w in words if w.startswith("-I")])
+        assert done.returncode == 0, done.stdout
+
+
+def test_pages_are_installed_with_a_link_for_each_function(installed, gnutls):
+    [folder] = installed.rglob("man3")
+    for page in PAGES:
+        assert (folder / page.name).read_text() == page.read_text()
+        for name in functions_of(page):
+            assert (folder / f"{name}.3").exists() or page.stem == "chainmend"
