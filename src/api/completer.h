@@ -13,9 +13,6 @@
 #include "api/api.h"
 #include "api/openssl_recent.h"
 
-/* Handshakes of one moment, and some to spare. */
-#define CMI_COMPLETER_NOTES 64
-
 struct cmi_completer_note {
 	uint8_t sha256[CMI_SHA256_LEN];
 	bool used;
@@ -25,7 +22,7 @@ struct cmi_completer_note {
 struct cmend_completer {
 	cmend_completer_options o;
 	pthread_mutex_t lock; /* over what follows */
-	struct cmi_completer_note notes[CMI_COMPLETER_NOTES];
+	struct cmi_completer_note notes[CMI_COMPLETER_NOTES_MAX];
 	size_t next;               /* to be overwritten */
 	struct cmi_recent *recent; /* NULL: no chain is remembered */
 };

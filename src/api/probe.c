@@ -7,9 +7,6 @@
 
 #define WRONG(err, what) cmi_fail((err), CMEND_ARG, "no " what " given")
 
-/* Milliseconds: one probe of the library's. */
-#define PROBE_MS_MAX 3600000u
-
 void cmi_conversation_show(
 	struct cmend_conversation *to, const struct cmi_conversation *c)
 {
@@ -75,7 +72,7 @@ static cmend_status check_options(
 	if (o->family != 0 && o->family != 4 && o->family != 6)
 		return cmi_fail(err, CMEND_ARG,
 			"the family is 4, 6 or 0, not %u", o->family);
-	if (o->timeout_ms > PROBE_MS_MAX)
+	if (o->timeout_ms > CMI_PROBE_MS_MAX)
 		return cmi_fail(err, CMEND_ARG,
 			"a probe takes an hour at most, not %u ms",
 			o->timeout_ms);

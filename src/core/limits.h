@@ -98,6 +98,12 @@
 #define CMI_LIST_TOTAL_MS 900000
 /* Public lists: milliseconds without a byte. */
 #define CMI_LIST_SILENCE_MS 30000
+/* Public lists: redirects of one download, all of them on https. */
+#define CMI_LIST_REDIRECTS_MAX 5
+/* Public lists: one field of a report; PEM takes a third more than DER. */
+#define CMI_LIST_FIELD_MAX ((size_t)128 << 10)
+/* Public lists: an ETag or a date with its NUL; longer ones are not kept. */
+#define CMI_LIST_TAG 1024
 /* Known issuers: the mapped file; ten thousand take about 15 MiB. */
 #define CMI_PRELOAD_MAX ((size_t)256 << 20)
 
@@ -205,6 +211,12 @@
  * refuse it (Baseline Requirements 7.1.3).  What is judged at an earlier time
  * is judged as it was then. */
 #define CMI_SHA1_SUNSET_S ((int64_t)1483228800)
+
+/* Library: milliseconds of one probe. */
+#define CMI_PROBE_MS_MAX 3600000u
+/* Library: chains of which a completer keeps a note: the handshakes of one
+ * moment, and some to spare. */
+#define CMI_COMPLETER_NOTES_MAX 64
 
 /* Sandbox: a path as the child asks for it; the kernel's own PATH_MAX. */
 #define CMI_JAIL_PATH_MAX ((size_t)4096)

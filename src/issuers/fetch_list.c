@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/limits.h"
 #include "core/text.h"
 #include "issuers/fetch.h"
 
@@ -18,8 +17,6 @@
 #define SET_HTTPS_ONLY(curl, option)                                           \
 	curl_easy_setopt(curl, option, CURLPROTO_HTTPS)
 #endif
-
-#define REDIRECTS_MAX 5L
 
 struct transfer {
 	const struct cmi_list_fetch *how;
@@ -101,7 +98,7 @@ static void set_limits(const struct transfer *t)
 	SET_HTTPS_ONLY(c, CURLOPT_PROTOCOLS);
 	SET_HTTPS_ONLY(c, CURLOPT_REDIR_PROTOCOLS);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)CMI_LIST_REDIRECTS_MAX);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)silence_ms);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);

@@ -12,9 +12,7 @@
 #define CMI_ISSUERS_FETCH_LIST_H
 
 #include "core/buf.h"
-
-/* Room for an ETag or a date, with its NUL. */
-#define CMI_LIST_TAG 1024
+#include "core/limits.h"
 
 struct cmi_list_fetch {
 	const char *url;

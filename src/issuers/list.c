@@ -4,9 +4,6 @@
 #include "core/csv.h"
 #include "core/text.h"
 
-/* A field of a report; a certificate in PEM takes a third more than its DER. */
-#define FIELD_MAX (2 * CMI_CERT_MAX)
-
 /* Some reports have single quotes around each certificate. */
 static struct cmi_bytes unquote(struct cmi_bytes v)
 {
@@ -66,7 +63,7 @@ static cmend_status read_report(
 	cmend_status status;
 	bool last;
 
-	cmi_buf_init(&field, FIELD_MAX);
+	cmi_buf_init(&field, CMI_LIST_FIELD_MAX);
 	CMI_TRY(find_column(&v, &field, &column, err));
 	for (;;) {
 		record = v.record;

@@ -13,6 +13,7 @@ from email.utils import formatdate
 
 import pytest
 
+from conftest import ROOT
 from pki import LOCAL, Pki
 from servers import PAUSE
 
@@ -309,6 +310,21 @@ def test_known_roots_serve_profiles(update, chainmend, lists, lab, nginx,
     assert update().status == 0
     device, absent = judged()
     assert absent == 1 and device["accepts"], device
+
+
+def test_explain_says_which_roots_are_not_at_hand(chainmend, tmp_path):
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    (profiles / "device.ini").write_text("title = A\nroots = device.roots\n")
+    (profiles / "device.roots").write_text("ab" * 32 + "\n")
+    capture = ROOT / "tests" / "fuzz" / "corpus" / "capture" / "pcapng"
+    env = {"CHAINMEND_PROFILES": str(profiles)}
+    done = chainmend("explain", "--profile", "device", capture, env=env)
+    assert done.err.count("1 roots of \"device\" are not at hand") == 1, done
+    assert "chainmend data update" in done.err
+    done = chainmend("explain", "--quiet", "--profile", "device", capture,
+                     env=env)
+    assert done.err == "", done
 
 
 def test_the_real_report(update, chainmend, lists, shared_data):

@@ -139,6 +139,22 @@ def test_only_our_names_are_exported_all_with_a_version(flags):
     assert set(names.values()) == {"CHAINMEND_0"} and len(names) > 70
 
 
+def test_the_library_cannot_do_what_it_promises_not_to(flags):
+    """Print, exit, fork, read the environment, catch signals: it does not even
+    know the functions."""
+    _, lib = flags
+    done = run("nm", "-D", "--undefined-only", lib / "libchainmend.so.0")
+    needs = {line.split()[-1].split("@")[0]
+             for line in done.stdout.splitlines()}
+    never = re.compile(r"(secure_)?getenv|setenv|putenv|v?fork|exec\w+|"
+                       r"posix_spawn\w*|system|popen|_?exit|quick_exit|abort|"
+                       r"v?f?printf|__v?f?printf_chk|f?puts|f?putc(har)?|"
+                       r"perror|std(in|out|err)|signal|sigaction|raise|kill|"
+                       r"setlocale|umask|chdir|setuid")
+    assert "memcpy" in needs
+    assert [n for n in sorted(needs) if never.fullmatch(n)] == []
+
+
 def test_the_bridge_exports_its_own_names_only(flags, gnutls):
     _, lib = flags
     names = exported(lib / "libchainmend-gnutls.so.0")
