@@ -24,6 +24,8 @@
 /* Milliseconds between two lines of progress. */
 #define PROGRESS_MS 500
 #define DAY_S       86400
+/* Serves where the user has none of his own. */
+#define SYSTEM_FILE CMI_DATADIR "/preload.bin"
 
 struct data_options {
 	struct cmi_cli_list from;
@@ -336,7 +338,10 @@ static int status(struct cmi_cli *cli, const struct data_options *o)
 
 	if (!where(o, path, sizeof(path)))
 		return cmi_cli_usage(cli, "there is no home: give --out FILE");
-	if (cmi_preload_open(path, &p, &err) == CMEND_NOT_FOUND)
+	if (cmi_preload_open(path, &p, &err) == CMEND_NOT_FOUND && !o->out &&
+		cmi_preload_open(SYSTEM_FILE, &p, &err) == CMEND_OK)
+		snprintf(path, sizeof(path), "%s", SYSTEM_FILE);
+	if (err.status == CMEND_NOT_FOUND)
 		(void)cmi_fail(&err, CMEND_NOT_FOUND,
 			"there is no \"%s\" yet: chainmend data update makes "
 			"it",

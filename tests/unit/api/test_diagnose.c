@@ -3,9 +3,14 @@
 #include "forge.h"
 #include "torture.h"
 
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chainmend/chainmend.h>
 
-#include "core/file.h"
+#include "core/env.h"
 
 static struct forged *root, *ca, *leaf, *other;
 static cmend_trust *trust;
@@ -370,6 +375,105 @@ static void profiles_are_loaded_and_listed(void **state)
 	cmend_profiles_free(set);
 }
 
+/* A listener on loopback; *port is the kernel's choice. */
+static int listen_on(uint16_t *port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+/* Nobody answers: the probe ends by itself, within its time and some grace. */
+static void a_silent_server_ends_in_time(void **state)
+{
+	cmend_probe_options o = {.size = sizeof(o), .timeout_ms = 300};
+	cmend_conversation *c = NULL;
+	cmend_error err = {0};
+	int64_t began_ms = cmi_mono_ms(NULL);
+	char target[32];
+	uint16_t port;
+	int fd = listen_on(&port);
+
+	(void)state;
+	snprintf(target, sizeof(target), "127.0.0.1:%u", port);
+	o.target = target;
+	assert_int_equal(cmend_probe(&o, &c, &err), CMEND_TIMEOUT);
+	assert_null(c);
+	assert_non_null(strstr(err.message, target));
+	assert_true(cmi_mono_ms(NULL) - began_ms >= 250);
+	assert_true(cmi_mono_ms(NULL) - began_ms < 30000);
+	close(fd);
+}
+
+struct hello {
+	int fd;
+	uint8_t bytes[2048];
+	ssize_t n;
+};
+
+/* Take what the client says first, and hang up. */
+static void *take_hello(void *ctx)
+{
+	struct hello *h = ctx;
+	int fd = accept(h->fd, NULL, NULL);
+
+	h->n = fd < 0 ? -1 : recv(fd, h->bytes, sizeof(h->bytes), 0);
+	close(fd);
+	return NULL;
+}
+
+static void what_a_probe_asks_for(void **state)
+{
+	static const struct {
+		const char *name, *target, *sni, *address, *want, *never;
+	} rows[] = {
+		{"the target's name", "first.test", NULL, "127.0.0.1",
+			"first.test", "127.0.0.1"},
+		{"another name", "first.test", "second.test", "127.0.0.1",
+			"second.test", "first.test"},
+		{"none", "first.test", "", "127.0.0.1", NULL, "first.test"},
+		{"an address is no name", "127.0.0.1", NULL, NULL, NULL,
+			"127.0.0.1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		cmend_probe_options o = {.size = sizeof(o),
+			.sni = rows[i].sni,
+			.address = rows[i].address,
+			.timeout_ms = 30000};
+		cmend_conversation *c = NULL;
+		struct hello h = {0};
+		pthread_t thread;
+		char target[64];
+		uint16_t port;
+
+		h.fd = listen_on(&port);
+		snprintf(target, sizeof(target), "%s:%u", rows[i].target, port);
+		o.target = target;
+		assert_int_equal(
+			pthread_create(&thread, NULL, take_hello, &h), 0);
+		assert_int_equal(cmend_probe(&o, &c, NULL), CMEND_NET);
+		pthread_join(thread, NULL);
+		close(h.fd);
+		if (h.n < 50 || h.bytes[0] != 22 ||
+			(rows[i].want &&
+				!memmem(h.bytes, (size_t)h.n, rows[i].want,
+					strlen(rows[i].want))) ||
+			memmem(h.bytes, (size_t)h.n, rows[i].never,
+				strlen(rows[i].never)))
+			fail_msg("%s", rows[i].name);
+	}
+}
+
 struct page {
 	char text[65536];
 	size_t n;
@@ -548,6 +652,8 @@ int main(void)
 		ROW(callbacks_can_end_it),
 		ROW(cut_captures),
 		ROW(profiles_are_loaded_and_listed),
+		ROW(a_silent_server_ends_in_time),
+		ROW(what_a_probe_asks_for),
 		ROW(reports_of_each_form),
 		ROW(broken_contracts_are_told),
 		ROW(memory_that_fails),
