@@ -30,6 +30,7 @@
 struct data_options {
 	struct cmi_cli_list from;
 	const char *out, *url, *roots;
+	uint64_t timeout_s;
 	bool force;
 };
 
@@ -43,8 +44,12 @@ static const struct cmi_option options[] = {
 	{"roots", 0, CMI_OPT_TEXT, "FILE",
 		"trust these roots for the download, not the system's",
 		AT(roots), 0, NULL},
-	{"force", 0, CMI_OPT_FLAG, NULL, "download also what has not changed",
-		AT(force), 0, NULL},
+	{"timeout", 't', CMI_OPT_UINT, "SECONDS",
+		"for the whole download (default 900)", AT(timeout_s), 86400,
+		NULL},
+	{"force", 0, CMI_OPT_FLAG, NULL,
+		"take also what has not changed, or has shrunk", AT(force), 0,
+		NULL},
 	{"out", 'o', CMI_OPT_TEXT, "FILE",
 		"write (or, for status, look at) this file", AT(out), 0, NULL},
 	{0},
@@ -134,6 +139,7 @@ static cmend_status download(
 		.roots = u->o->roots,
 		.etag = etag,
 		.modified = modified,
+		.total_ms = (int64_t)u->o->timeout_s * 1000,
 		.progress = wants_progress(u->cli) ? show_progress : NULL,
 		.ctx = u,
 	};
@@ -176,6 +182,20 @@ static cmend_status write_preload(struct update *u, cmend_error *err)
 	return cmi_file_write(u->path, cmi_buf_view(&content), 0644, err);
 }
 
+/* Public lists grow.  One that came with less than half of what is at hand is
+ * a mirror's mistake, or something worse. */
+static cmend_status compare_sizes(const struct update *u, cmend_error *err)
+{
+	size_t before = u->old ? cmi_preload_issuers(u->old) : 0;
+
+	if (u->o->from.n || u->o->force || u->issuers.n >= before / 2)
+		return CMEND_OK;
+	return cmi_fail(err, CMEND_REFUSED,
+		"the list has %zu issuers, and %zu are at hand: --force takes "
+		"it all the same",
+		u->issuers.n, before);
+}
+
 static cmend_status make(struct update *u, cmend_error *err)
 {
 	CMI_TRY(cmi_preload_select(&u->all.list, &u->issuers, &u->roots, err));
@@ -184,6 +204,7 @@ static cmend_status make(struct update *u, cmend_error *err)
 			"none of the %zu certificates is a root, or an issuer "
 			"with a proven parent",
 			u->all.list.n);
+	CMI_TRY(compare_sizes(u, err));
 	CMI_TRY(write_preload(u, err));
 	if (u->cli->common.quiet)
 		return CMEND_OK;
@@ -236,10 +257,10 @@ static int update(struct cmi_cli *cli, const struct data_options *o)
 	cmend_error err = {0};
 	cmend_status status;
 
-	if (o->from.n && (o->url || o->roots || o->force))
+	if (o->from.n && (o->url || o->roots || o->force || o->timeout_s))
 		return cmi_cli_usage(cli,
-			"--from takes files: leave out --url, --roots and "
-			"--force");
+			"--from takes files: leave out --url, --roots, "
+			"--timeout and --force");
 	if (!where(o, path, sizeof(path)))
 		return cmi_cli_usage(cli, "there is no home: give --out FILE");
 	status = run_update(&u, &err);

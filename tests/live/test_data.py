@@ -9,6 +9,7 @@ import shutil
 import ssl
 import subprocess
 import threading
+import time
 from email.utils import formatdate
 
 import pytest
@@ -26,6 +27,7 @@ class ListServer:
     def __init__(self, cert, key):
         self.content, self.etag, self.asked = b"", '"one"', []
         self.modified = formatdate(1_700_000_000, usegmt=True)
+        self.over = threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -111,6 +113,13 @@ class ListServer:
         for _ in range(BIG >> 20):
             to.wfile.write(b"#" * (1 << 20))
 
+    def answer_hang(self, to):
+        """Half of it, and then nothing until the test is over."""
+        self.begin(to, len(self.content))
+        to.wfile.write(self.content[:len(self.content) // 2])
+        to.wfile.flush()
+        self.over.wait(60)
+
     def answer_slow(self, to):
         """More than a second for the first half."""
         self.begin(to, len(self.content))
@@ -121,6 +130,7 @@ class ListServer:
         to.wfile.write(self.content[half:])
 
     def stop(self):
+        self.over.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -143,6 +153,7 @@ def lab(tmp_path_factory):
     p.root1, p.root2 = p.root("Public Root 1"), p.root("Public Root 2")
     p.ca1 = p.root1.issue_ca("Public CA 1")
     p.ca2 = p.ca1.issue_ca("Public CA 2")
+    p.ca3, p.ca4 = (p.ca2.issue_ca(f"Public CA {n}") for n in (3, 4))
     p.leaf = p.ca2.issue("localhost", sans=LOCAL)
     return p
 
@@ -229,6 +240,26 @@ def test_a_failed_download_leaves_the_old_file(update, lists, path, says):
     assert update.out.read_bytes() == before
     assert [p.name for p in update.out.parent.glob("known.bin*")] == [
         "known.bin"]
+
+
+def test_a_server_that_hangs_ends_in_time(update):
+    begun = time.monotonic()
+    done = update("hang", "--timeout", 2)
+    assert done.status == 3 and "too slow" in done.err, done
+    assert time.monotonic() - begun < 40
+    assert not update.out.exists()
+
+
+def test_a_list_that_shrank_is_taken_by_force_only(update, chainmend, lists,
+                                                   lab):
+    lists.content = csv_of(lab.root1, lab.ca1, lab.ca2, lab.ca3, lab.ca4)
+    assert update().status == 0
+    lists.content, lists.etag = csv_of(lab.root1, lab.ca1), '"less"'
+    done = update()
+    assert done.status == 3 and "--force takes it" in done.err, done
+    assert status_of(chainmend, update.out)["issuers"] == 4
+    assert update("list", "--force").status == 0
+    assert status_of(chainmend, update.out)["issuers"] == 1
 
 
 def test_the_server_must_be_the_one_that_was_named(update, lab, lists):
