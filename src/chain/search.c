@@ -336,17 +336,21 @@ static cmend_status signature_fits(
 {
 	const struct frame *f = &s->stack[s->n_stack - 1];
 	enum cmi_finding_id why;
+	uint32_t checked;
 
 	*good = true;
 	/* Without a choice libcrypto's own check is soon enough. */
 	if (f->choices < 2 && s->astray < ASTRAY_MAX)
 		return CMEND_OK;
-	if (s->n_verdicts && s->graph.n_signatures - s->signatures_then >=
-				     CMI_SEARCH_ASTRAY_SIGNATURES_MAX)
+	if (s->n_verdicts &&
+		s->signatures_astray >= CMI_SEARCH_ASTRAY_SIGNATURES_MAX)
 		return cmi_fail(err, CMEND_LIMIT,
-			"%u signature checks after the last path",
+			"%u good signatures after the last path",
 			CMI_SEARCH_ASTRAY_SIGNATURES_MAX);
+	checked = s->graph.n_signatures;
 	CMI_TRY(cmi_graph_check(&s->graph, e, good, err));
+	/* Decoys are told by one check each; cross-signs lead ever on. */
+	s->signatures_astray += *good && s->graph.n_signatures > checked;
 	if (*good)
 		return CMEND_OK;
 	why = e->key_id == CMI_KEY_ID_SAME ? CMI_F_BAD_SIGNATURE
@@ -652,7 +656,7 @@ cmend_status cmi_search_refuse(struct cmi_search *s,
 			v.depth);
 	s->n_verdicts++;
 	s->graph.n_signatures += (uint32_t)s->path.n - 1;
-	s->signatures_then = s->graph.n_signatures;
+	s->signatures_astray = 0;
 	/* A signature that does not fit says that the two do not belong
 	 * together: no path has come this far. */
 	if (!s->has_refused &&

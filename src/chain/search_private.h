@@ -55,7 +55,7 @@ struct cmi_search {
 	bool finished, leaf_refused, too_deep, names_used_up;
 	bool left_out; /* something, because it looked unsound */
 	uint32_t n_steps, astray, detour_work;
-	uint32_t signatures_then; /* when the last path was refused */
+	uint32_t signatures_astray; /* good ones since a path was refused */
 	unsigned n_names, n_verdicts, n_unsound, n_asks;
 	int64_t spent_ms, since_ms;
 	bool clock_runs;

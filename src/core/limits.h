@@ -46,9 +46,9 @@
 #define CMI_SEARCH_MS 1000
 /* Signature checks in one search; 500 solves every known hostile mesh. */
 #define CMI_SEARCH_SIGNATURES_MAX 500u
-/* Signature checks from one refused path to the next: beyond that the search
- * is lost among cross-signs, whatever more it might find. */
-#define CMI_SEARCH_ASTRAY_SIGNATURES_MAX 128u
+/* Good signatures from one refused path to the next: beyond that the search is
+ * lost among cross-signs, whatever more it might find. */
+#define CMI_SEARCH_ASTRAY_SIGNATURES_MAX 96u
 /* Complete paths handed to libcrypto in one search. */
 #define CMI_SEARCH_VERDICTS_MAX 200u
 
