@@ -77,7 +77,9 @@ check-deb: deps ## are the packages the same twice, and do they work? (root)
 	@tools/check-deb --out $(BUILD)-deb
 
 uninstall: ## remove what install wrote from this build directory
-	@$(NINJA) -C $(BUILD) uninstall >/dev/null
+	@DESTDIR=$(DESTDIR) $(NINJA) -C $(BUILD) uninstall >/dev/null
+	@find $(DESTDIR)$(abspath $(PREFIX)) -depth -type d -path '*/chainmend*' \
+		-empty -delete 2>/dev/null || :
 
 clean: ## remove what was built
 	rm -rf $(BUILD) $(SAN) $(BUILD)-fuzz $(BUILD)-bench $(BUILD)-cover $(BUILD)-deb
