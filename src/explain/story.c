@@ -42,6 +42,16 @@ static cmend_status new_record(struct cmi_story *s, enum cmi_record_kind kind,
 	return CMEND_OK;
 }
 
+/* Room for n in the arena; none for none. */
+static cmend_status room(
+	struct cmi_story *s, size_t n, size_t size, void *out, cmend_error *err)
+{
+	void **to = out;
+
+	*to = n ? cmi_arena_alloc(&s->arena, n * size) : NULL;
+	return n && !*to ? cmi_nomem(err) : CMEND_OK;
+}
+
 static cmend_status copy_certs(struct cmi_story *s,
 	const struct cmi_item_cert *from, size_t n,
 	const struct cmi_item_cert **out, cmend_error *err)
@@ -49,11 +59,7 @@ static cmend_status copy_certs(struct cmi_story *s,
 	struct cmi_item_cert *to;
 
 	*out = NULL;
-	if (n == 0)
-		return CMEND_OK;
-	to = cmi_arena_alloc(&s->arena, n * sizeof(*to));
-	if (!to)
-		return cmi_nomem(err);
+	CMI_TRY(room(s, n, sizeof(*to), &to, err));
 	for (size_t i = 0; i < n; i++) {
 		to[i] = from[i];
 		if (from[i].cert) {
@@ -75,11 +81,7 @@ static cmend_status copy_findings(struct cmi_story *s,
 	struct cmi_finding *to;
 
 	*out = NULL;
-	if (n == 0)
-		return CMEND_OK;
-	to = cmi_arena_alloc(&s->arena, n * sizeof(*to));
-	if (!to)
-		return cmi_nomem(err);
+	CMI_TRY(room(s, n, sizeof(*to), &to, err));
 	for (size_t i = 0; i < n; i++) {
 		to[i] = from[i];
 		to[i].subject = copy(s, from[i].subject);

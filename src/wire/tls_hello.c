@@ -105,9 +105,36 @@ static void read_certificate_type(struct cmi_cursor c, bool *raw)
 		*raw = type == CERTIFICATE_TYPE_RAW;
 }
 
+/* Those that mean the same in either hello. */
+static bool common_extension(
+	struct cmi_tls_hello *h, uint16_t type, struct cmi_cursor value)
+{
+	switch (type) {
+	case EXT_ALPN:
+		h->alpn = read_alpn(value);
+		return true;
+	case EXT_ENCRYPT_THEN_MAC:
+		h->encrypt_then_mac = true;
+		return true;
+	case EXT_EXTENDED_MASTER_SECRET:
+		h->extended_master_secret = true;
+		return true;
+	case EXT_PRE_SHARED_KEY:
+		h->psk = true;
+		return true;
+	case EXT_EARLY_DATA:
+		h->early_data = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void client_extension(
 	struct cmi_tls_hello *h, uint16_t type, struct cmi_cursor value)
 {
+	if (common_extension(h, type, value))
+		return;
 	switch (type) {
 	case EXT_SERVER_NAME:
 		h->sni = read_server_name(value);
@@ -118,23 +145,8 @@ static void client_extension(
 	case EXT_SIGNATURE_ALGORITHMS:
 		h->sigalgs = read_pairs(value);
 		break;
-	case EXT_ALPN:
-		h->alpn = read_alpn(value);
-		break;
-	case EXT_ENCRYPT_THEN_MAC:
-		h->encrypt_then_mac = true;
-		break;
-	case EXT_EXTENDED_MASTER_SECRET:
-		h->extended_master_secret = true;
-		break;
 	case EXT_SESSION_TICKET:
 		h->psk |= value.n > 0;
-		break;
-	case EXT_PRE_SHARED_KEY:
-		h->psk = true;
-		break;
-	case EXT_EARLY_DATA:
-		h->early_data = true;
 		break;
 	case EXT_SUPPORTED_VERSIONS:
 		read_client_versions(value, h);
@@ -147,27 +159,14 @@ static void server_extension(
 {
 	uint16_t v;
 
+	if (common_extension(h, type, value))
+		return;
 	switch (type) {
-	case EXT_ALPN:
-		h->alpn = read_alpn(value);
-		break;
 	case EXT_CLIENT_CERTIFICATE_TYPE:
 		read_certificate_type(value, &h->raw_client_key);
 		break;
 	case EXT_SERVER_CERTIFICATE_TYPE:
 		read_certificate_type(value, &h->raw_server_key);
-		break;
-	case EXT_ENCRYPT_THEN_MAC:
-		h->encrypt_then_mac = true;
-		break;
-	case EXT_EXTENDED_MASTER_SECRET:
-		h->extended_master_secret = true;
-		break;
-	case EXT_PRE_SHARED_KEY:
-		h->psk = true;
-		break;
-	case EXT_EARLY_DATA:
-		h->early_data = true;
 		break;
 	case EXT_SUPPORTED_VERSIONS:
 		if (cmi_cursor_u16(&value, &v))

@@ -162,6 +162,17 @@ static struct forged *forge(const struct forge_order *o)
 	return f;
 }
 
+/* What most tests want: a leaf where there is a name for it, else a CA. */
+static inline struct forged *forge_issue(const char *name,
+	const struct forged *issuer, const char *aia, const char *dns)
+{
+	return forge(&(struct forge_order){.name = name,
+		.issuer = issuer,
+		.ca = !dns,
+		.dns = dns,
+		.aia = aia});
+}
+
 /* Free the newest ones, down to when forge_n_made was mark. */
 static inline void forge_free_to(size_t mark)
 {

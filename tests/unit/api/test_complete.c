@@ -13,32 +13,23 @@ static cmend_bytes der(const struct forged *f)
 	return (cmend_bytes){f->c->der.p, f->c->der.n};
 }
 
-static struct forged *issue(const char *name, const struct forged *issuer,
-	const char *aia, const char *dns)
-{
-	return forge(&(struct forge_order){.name = name,
-		.issuer = issuer,
-		.ca = !dns,
-		.dns = dns,
-		.aia = aia});
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	root = issue("Root", NULL, NULL, NULL);
-	ca1 = issue("CA 1", root, NULL, NULL);
-	ca2 = issue("CA 2", ca1, "http://pki.test/ca1", NULL);
+	root = forge_issue("Root", NULL, NULL, NULL);
+	ca1 = forge_issue("CA 1", root, NULL, NULL);
+	ca2 = forge_issue("CA 2", ca1, "http://pki.test/ca1", NULL);
 	leaf = forge(&(struct forge_order){.name = "leaf",
 		.issuer = ca2,
 		.dns = "a.test",
 		.aia = "http://pki.test/ca2",
 		.from_s = FORGE_NOW - 30 * FORGE_DAY,
 		.until_s = FORGE_NOW + 30 * FORGE_DAY});
-	evil_root = issue("Evil Root", NULL, NULL, NULL);
-	evil_ca =
-		issue("Evil CA", evil_root, "http://pki.test/evil-root", NULL);
-	evil_leaf = issue("leaf", evil_ca, "http://pki.test/evil", "a.test");
+	evil_root = forge_issue("Evil Root", NULL, NULL, NULL);
+	evil_ca = forge_issue(
+		"Evil CA", evil_root, "http://pki.test/evil-root", NULL);
+	evil_leaf =
+		forge_issue("leaf", evil_ca, "http://pki.test/evil", "a.test");
 	assert_int_equal(cmend_trust_new(&trust, NULL), CMEND_OK);
 	assert_int_equal(cmend_trust_add(trust, der(root), NULL), CMEND_OK);
 	assert_int_equal(cmend_trust_count(trust), 1);

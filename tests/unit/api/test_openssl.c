@@ -11,29 +11,20 @@ static struct {
 } pki;
 static unsigned n_fetches;
 
-static struct forged *issue(const char *name, const struct forged *issuer,
-	const char *aia, const char *dns)
-{
-	return forge(&(struct forge_order){.name = name,
-		.issuer = issuer,
-		.ca = !dns,
-		.dns = dns,
-		.aia = aia});
-}
-
 static int setup(void **state)
 {
 	(void)state;
 	n_fetches = 0;
-	pki.root = issue("Root", NULL, NULL, NULL);
-	pki.ca1 = issue("CA 1", pki.root, "http://pki.test/root", NULL);
-	pki.ca2 = issue("CA 2", pki.ca1, "http://pki.test/ca1", NULL);
-	pki.leaf = issue("leaf", pki.ca2, "http://pki.test/ca2", "a.test");
-	pki.evil_root = issue("Evil Root", NULL, NULL, NULL);
-	pki.evil_ca = issue(
+	pki.root = forge_issue("Root", NULL, NULL, NULL);
+	pki.ca1 = forge_issue("CA 1", pki.root, "http://pki.test/root", NULL);
+	pki.ca2 = forge_issue("CA 2", pki.ca1, "http://pki.test/ca1", NULL);
+	pki.leaf =
+		forge_issue("leaf", pki.ca2, "http://pki.test/ca2", "a.test");
+	pki.evil_root = forge_issue("Evil Root", NULL, NULL, NULL);
+	pki.evil_ca = forge_issue(
 		"Evil CA", pki.evil_root, "http://pki.test/evil-root", NULL);
-	pki.evil_leaf =
-		issue("leaf", pki.evil_ca, "http://pki.test/evil", "a.test");
+	pki.evil_leaf = forge_issue(
+		"leaf", pki.evil_ca, "http://pki.test/evil", "a.test");
 	pki.old_ca = forge(&(struct forge_order){.name = "Renewed CA",
 		.issuer = pki.root,
 		.ca = true,
@@ -43,8 +34,8 @@ static int setup(void **state)
 		.issuer = pki.root,
 		.same_key = pki.old_ca,
 		.ca = true});
-	pki.mid_leaf =
-		issue("leaf", pki.new_ca, "http://pki.test/new", "a.test");
+	pki.mid_leaf = forge_issue(
+		"leaf", pki.new_ca, "http://pki.test/new", "a.test");
 	return 0;
 }
 

@@ -19,28 +19,21 @@ static const char *aia_of(const char *path)
 	return web_url(web, path);
 }
 
-static struct forged *issue(const char *name, const struct forged *issuer,
-	const char *aia, const char *dns)
-{
-	return forge(&(struct forge_order){.name = name,
-		.issuer = issuer,
-		.ca = !dns,
-		.dns = dns,
-		.aia = aia});
-}
-
 static int setup(void **state)
 {
 	(void)state;
 	web = web_start();
-	pki.root = issue("Root", NULL, NULL, NULL);
-	pki.ca1 = issue("CA 1", pki.root, aia_of("/root"), NULL);
-	pki.ca2 = issue("CA 2", pki.ca1, aia_of("/ca1"), NULL);
-	pki.leaf = issue("leaf", pki.ca2, aia_of("/ca2"), "a.test");
-	pki.bad_root = issue("Evil Root", NULL, NULL, NULL);
-	pki.bad_ca1 = issue("CA 1", pki.bad_root, aia_of("/bad-root"), NULL);
-	pki.bad_ca2 = issue("CA 2", pki.bad_ca1, aia_of("/bad-ca1"), NULL);
-	pki.bad_leaf = issue("leaf", pki.bad_ca2, aia_of("/bad-ca2"), "a.test");
+	pki.root = forge_issue("Root", NULL, NULL, NULL);
+	pki.ca1 = forge_issue("CA 1", pki.root, aia_of("/root"), NULL);
+	pki.ca2 = forge_issue("CA 2", pki.ca1, aia_of("/ca1"), NULL);
+	pki.leaf = forge_issue("leaf", pki.ca2, aia_of("/ca2"), "a.test");
+	pki.bad_root = forge_issue("Evil Root", NULL, NULL, NULL);
+	pki.bad_ca1 =
+		forge_issue("CA 1", pki.bad_root, aia_of("/bad-root"), NULL);
+	pki.bad_ca2 =
+		forge_issue("CA 2", pki.bad_ca1, aia_of("/bad-ca1"), NULL);
+	pki.bad_leaf =
+		forge_issue("leaf", pki.bad_ca2, aia_of("/bad-ca2"), "a.test");
 	web_route(web, "/root", WEB_ANSWER, NULL, pki.root->c->der);
 	web_route(web, "/ca1", WEB_ANSWER, NULL, pki.ca1->c->der);
 	web_route(web, "/ca2", WEB_ANSWER, NULL, pki.ca2->c->der);
@@ -226,9 +219,11 @@ static void a_fetched_root_is_never_trusted(void **state)
 /* The attacker's root may have the real one's name; his key is another. */
 static void a_fetched_root_of_the_same_name_is_never_trusted(void **state)
 {
-	struct forged *root = issue("Root", NULL, NULL, NULL);
-	struct forged *ca = issue("CA 1", root, aia_of("/twin-root"), NULL);
-	struct forged *leaf = issue("leaf", ca, aia_of("/twin-ca"), "a.test");
+	struct forged *root = forge_issue("Root", NULL, NULL, NULL);
+	struct forged *ca =
+		forge_issue("CA 1", root, aia_of("/twin-root"), NULL);
+	struct forged *leaf =
+		forge_issue("leaf", ca, aia_of("/twin-ca"), "a.test");
 	struct cmi_fetcher *f = fetcher(NULL);
 	const struct cmi_source *aia = cmi_fetcher_aia_source(f);
 	struct cmi_complete_result r;
@@ -277,7 +272,7 @@ static struct forged *leaf_with(const char *first, const char *second)
 	char both[256];
 
 	snprintf(both, sizeof(both), "%s,caIssuers;URI:%s", first, second);
-	return issue("leaf", pki.ca2, both, "a.test");
+	return forge_issue("leaf", pki.ca2, both, "a.test");
 }
 
 static void the_next_url_is_asked_when_one_is_of_no_use(void **state)
@@ -335,7 +330,7 @@ static void troubles_are_kept_as_refusals(void **state)
 	web_run(web);
 	for (size_t i = 0; i < CMI_LEN(rows); i++) {
 		const char *url = rows[i].url;
-		struct forged *leaf = issue("leaf", pki.ca2,
+		struct forged *leaf = forge_issue("leaf", pki.ca2,
 			url && *url == '/' ? aia_of(url) : url, "a.test");
 		struct cmi_fetcher *f = fetcher(NULL);
 		const struct cmi_source *aia = cmi_fetcher_aia_source(f);
@@ -356,7 +351,7 @@ static void troubles_are_kept_as_refusals(void **state)
 static void a_chain_without_end_is_left(void **state)
 {
 	static char paths[12][16];
-	struct forged *up = issue("Far 0", NULL, NULL, NULL), *leaf;
+	struct forged *up = forge_issue("Far 0", NULL, NULL, NULL), *leaf;
 	struct cmi_fetcher *f = fetcher(NULL);
 	const struct cmi_source *aia = cmi_fetcher_aia_source(f);
 	struct cmi_complete_result r;
@@ -367,7 +362,7 @@ static void a_chain_without_end_is_left(void **state)
 		snprintf(paths[i], sizeof(paths[i]), "/far%d", i);
 		snprintf(name, sizeof(name), "Far %d", i + 1);
 		web_route(web, paths[i], WEB_ANSWER, NULL, up->c->der);
-		up = issue(
+		up = forge_issue(
 			name, up, aia_of(paths[i]), i == 11 ? "a.test" : NULL);
 	}
 	leaf = up;
@@ -383,8 +378,10 @@ static void a_chain_without_end_is_left(void **state)
 /* An intermediate whose AIA names itself, or its child. */
 static void circles_end(void **state)
 {
-	struct forged *ca = issue("Ring", pki.bad_root, aia_of("/ring"), NULL);
-	struct forged *leaf = issue("leaf", ca, aia_of("/ring"), "a.test");
+	struct forged *ca =
+		forge_issue("Ring", pki.bad_root, aia_of("/ring"), NULL);
+	struct forged *leaf =
+		forge_issue("leaf", ca, aia_of("/ring"), "a.test");
 	struct cmi_fetcher *f = fetcher(NULL);
 	const struct cmi_source *aia = cmi_fetcher_aia_source(f);
 	struct cmi_complete_result r;
@@ -409,7 +406,8 @@ static int64_t test_clock(void *ctx)
 static void dead_urls_back_off_across_jobs(void **state)
 {
 	const struct cmi_env env = {.now_us = test_clock};
-	struct forged *leaf = issue("leaf", pki.ca2, aia_of("/503"), "a.test");
+	struct forged *leaf =
+		forge_issue("leaf", pki.ca2, aia_of("/503"), "a.test");
 	struct cmi_store *store = NULL;
 	struct web_route *route = web_route(web, "/503", WEB_ANSWER,
 		"HTTP/1.1 503 Later\r\n", CMI_BYTES("x"));
