@@ -59,3 +59,28 @@ def test_a_comment_includes_nothing(tool, tree, text):
     run = tool("check-floors", "--root",
                tree({**CLEAN, "src/core/good.c": text}))
     assert run.returncode == 0, run.stdout
+
+
+def test_the_table_of_the_architecture_page_is_drawn_from_the_sources(tool):
+    run = tool("check-floors", "--table")
+    assert (run.returncode, run.stdout) == (0, "")
+
+
+def test_a_table_that_is_wrong_is_found_and_drawn_anew(tool, tree):
+    page = ("# Architecture\n\n| floor | may include | does include |\n"
+            "|---|---|---|\n| core | everything | x509 |\n\nMore.\n")
+    root = tree({**CLEAN, "docs/architecture.md": page})
+    run = tool("check-floors", "--root", root, "--table")
+    assert run.returncode == 1 and "--table --write" in run.stdout
+    run = tool("check-floors", "--root", root, "--table", "--write")
+    assert run.returncode == 0
+    drawn = (root / "docs" / "architecture.md").read_text()
+    assert "| x509 | core | core |\n" in drawn and "everything" not in drawn
+    assert drawn.endswith("\n\nMore.\n")
+    assert tool("check-floors", "--root", root, "--table").returncode == 0
+
+
+def test_a_page_without_a_table_is_found(tool, tree):
+    root = tree({**CLEAN, "docs/architecture.md": "# Architecture\n"})
+    run = tool("check-floors", "--root", root, "--table")
+    assert run.returncode == 1 and "no table" in run.stdout
