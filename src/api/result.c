@@ -108,12 +108,14 @@ cmend_status cmend_finding_next(
 	const struct cmi_finding_text *t;
 	const struct cmi_finding *f;
 	cmend_finding whole;
+	struct parts parts;
 
 	if (!result || !at || !out)
 		return CMEND_ARG;
-	if (*at >= parts_of(result).n_findings)
+	parts = parts_of(result);
+	if (*at >= parts.n_findings)
 		return CMEND_NOT_FOUND;
-	f = &parts_of(result).findings[(*at)++];
+	f = &parts.findings[(*at)++];
 	t = cmi_finding_text(f->id);
 	whole = (cmend_finding){
 		.id = cmi_finding_name(f->id),
@@ -137,12 +139,14 @@ cmend_status cmend_client_next(
 {
 	const struct cmi_item_profile *p;
 	cmend_client whole;
+	struct parts parts;
 
 	if (!result || !at || !out)
 		return CMEND_ARG;
-	if (*at >= parts_of(result).n_profiles)
+	parts = parts_of(result);
+	if (*at >= parts.n_profiles)
 		return CMEND_NOT_FOUND;
-	p = &parts_of(result).profiles[(*at)++];
+	p = &parts.profiles[(*at)++];
 	whole = (cmend_client){
 		.profile = p->profile,
 		.accepts = p->accepts,
@@ -160,12 +164,14 @@ cmend_status cmend_sent_next(
 {
 	const struct cmi_item_cert *c;
 	cmend_sent whole;
+	struct parts parts;
 
 	if (!result || !at || !out)
 		return CMEND_ARG;
-	if (*at >= parts_of(result).n_sent)
+	parts = parts_of(result);
+	if (*at >= parts.n_sent)
 		return CMEND_NOT_FOUND;
-	c = &parts_of(result).sent[(*at)++];
+	c = &parts.sent[(*at)++];
 	whole = (cmend_sent){
 		.der = {c->der.p, c->der.n},
 		.subject = c->cert ? c->cert->subject : NULL,
