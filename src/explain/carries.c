@@ -41,7 +41,10 @@ static bool is_issuer_address(struct cmi_bytes url, struct cmi_bytes type)
 	static const char *const ends[] = {
 		".cer", ".crt", ".der", ".p7b", ".p7c", ".pem"};
 	static const char *const types[] = {"pkix-cert", "pkcs7-mime",
-		"x-x509-ca-cert", "x-pkcs7-certificates"};
+		"x-x509-ca-cert", "x-x509-ca-ra-cert", "x-pkcs7-certificates"};
+	/* SCEP (RFC 8894 section 4.2) and EST (RFC 7030 section 4.1). */
+	static const char *const words[] = {
+		"operation=getcacert", "/.well-known/est/"};
 	struct cmi_bytes path = without_query(url);
 
 	for (size_t i = 0; i < CMI_LEN(ends); i++)
@@ -50,7 +53,9 @@ static bool is_issuer_address(struct cmi_bytes url, struct cmi_bytes type)
 	for (size_t i = 0; i < CMI_LEN(types); i++)
 		if (contains_nocase(type, types[i]))
 			return true;
-	return false;
+	if (contains_nocase(url, words[0]))
+		return true;
+	return contains_nocase(path, words[1]) && ends_nocase(path, "/cacerts");
 }
 
 static bool is_chain_address(const struct cmi_http_seen *http)
