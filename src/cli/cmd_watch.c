@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chainmend watch IFACE: explain handshakes as they fail. */
+/* chainmend watch INTERFACE: explain handshakes as they fail; with -f TARGETS
+ * look at servers again and again (monitor.c). */
 #include <signal.h>
 #include <stddef.h>
 
+#include "cli/monitor.h"
 #include "cli/notify.h"
 #include "cli/rights.h"
 #include "cli/setup.h"
 #include "cli/watch_keep.h"
 #include "cli/watch_lock.h"
 #include "core/env.h"
+#include "core/limits.h"
 #include "explain/diagnose.h"
 #include "probe/metrics.h"
 #include "report/report.h"
@@ -26,6 +29,7 @@ struct watch_options {
 	const char *user;
 	bool all, require_sandbox;
 	uint64_t count;
+	struct cmi_monitor_options monitor;
 };
 
 struct watching {
@@ -298,19 +302,19 @@ static void tell_end(struct watching *w)
 			(unsigned long long)n.kernel_dropped);
 }
 
-static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
+static int run_interface(
+	struct cmi_cli *cli, const struct watch_options *o, const char *name)
 {
 	struct sigaction act = {.sa_handler = on_signal};
-	struct watching w = {.cli = cli, .o = options};
+	struct watching w = {.cli = cli, .o = o};
 	cmend_error err = {0};
 	cmend_status status;
 	int code = CMI_EXIT_OK;
 
-	(void)argc;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGHUP, &act, NULL);
-	status = prepare(&w, argv[0], &err);
+	status = prepare(&w, name, &err);
 	if (status == CMEND_OK) {
 		status = watch(&w, &err);
 		tell_end(&w);
@@ -328,7 +332,63 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	return code;
 }
 
+static bool has_monitor_options(const struct cmi_monitor_options *m)
+{
+	return m->state || m->events || m->every || m->rate || m->jobs ||
+	       m->timeout_s || m->warn_days || m->once;
+}
+
+static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
+{
+	struct watch_options *o = options;
+	const struct cmi_common *common = &cli->common;
+
+	if (!o->monitor.file != (argc > 0))
+		return cmi_cli_usage(
+			cli, "give an interface or -f TARGETS, one of the two");
+	if (o->monitor.file) {
+		if (o->filter || o->keep || o->keep_max || o->count || o->all)
+			return cmi_cli_usage(cli,
+				"--filter, --keep, --keep-max, --count and "
+				"--all go with an interface");
+		o->monitor.metrics = o->metrics;
+		return cmi_monitor_run(cli, &o->monitor);
+	}
+	if (has_monitor_options(&o->monitor) || common->online ||
+		common->offline || common->allow_private)
+		return cmi_cli_usage(cli,
+			"--every, --once, --state, --events, --rate, --jobs, "
+			"--timeout, --warn-days and leave to fetch go with "
+			"-f TARGETS");
+	return run_interface(cli, o, argv[0]);
+}
+
+#define AT(field) offsetof(struct watch_options, monitor.field)
 static const struct cmi_option option_table[] = {
+	{"file", 'f', CMI_OPT_TEXT, "TARGETS",
+		"look at these servers, one a line, instead of an interface",
+		AT(file), 0, NULL},
+	{"every", 0, CMI_OPT_TEXT, "TIME",
+		"with -f: look at each so often: 90s, 30m, 1d; 6h", AT(every),
+		0, NULL},
+	{"once", 0, CMI_OPT_FLAG, NULL,
+		"with -f: look at each one time, then end", AT(once), 0, NULL},
+	{"events", 0, CMI_OPT_TEXT, "FILE",
+		"with -f: append changes to FILE, each exactly once",
+		AT(events), 0, NULL},
+	{"state", 0, CMI_OPT_TEXT, "FILE",
+		"with -f: what outlives a restart is kept there", AT(state), 0,
+		NULL},
+	{"rate", 0, CMI_OPT_UINT, "N", "with -f: looks begun in a second; 10",
+		AT(rate), 1000, NULL},
+	{"jobs", 'j', CMI_OPT_UINT, "N", "with -f: looks at once; 16", AT(jobs),
+		CMI_MONITOR_JOBS_MAX, NULL},
+	{"timeout", 't', CMI_OPT_UINT, "SECONDS",
+		"with -f: for one look, name to chain; 10", AT(timeout_s), 3600,
+		NULL},
+	{"warn-days", 0, CMI_OPT_UINT, "N",
+		"with -f: an end within so many days is a change too",
+		AT(warn_days), 36500, NULL},
 	{"filter", 0, CMI_OPT_TEXT, "EXPRESSION",
 		"only these packets, as pcap-filter(7) has it",
 		offsetof(struct watch_options, filter), 0, NULL},
@@ -353,21 +413,28 @@ static const struct cmi_option option_table[] = {
 		offsetof(struct watch_options, require_sandbox), 0, NULL},
 	{0},
 };
+#undef AT
 
 const struct cmi_command cmi_cmd_watch = {
 	.name = "watch",
-	.summary = "explain handshakes on an interface as they fail",
-	.usage = "watch [options] INTERFACE",
+	.summary = "keep looking: at an interface, or at servers",
+	.usage = "watch [options] INTERFACE | watch [options] -f TARGETS",
 	.examples = "  chainmend watch eth0\n"
 		    "  chainmend watch --keep /var/lib/chainmend --metrics "
-		    "127.0.0.1:9808 eth0\n",
-	.notes = "Each failed handshake is one JSON object a line.  SIGHUP "
-		 "reads anchors and cache anew;\nSIGTERM ends the watch.  "
-		 "Rights are given up once the socket is open.\n",
-	.common = CMI_C_PROFILE | CMI_C_CACHE,
+		    "127.0.0.1:9808 eth0\n"
+		    "  chainmend watch -f targets.txt --every 6h --metrics "
+		    ":9808\n",
+	.notes = "With an interface each failed handshake is one JSON object "
+		 "a line; with -f each\nchange of a server's chain or of a "
+		 "client's opinion.  A target is NAME, NAME:PORT or\nan "
+		 "address, then starttls=PROTOCOL or sni=NAME where needed.  "
+		 "SIGHUP reads targets,\nanchors and cache anew; SIGTERM ends "
+		 "the watch.  On an interface rights are given\nup once the "
+		 "socket is open.\n",
+	.common = CMI_C_PROFILE | CMI_C_CACHE | CMI_C_NET,
 	.options = option_table,
 	.options_size = sizeof(struct watch_options),
-	.min_args = 1,
+	.min_args = 0,
 	.max_args = 1,
 	.run = run,
 };

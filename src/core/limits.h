@@ -165,6 +165,22 @@
 /* Watching: frames of one failure that get a remark. */
 #define CMI_WATCH_REMARKS_MAX 32
 
+/* Monitoring: targets of one process; each costs some kilobytes of metrics at
+ * every scrape. */
+#define CMI_MONITOR_TARGETS_MAX ((size_t)10000)
+/* Monitoring: looks at once, a thread each; they mostly wait. */
+#define CMI_MONITOR_JOBS_MAX 64u
+/* Monitoring: milliseconds between two looks at one host. */
+#define CMI_MONITOR_HOST_GAP_MS 1000
+/* Monitoring: seconds before a target that was not reached is tried again; it
+ * doubles up to the ordinary time. */
+#define CMI_MONITOR_RETRY_S 60
+/* Monitoring: events that wait because their file cannot be written; then the
+ * looks wait too. */
+#define CMI_MONITOR_PENDING_MAX 10000u
+/* Monitoring: the text of one scrape. */
+#define CMI_MONITOR_METRICS_MAX ((size_t)128 << 20)
+
 /* Device sign-in: one SOAP message. */
 #define CMI_SOAP_MAX ((size_t)256 << 10)
 /* Device sign-in: memory for one message as a tree; text arrives in small

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/limits.h"
 #include "core/text.h"
 
-#define METRICS_MAX ((size_t)4 << 20)
-#define TIMEOUT_S   5
+#define TIMEOUT_S 5
 
 struct cmi_metrics_server {
 	struct event_base *base;
@@ -40,7 +40,7 @@ static void answer(struct evhttp_request *request, void *ctx)
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf text;
 	struct cmi_metrics_server *s = ctx;
 
-	cmi_buf_init(&text, METRICS_MAX);
+	cmi_buf_init(&text, CMI_MONITOR_METRICS_MAX);
 	s->write(s->ctx, &text);
 	if (cmi_buf_status(&text, NULL) != CMEND_OK) {
 		evhttp_send_error(request, 500, "too many metrics");
@@ -154,16 +154,28 @@ static void label_value(struct cmi_buf *out, const char *value)
 	}
 }
 
+void cmi_metric_labels(struct cmi_buf *out, const char *name,
+	const struct cmi_label *labels, double number)
+{
+	cmi_buf_text(out, name);
+	for (size_t i = 0; labels && labels[i].name; i++) {
+		cmi_buf_text(out, i ? "," : "{");
+		cmi_buf_text(out, labels[i].name);
+		cmi_buf_text(out, "=\"");
+		label_value(out, labels[i].value);
+		cmi_buf_text(out, "\"");
+	}
+	if (labels && labels[0].name)
+		cmi_buf_text(out, "}");
+	cmi_buf_printf(out, " %.15g\n", number);
+}
+
 void cmi_metric(struct cmi_buf *out, const char *name, const char *label,
 	const char *value, double number)
 {
-	cmi_buf_text(out, name);
-	if (label && value) {
-		cmi_buf_printf(out, "{%s=\"", label);
-		label_value(out, value);
-		cmi_buf_text(out, "\"}");
-	}
-	cmi_buf_printf(out, " %.15g\n", number);
+	const struct cmi_label labels[] = {{value ? label : NULL, value}, {0}};
+
+	cmi_metric_labels(out, name, labels, number);
 }
 
 void cmi_metric_family(struct cmi_buf *out, const char *name, const char *type,

@@ -27,6 +27,12 @@ unsigned cmi_metrics_port(const struct cmi_metrics_server *s);
  * is escaped. */
 void cmi_metric(struct cmi_buf *out, const char *name, const char *label,
 	const char *value, double number);
+/* The same with any number of labels, ended by a name of NULL. */
+struct cmi_label {
+	const char *name, *value;
+};
+void cmi_metric_labels(struct cmi_buf *out, const char *name,
+	const struct cmi_label *labels, double number);
 /* Append the two lines before a family: # HELP and # TYPE. */
 void cmi_metric_family(struct cmi_buf *out, const char *name, const char *type,
 	const char *help);

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/monitor_targets.h"
+
+#include <string.h>
+
+#include "core/cursor.h"
+#include "core/file.h"
+#include "core/limits.h"
+#include "core/text.h"
+#include "probe/starttls.h"
+
+#define EVERY_MAX_S ((int64_t)366 * 86400)
+
+const char *cmi_reason_name(unsigned reason)
+{
+	switch (reason) {
+	case CMI_REASON_OK:
+		return "ok";
+	case CMI_REASON_UNKNOWN:
+		return "unknown";
+	case CMI_REASON_UNREACHABLE:
+		return "unreachable";
+	case CMI_REASON_NOT_SEEN:
+		return "not-seen";
+	}
+	return reason < CMI_F_COUNT
+		       ? cmi_finding_name((enum cmi_finding_id)reason)
+		       : "unknown";
+}
+
+unsigned cmi_reason_by_name(const char *name)
+{
+	for (unsigned r = 0; r < CMI_REASON_COUNT; r++)
+		if (strcmp(cmi_reason_name(r), name) == 0)
+			return r;
+	return CMI_REASON_COUNT;
+}
+
+void cmi_reasons_add(struct cmi_reasons *s, unsigned reason)
+{
+	if (reason < CMI_REASON_COUNT)
+		s->bits[reason / 64] |= (uint64_t)1 << reason % 64;
+}
+
+bool cmi_reasons_has(const struct cmi_reasons *s, unsigned reason)
+{
+	return reason < CMI_REASON_COUNT &&
+	       s->bits[reason / 64] >> reason % 64 & 1;
+}
+
+/* ----------------------------------------------------------------- one line */
+
+struct line {
+	const char *where;
+	unsigned number;
+	struct cmi_cursor rest;
+};
+
+static bool next_word(struct line *l, char *out, size_t n_out)
+{
+	struct cmi_bytes all = cmi_text_trim(cmi_cursor_rest(&l->rest));
+	size_t n = 0;
+
+	while (n < all.n && all.p[n] != ' ' && all.p[n] != '\t')
+		n++;
+	if (!n || n >= n_out)
+		return false;
+	memcpy(out, all.p, n);
+	out[n] = 0;
+	l->rest = cmi_cursor_of((struct cmi_bytes){all.p + n, all.n - n});
+	return true;
+}
+
+static cmend_status fail_line(
+	const struct line *l, const char *says, cmend_error *err)
+{
+	return cmi_fail(
+		err, CMEND_PARSE, "%s: line %u: %s", l->where, l->number, says);
+}
+
+static cmend_status take_option(const struct line *l, const char *word,
+	struct cmi_watched *w, uint16_t *port, cmend_error *err)
+{
+	char says[600], safe[300];
+	struct cmi_target name;
+	cmend_error why;
+
+	cmi_safe_cstr(safe, sizeof(safe), cmi_bytes_of(word));
+	if (cmi_text_starts(cmi_bytes_of(word), "starttls=")) {
+		word += strlen("starttls=");
+		*port = cmi_starttls_port(word);
+		if (*port && strlen(word) < sizeof(w->starttls)) {
+			memcpy(w->starttls, word, strlen(word) + 1);
+			return CMEND_OK;
+		}
+		snprintf(says, sizeof(says), "\"%s\": it can be %s", safe,
+			cmi_starttls_names());
+		return fail_line(l, says, err);
+	}
+	if (cmi_text_starts(cmi_bytes_of(word), "sni=")) {
+		word += strlen("sni=");
+		if (cmi_target_parse(word, 1, &name, &why) != CMEND_OK)
+			return fail_line(l, why.message, err);
+		memcpy(w->sni, name.host, sizeof(name.host));
+		return CMEND_OK;
+	}
+	snprintf(says, sizeof(says),
+		"\"%s\": behind a target there is starttls=PROTOCOL or "
+		"sni=NAME",
+		safe);
+	return fail_line(l, says, err);
+}
+
+static cmend_status take_words(
+	struct line *l, struct cmi_watched *w, cmend_error *err)
+{
+	char target[CMI_URL_MAX], word[CMI_NAME_MAX + 16], says[160];
+	uint16_t port = 443;
+	cmend_error why;
+
+	if (!next_word(l, target, sizeof(target)))
+		return fail_line(l, "too long for a target", err);
+	while (next_word(l, word, sizeof(word)))
+		CMI_TRY(take_option(l, word, w, &port, err));
+	if (cmi_text_trim(cmi_cursor_rest(&l->rest)).n)
+		return fail_line(l, "a word is too long", err);
+	if (cmi_target_parse(target, port, &w->target, &why) != CMEND_OK) {
+		snprintf(says, sizeof(says), "%.150s", why.message);
+		return fail_line(l, says, err);
+	}
+	return CMEND_OK;
+}
+
+/* ----------------------------------------------------------------- the list */
+
+static void free_watched(struct cmi_watched *w)
+{
+	if (!w)
+		return;
+	cmi_free(w->opinions);
+	cmi_free(w->name);
+	cmi_free(w);
+}
+CMI_DEFINE_CLEANUP(free_watchedp, struct cmi_watched, free_watched)
+
+static cmend_status find_host(
+	struct cmi_watch_list *l, struct cmi_watched *w, cmend_error *err)
+{
+	struct cmi_bytes name = cmi_bytes_of(w->target.host);
+	struct cmi_monitor_host *h = cmi_map_get(&l->hosts, name);
+
+	if (!h) {
+		h = cmi_alloc(sizeof(*h));
+		if (h)
+			h->name = cmi_strndup(name.p, name.n);
+		if (!h || !h->name) {
+			cmi_free(h);
+			return cmi_nomem(err);
+		}
+		if (cmi_map_put(&l->hosts, cmi_bytes_of(h->name), h, err) !=
+			CMEND_OK) {
+			cmi_free(h->name);
+			cmi_free(h);
+			return CMEND_NOMEM;
+		}
+	}
+	w->host = h;
+	return CMEND_OK;
+}
+
+static cmend_status name_target(struct cmi_watched *w, cmend_error *err)
+{
+	char name[2 * CMI_NAME_MAX + 16];
+
+	snprintf(name, sizeof(name), "%s%s%s", w->target.text,
+		w->sni[0] ? "/" : "", w->sni);
+	w->name = cmi_strdup(name);
+	return w->name ? CMEND_OK : cmi_nomem(err);
+}
+
+static cmend_status make_opinions(struct cmi_watched *w,
+	const char *const *profiles, size_t n, cmend_error *err)
+{
+	w->opinions = cmi_alloc_array(n ? n : 1, sizeof(*w->opinions));
+	if (!w->opinions)
+		return cmi_nomem(err);
+	for (size_t i = 0; i < n; i++) {
+		struct cmi_opinion *o = &w->opinions[i];
+
+		snprintf(o->profile, sizeof(o->profile), "%s", profiles[i]);
+		o->reason = CMI_REASON_NOT_SEEN;
+		cmi_reasons_add(&o->past, CMI_REASON_OK);
+		cmi_reasons_add(&o->past, CMI_REASON_NOT_SEEN);
+	}
+	w->n_opinions = n;
+	return CMEND_OK;
+}
+
+static cmend_status append(
+	struct cmi_watch_list *l, struct cmi_watched **w, cmend_error *err)
+{
+	CMI_TRY(CMI_GROW(
+		&l->targets, &l->cap, l->n + 1, CMI_MONITOR_TARGETS_MAX, err));
+	CMI_TRY(cmi_map_put(&l->by_name, cmi_bytes_of((*w)->name), *w, err));
+	l->targets[l->n++] = CMI_TAKE(*w);
+	return CMEND_OK;
+}
+
+static cmend_status take_line(struct line *l, const char *const *profiles,
+	size_t n_profiles, struct cmi_watch_list *out, cmend_error *err)
+{
+	CMI_AUTO(free_watchedp)
+	struct cmi_watched *w = cmi_alloc(sizeof(*w));
+
+	if (!w)
+		return cmi_nomem(err);
+	CMI_TRY(take_words(l, w, err));
+	CMI_TRY(name_target(w, err));
+	if (cmi_map_get(&out->by_name, cmi_bytes_of(w->name)))
+		return CMEND_OK; /* twice is once */
+	if (out->n == CMI_MONITOR_TARGETS_MAX)
+		return fail_line(l, "too many targets for one monitor", err);
+	CMI_TRY(find_host(out, w, err));
+	CMI_TRY(make_opinions(w, profiles, n_profiles, err));
+	return append(out, &w, err);
+}
+
+/* "#" begins a comment, at the start of a line or behind white space. */
+static struct cmi_bytes without_comment(struct cmi_bytes line)
+{
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] == '#' &&
+			(!i || line.p[i - 1] == ' ' || line.p[i - 1] == '\t'))
+			line.n = i;
+	return cmi_text_trim(line);
+}
+
+cmend_status cmi_watch_list_parse(struct cmi_bytes text, const char *where,
+	const char *const *profiles, size_t n_profiles,
+	struct cmi_watch_list *out, cmend_error *err)
+{
+	struct cmi_cursor c = cmi_cursor_of(text);
+	struct line l = {.where = where};
+	struct cmi_bytes line;
+	cmend_status status = CMEND_OK;
+
+	*out = (struct cmi_watch_list){0};
+	cmi_map_init(&out->by_name);
+	cmi_map_init(&out->hosts);
+	while (status == CMEND_OK && c.n) {
+		l.number++;
+		if (!cmi_cursor_line(&c, &line)) {
+			line = cmi_cursor_rest(&c);
+			c = cmi_cursor_of((struct cmi_bytes){0});
+		}
+		line = without_comment(line);
+		l.rest = cmi_cursor_of(line);
+		if (line.n)
+			status = take_line(&l, profiles, n_profiles, out, err);
+	}
+	if (status == CMEND_OK && !out->n)
+		status = cmi_fail(err, CMEND_PARSE,
+			"%s: there is no target in it", where);
+	if (status != CMEND_OK)
+		cmi_watch_list_dispose(out);
+	return status;
+}
+
+cmend_status cmi_watch_list_read(const char *path, const char *const *profiles,
+	size_t n_profiles, struct cmi_watch_list *out, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf text;
+	char safe[300];
+
+	*out = (struct cmi_watch_list){0};
+	cmi_buf_init(&text, CMI_FILE_MAX);
+	CMI_TRY(cmi_file_read(path, &text, err));
+	cmi_safe_cstr(safe, sizeof(safe), cmi_bytes_of(path));
+	return cmi_watch_list_parse(
+		cmi_buf_view(&text), safe, profiles, n_profiles, out, err);
+}
+
+void cmi_watch_list_dispose(struct cmi_watch_list *l)
+{
+	struct cmi_monitor_host *h;
+	size_t at = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		free_watched(l->targets[i]);
+	cmi_free(l->targets);
+	while ((h = cmi_map_next(&l->hosts, &at))) {
+		cmi_free(h->name);
+		cmi_free(h);
+	}
+	cmi_map_dispose(&l->by_name);
+	cmi_map_dispose(&l->hosts);
+	*l = (struct cmi_watch_list){0};
+}
+
+struct cmi_watched *cmi_watch_list_find(
+	const struct cmi_watch_list *l, const char *name)
+{
+	return cmi_map_get(&l->by_name, cmi_bytes_of(name));
+}
+
+struct cmi_opinion *cmi_watched_opinion(
+	struct cmi_watched *w, const char *profile)
+{
+	for (size_t i = 0; i < w->n_opinions; i++)
+		if (strcmp(w->opinions[i].profile, profile) == 0)
+			return &w->opinions[i];
+	return NULL;
+}
+
+static void inherit(struct cmi_watched *to, const struct cmi_watched *from)
+{
+	struct cmi_watched own = *to;
+
+	/* All that was found, and when to look next; the rest is its own. */
+	*to = *from;
+	to->name = own.name;
+	to->target = own.target;
+	memcpy(to->starttls, own.starttls, sizeof(own.starttls));
+	memcpy(to->sni, own.sni, sizeof(own.sni));
+	to->host = own.host;
+	to->opinions = own.opinions;
+	to->n_opinions = own.n_opinions;
+	to->host->busy |= from->busy;
+	for (size_t i = 0; i < from->n_opinions; i++) {
+		struct cmi_opinion *o =
+			cmi_watched_opinion(to, from->opinions[i].profile);
+
+		if (o)
+			*o = from->opinions[i];
+	}
+}
+
+void cmi_watch_list_inherit(
+	struct cmi_watch_list *to, const struct cmi_watch_list *from)
+{
+	for (size_t i = 0; i < to->n; i++) {
+		const struct cmi_watched *old =
+			cmi_watch_list_find(from, to->targets[i]->name);
+
+		if (old)
+			inherit(to->targets[i], old);
+	}
+}
+
+bool cmi_monitor_every(const char *text, int64_t *out_s)
+{
+	static const struct {
+		char unit;
+		int64_t s;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	struct cmi_bytes digits = cmi_bytes_of(text);
+	int64_t unit = 1;
+	uint64_t n;
+
+	for (size_t i = 0; digits.n && i < CMI_LEN(units); i++) {
+		if (digits.p[digits.n - 1] != units[i].unit)
+			continue;
+		unit = units[i].s;
+		digits.n--;
+		break;
+	}
+	if (!cmi_parse_uint(digits, EVERY_MAX_S, &n) || !n ||
+		(int64_t)n > EVERY_MAX_S / unit)
+		return false;
+	*out_s = (int64_t)n * unit;
+	return true;
+}
