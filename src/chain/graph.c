@@ -86,7 +86,8 @@ static cmend_status bucket_of(struct cmi_graph *g, const struct cmi_cert *cert,
 }
 
 /* Where a client takes what was sent only in that order, the issuer of a sent
- * certificate is the next one sent, if it was sent at all. */
+ * certificate stands somewhere behind it, if it was sent at all: what does not
+ * belong there is passed over (mbed TLS, x509_crt.c). */
 static bool order_allows(const struct cmi_graph *g,
 	const struct cmi_node *child, const struct cmi_node *issuer)
 {
@@ -94,7 +95,7 @@ static bool order_allows(const struct cmi_graph *g,
 		issuer->origin != CMI_FROM_SENT)
 		return true;
 	return (child == g->leaf || child->sent_index >= 0) &&
-	       issuer->sent_index == child->sent_index + 1;
+	       issuer->sent_index > child->sent_index;
 }
 
 static enum cmi_key_id_match compare_key_ids(

@@ -49,7 +49,7 @@ struct cmi_search_request {
 	 * strings and the trust set outlive the search. */
 	struct cmi_verdict_request judge;
 	/* A client that takes what was sent only in that order: the issuer of
-	 * the n-th sent certificate is the next one sent, an anchor, or came
+	 * the n-th sent certificate was sent behind it, is an anchor, or came
 	 * otherwise. */
 	bool sent_order;
 	bool no_cheap;  /* never answer NEED without costly set */

@@ -31,7 +31,7 @@ struct cmi_complete_request {
 	bool no_wildcards;     /* the profile knows none */
 	bool anchor_dates_off; /* it never looks at its anchors' dates */
 	bool reorder_off;      /* the client takes sent certificates only in the
-				* order sent (strict TLS 1.2 clients) */
+				* order sent: an issuer behind its child */
 	int security_level;    /* OpenSSL's level 0..5; -1: 1 */
 	const struct cmi_source *const *sources; /* beyond sent; cheap first */
 	size_t n_sources;

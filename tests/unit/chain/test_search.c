@@ -259,10 +259,15 @@ static void order_sent_does_not_matter(void **state)
 	EXPECT_PATH(e, end, sub, ca, root);
 	scene.sent_order = true;
 	e = run(&scene);
-	expect_refused(&e, CMI_F_MISSING_INTERMEDIATE, end);
+	expect_refused(&e, CMI_F_MISSING_INTERMEDIATE, sub);
 	e = run(&(struct scene){.leaf = end->c,
 		.anchors = {root->c},
 		.sent = {end->c, sub->c, ca->c},
+		.sent_order = true});
+	EXPECT_PATH(e, end, sub, ca, root);
+	e = run(&(struct scene){.leaf = end->c,
+		.anchors = {root->c},
+		.sent = {end->c, stranger->c, sub->c, sub->c, ca->c},
 		.sent_order = true});
 	EXPECT_PATH(e, end, sub, ca, root);
 	e = run(&(struct scene){.leaf = end->c,
