@@ -367,6 +367,16 @@ static cmend_status mend(struct mend *m, int *exit_status, cmend_error *err)
 	return CMEND_OK;
 }
 
+static int refuse_server(struct cmi_cli *cli, const char *name)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf known;
+
+	cmi_buf_init(&known, 4096);
+	cmi_deploy_names(&known);
+	return cmi_cli_usage(cli, "--server does not know \"%s\"; it knows %s",
+		name, cmi_buf_cstr(&known));
+}
+
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	struct mend m = {.cli = cli, .o = opts};
@@ -380,11 +390,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 
 	m.told = m.o->output && !cli->common.json ? cli->out : cli->err;
 	if (m.o->server && !cmi_deploy_by_name(m.o->server))
-		return cmi_cli_usage(cli,
-			"--server does not know \"%s\"; it knows nginx, "
-			"apache, haproxy, iis, postfix, dovecot, exim, "
-			"lighttpd, caddy, openldap, postgresql and tomcat",
-			m.o->server);
+		return refuse_server(cli, m.o->server);
 	status = cmi_gather_prepare(&m.o->gather, &err);
 	if (status == CMEND_OK)
 		status = cmi_setup_open(cli, &setup, &m.setup, &err);

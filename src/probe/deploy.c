@@ -52,6 +52,10 @@ const struct cmi_deploy cmi_deploys[] = {
 		"ssl_cert_file = '%c'\n"
 		"ssl_key_file  = '%k'\n",
 		"SELECT pg_reload_conf();"},
+	{"vsftpd", "vsftpd",
+		"rsa_cert_file=%c\n"
+		"rsa_private_key_file=%k\n",
+		"systemctl restart vsftpd"},
 	{"tomcat", "Tomcat 8.5 or later",
 		"<Certificate certificateFile=\"%c\"\n"
 		"             certificateKeyFile=\"%k\" />\n",
@@ -66,6 +70,15 @@ const struct cmi_deploy *cmi_deploy_by_name(const char *name)
 			    cmi_bytes_of(d->name), cmi_bytes_of(name)))
 			return d;
 	return NULL;
+}
+
+void cmi_deploy_names(struct cmi_buf *out)
+{
+	for (const struct cmi_deploy *d = cmi_deploys; d->name; d++) {
+		if (d != cmi_deploys)
+			cmi_buf_text(out, d[1].name ? ", " : " and ");
+		cmi_buf_text(out, d->name);
+	}
 }
 
 static void write_indent(struct cmi_buf *out, unsigned indent)

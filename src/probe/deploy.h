@@ -21,6 +21,9 @@ extern const struct cmi_deploy cmi_deploys[];
 /* NULL where there is none by that name. */
 const struct cmi_deploy *cmi_deploy_by_name(const char *name);
 
+/* Append "nginx, apache ... and tomcat". */
+void cmi_deploy_names(struct cmi_buf *out);
+
 /* Append the lines, indented by `indent` spaces.  The file names are taken
  * as they are; they come from the user. */
 void cmi_deploy_write(const struct cmi_deploy *d, const char *chain,
