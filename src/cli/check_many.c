@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/check_many.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/check_wait.h"
 #include "core/cursor.h"
 #include "core/map.h"
 #include "probe/crowd.h"
@@ -32,13 +34,17 @@ struct many {
 	size_t line_at;       /* how far of it is used */
 	char word[1024];
 	uint64_t number, done, total;
-	struct cmi_map seen; /* targets that are in the resumed file */
+	struct cmi_asked asked; /* with --resume: each target once */
+	struct cmi_wait_list waiting;
+	struct cmi_host_gate gate;
+	uint64_t started, ended; /* connections, new tries among them */
 	struct cmi_map by_key, by_chain;
 	struct known_chain *chains[CHAINS_MAX];
 	size_t n_chains;
 	struct cmi_buf text;
 	int64_t began_ms, told_ms;
 	bool progress;
+	bool fresh; /* the item is of a chain that was not seen before */
 	int worst;
 };
 
@@ -79,6 +85,8 @@ static cmend_status take_item(
 		.quiet = !m->how->cli->common.verbose,
 	};
 
+	if (m->fresh && item->endpoint->path && item->endpoint->path_has_anchor)
+		cmi_setup_keep(m->how->setup, item->endpoint->path);
 	if (m->how->cli->common.json || m->how->resume)
 		cmi_report_json(&m->text, item);
 	else
@@ -143,27 +151,97 @@ static bool next_line(struct many *m, const char **word)
 	return false;
 }
 
-static enum cmi_crowd_next next_target(
-	void *ctx, struct cmi_target *target, uint64_t *tag)
+/* The tag that comes back with a result: its line, and how often it was
+ * tried. */
+#define TAG_TRIES_SHIFT 56
+static uint64_t tag_of(const struct cmi_waiting *w)
 {
-	struct many *m = ctx;
+	return (uint64_t)w->tries << TAG_TRIES_SHIFT | w->line;
+}
+
+static bool read_target(struct many *m, struct cmi_waiting *out)
+{
 	uint16_t port = m->how->port ? (uint16_t)m->how->port : 443;
 	cmend_error why;
 	const char *word;
 
 	while (next_line(m, &word)) {
-		if (cmi_target_parse(word, port, target, &why) != CMEND_OK) {
+		*out = (struct cmi_waiting){.line = m->number};
+		if (cmi_target_parse(word, port, &out->target, &why) !=
+			CMEND_OK) {
 			fprintf(m->how->cli->err, "chainmend: line %llu: %s\n",
 				(unsigned long long)m->number, why.message);
 			note_exit(m, CMI_EXIT_CANNOT);
 			continue;
 		}
-		if (cmi_map_get(&m->seen, cmi_bytes_of(target->text)))
+		if (m->how->resume && cmi_asked_has(&m->asked,
+					      cmi_bytes_of(out->target.text)))
 			continue;
-		*tag = m->number;
-		return CMI_CROWD_TARGET;
+		return true;
 	}
-	return CMI_CROWD_END;
+	return false;
+}
+
+/* With --resume what was begun is begun once, also when it stands twice in the
+ * file: so a run that was broken off and one that was not end alike. */
+static bool note_asked(struct many *m, const struct cmi_waiting *w)
+{
+	return !m->how->resume ||
+	       cmi_asked_add(&m->asked, cmi_bytes_of(w->target.text), NULL) ==
+		       CMEND_OK;
+}
+
+/* Nothing can be begun now; is there anything left that might later? */
+static enum cmi_crowd_next none_now(const struct many *m)
+{
+	return m->waiting.n || m->started > m->ended ? CMI_CROWD_LATER
+						     : CMI_CROWD_END;
+}
+
+static enum cmi_crowd_next next_target(
+	void *ctx, struct cmi_target *target, uint64_t *tag)
+{
+	struct many *m = ctx;
+	int64_t now = cmi_mono_ms(NULL);
+	struct cmi_waiting w;
+
+	for (;;) {
+		if (!cmi_wait_take(&m->waiting, now, &w)) {
+			if (m->waiting.n == CMI_CHECK_WAITING_MAX)
+				return CMI_CROWD_LATER;
+			if (!read_target(m, &w))
+				return none_now(m);
+			if (!note_asked(m, &w))
+				return CMI_CROWD_END;
+		}
+		if (cmi_host_gate_pass(&m->gate, w.target.host, now, &w.due_ms))
+			break;
+		if (cmi_wait_add(&m->waiting, &w, NULL) != CMEND_OK)
+			return CMI_CROWD_END;
+	}
+	m->started++;
+	*target = w.target;
+	*tag = tag_of(&w);
+	return CMI_CROWD_TARGET;
+}
+
+/* Not reached, and may be tried again: true where it now waits for that. */
+static bool try_later(struct many *m, uint64_t tag,
+	const struct cmi_target *target, cmend_status status)
+{
+	struct cmi_waiting w = {
+		.target = *target,
+		.line = tag & (((uint64_t)1 << TAG_TRIES_SHIFT) - 1),
+		.tries = (unsigned)(tag >> TAG_TRIES_SHIFT),
+	};
+
+	if ((status != CMEND_NET && status != CMEND_TIMEOUT) ||
+		w.tries >= m->how->retries)
+		return false;
+	w.due_ms = cmi_mono_ms(NULL) +
+		   ((int64_t)CMI_CHECK_RETRY_MS << (w.tries < 8 ? w.tries : 8));
+	w.tries++;
+	return cmi_wait_add(&m->waiting, &w, NULL) == CMEND_OK;
 }
 
 /* ----------------------------------------------------------------- verdicts */
@@ -223,6 +301,8 @@ static cmend_status judge_chain(struct many *m, const struct cmi_dialed *d,
 {
 	const struct cmi_check_many *how = m->how;
 	const struct cmi_common *common = &how->cli->common;
+	const struct cmi_endpoint *at = &d->conversation.server;
+	char ip[INET6_ADDRSTRLEN] = "";
 	struct cmi_examine_request q = {
 		.target = "",
 		.host = k->host,
@@ -237,11 +317,20 @@ static cmend_status judge_chain(struct many *m, const struct cmi_dialed *d,
 		.profiles_only = common->profiles.n && !common->roots.n,
 		.any_trust = how->profiles->any_trust,
 		.known = how->setup->sources,
-		.n_known = how->setup->n_sources,
 		.at_s = how->setup->at_s,
 		.env = &how->setup->env,
 	};
 
+	/* A fetch holds up all others: only where it is asked for.  A chain
+	 * has its own budget; what one fetched is kept for all. */
+	if (common->online) {
+		if (at->family)
+			inet_ntop(at->family == 4 ? AF_INET : AF_INET6,
+				at->addr, ip, sizeof(ip));
+		CMI_TRY(cmi_setup_fetch_for(
+			how->cli, how->setup, ip[0] ? ip : NULL, err));
+	}
+	q.n_known = how->setup->n_sources;
 	return cmi_examination_new(&q, &k->x, err);
 }
 
@@ -296,8 +385,10 @@ static cmend_status new_chain(struct many *m, struct known_chain *k,
 	k->leaf = cmi_cert_ref(sent.owned[0]);
 	verdict_key(k->chain, k->leaf, k->host, k->key);
 	status = judge_chain(m, d, k, &sent, err);
+	m->fresh = true;
 	if (status == CMEND_OK)
 		status = tell(m, k, t, d, err);
+	m->fresh = false;
 	if (status == CMEND_OK && !any_malformed(&sent)) {
 		keep = true;
 		status = keep_chain(m, k, err);
@@ -361,7 +452,9 @@ static cmend_status one_done(void *ctx, uint64_t tag,
 	const struct cmi_item_sink sink = {take_item, ctx};
 	struct many *m = ctx;
 
-	(void)tag;
+	m->ended++;
+	if (status != CMEND_OK && try_later(m, tag, t, status))
+		return CMEND_OK;
 	m->done++;
 	show_progress(m, false);
 	if (status != CMEND_OK) {
@@ -374,6 +467,15 @@ static cmend_status one_done(void *ctx, uint64_t tag,
 	note_exit(m, CMI_EXIT_FAILS);
 	return cmi_examine_none(
 		t->text, NULL, d, m->how->setup->at_s, &sink, err);
+}
+
+/* What came is not held back while the rest is slow. */
+static cmend_status on_tick(void *ctx, cmend_error *err)
+{
+	struct many *m = ctx;
+
+	show_progress(m, false);
+	return m->text.n ? flush(m, true, err) : CMEND_OK;
 }
 
 /* ----------------------------------------------------------------- going on */
@@ -391,19 +493,6 @@ static bool line_target(struct cmi_bytes line, struct cmi_bytes *target)
 	       cmi_cursor_until(&c, '"', target) && target->n;
 }
 
-static cmend_status remember(
-	struct many *m, struct cmi_bytes target, cmend_error *err)
-{
-	char *copy;
-
-	if (cmi_map_get(&m->seen, target))
-		return CMEND_OK;
-	copy = cmi_strndup(target.p, target.n);
-	if (!copy)
-		return cmi_nomem(err);
-	return cmi_map_put(&m->seen, cmi_bytes_of(copy), copy, err);
-}
-
 /* What is there counts as done, up to its last whole line. */
 static cmend_status read_results(struct many *m, FILE *f, cmend_error *err)
 {
@@ -414,7 +503,7 @@ static cmend_status read_results(struct many *m, FILE *f, cmend_error *err)
 	while (read_line(m, f, &line) && line.p[line.n - 1] == '\n') {
 		whole += (off_t)line.n;
 		if (line_target(line, &target))
-			CMI_TRY(remember(m, target, err));
+			CMI_TRY(cmi_asked_add(&m->asked, target, err));
 	}
 	start_over(m);
 	if (ftruncate(fileno(f), whole) != 0 || fseeko(f, whole, SEEK_SET) != 0)
@@ -452,7 +541,7 @@ static void count_targets(struct many *m)
 		return;
 	while (next_line(m, &word))
 		m->total++;
-	m->total -= m->seen.n < m->total ? m->seen.n : m->total;
+	m->total -= m->asked.n < m->total ? m->asked.n : m->total;
 	rewind(m->in);
 	start_over(m);
 	m->number = 0;
@@ -470,6 +559,7 @@ static cmend_status run_crowd(struct many *m, cmend_error *err)
 		.sni = how->sni,
 		.next = next_target,
 		.done = one_done,
+		.tick = on_tick,
 		.ctx = m,
 		.stop = &stopped,
 	};
@@ -490,16 +580,13 @@ static cmend_status run_crowd(struct many *m, cmend_error *err)
 
 static void close_all(struct many *m)
 {
-	size_t at = 0;
-	void *text;
-
 	if (m->in && m->in != stdin)
 		fclose(m->in);
 	if (m->how->resume && m->out && m->out != m->how->cli->out)
 		fclose(m->out);
-	while ((text = cmi_map_next(&m->seen, &at)))
-		cmi_free(text);
-	cmi_map_dispose(&m->seen);
+	cmi_asked_dispose(&m->asked);
+	cmi_wait_dispose(&m->waiting);
+	cmi_host_gate_dispose(&m->gate);
 	forget_chains(m);
 	cmi_map_dispose(&m->by_key);
 	cmi_map_dispose(&m->by_chain);
@@ -519,12 +606,16 @@ cmend_status cmi_check_many(
 	m->progress = isatty(fileno(how->cli->err)) &&
 		      !how->cli->common.quiet &&
 		      strcmp(how->cli->common.progress, "never") != 0;
-	cmi_map_init(&m->seen);
 	cmi_map_init(&m->by_key);
 	cmi_map_init(&m->by_chain);
 	cmi_buf_init(&m->text, CMI_FILE_MAX);
 	cmi_buf_init(&m->lines, CMI_FILE_MAX);
-	status = open_files(m, err);
+	status = cmi_asked_init(&m->asked, NULL, err);
+	if (status == CMEND_OK)
+		status = cmi_host_gate_init(&m->gate,
+			(unsigned)how->per_second_and_host, NULL, err);
+	if (status == CMEND_OK)
+		status = open_files(m, err);
 	if (status == CMEND_OK) {
 		count_targets(m);
 		status = run_crowd(m, err);

@@ -15,11 +15,14 @@ struct cmi_check_many {
 	const char *file;   /* one target a line; "-": standard input */
 	const char *resume; /* results go there, what is in it is not asked
 			     * again; or NULL */
-	uint64_t in_flight, per_second, timeout_s, port;
+	uint64_t in_flight, timeout_s, port;
+	uint64_t per_second;          /* connections in all; 0: no limit */
+	uint64_t per_second_and_host; /* to one host; 0: no limit */
+	uint64_t retries;             /* of targets that could not be reached */
 	uint8_t family;
 	bool handshake;
 	const char *sni;
-	const struct cmi_setup *setup;
+	struct cmi_setup *setup;
 	const struct cmi_profile_set *profiles;
 };
 

@@ -17,7 +17,7 @@
 struct check_options {
 	struct cmi_gather_options gather;
 	const char *key, *cert, *file, *resume;
-	uint64_t in_flight, per_second;
+	uint64_t in_flight, per_second, per_host, retries;
 	bool handshake, nagios, all_addresses, one_way;
 	uint64_t warn_days;
 	struct cmi_cli_list pool;
@@ -51,6 +51,12 @@ static const struct cmi_option options[] = {
 	{"rate", 0, CMI_OPT_UINT, "N",
 		"with -f: at most so many new connections a second",
 		AT(per_second), 1000000, NULL},
+	{"per-host", 0, CMI_OPT_UINT, "N",
+		"with -f: and at most so many of them to one host",
+		AT(per_host), 1000, NULL},
+	{"retry", 0, CMI_OPT_UINT, "N",
+		"with -f: try again what could not be reached, N times",
+		AT(retries), 20, NULL},
 	{"resume", 0, CMI_OPT_TEXT, "FILE",
 		"with -f: results go there; what is in it is not asked again",
 		AT(resume), 0, NULL},
@@ -424,6 +430,8 @@ static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
 		.resume = o->resume,
 		.in_flight = o->in_flight,
 		.per_second = o->per_second,
+		.per_second_and_host = o->per_host,
+		.retries = o->retries,
 		.timeout_s = o->gather.timeout_s,
 		.port = o->gather.port,
 		.family = o->gather.v4   ? 4
@@ -435,9 +443,6 @@ static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
 		.profiles = &c->profiles,
 	};
 
-	/* A fetch holds up all others: only where it is asked for. */
-	if (c->cli->common.online)
-		CMI_TRY(cmi_setup_fetch_for(c->cli, &c->setup, NULL, err));
 	return cmi_check_many(&how, &c->worst, err);
 }
 
@@ -565,7 +570,7 @@ const struct cmi_command cmi_cmd_check = {
 		 "send them.\n\nexit status: 0 every judged client accepts, 1 "
 		 "one does not, 3 a target could\nnot be looked at.\n",
 	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE |
-		  CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT,
+		  CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT | CMI_C_PROGRESS,
 	.options = options,
 	.options_size = sizeof(struct check_options),
 	.min_args = 0,

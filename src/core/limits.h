@@ -165,6 +165,12 @@
 /* Watching: frames of one failure that get a remark. */
 #define CMI_WATCH_REMARKS_MAX 32
 
+/* Many targets: those that wait to be tried again or for their host's turn;
+ * each takes half a kilobyte.  Above it no more are read. */
+#define CMI_CHECK_WAITING_MAX ((size_t)10000)
+/* Many targets: milliseconds before the first new try; it doubles. */
+#define CMI_CHECK_RETRY_MS 1000
+
 /* Monitoring: targets of one process; each costs some kilobytes of metrics at
  * every scrape. */
 #define CMI_MONITOR_TARGETS_MAX ((size_t)10000)

@@ -597,6 +597,7 @@ static void fill(struct crowd *c)
 		return;
 	c->filling = true;
 	while (!c->ended) {
+		enum cmi_crowd_next next;
 		struct member *m;
 
 		if (c->o->stop && *c->o->stop) {
@@ -610,10 +611,11 @@ static void fill(struct crowd *c)
 			give_back(c, m);
 			break;
 		}
-		if (c->o->next(c->o->ctx, &m->target, &m->tag) ==
-			CMI_CROWD_END) {
+		next = c->o->next(c->o->ctx, &m->target, &m->tag);
+		if (next != CMI_CROWD_TARGET) {
 			give_back(c, m);
-			c->ended = true;
+			c->tokens += 1;
+			c->ended = next == CMI_CROWD_END;
 			break;
 		}
 		c->busy++;
@@ -648,6 +650,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	mark_slow(c);
+	if (c->o->tick) {
+		cmend_status told = c->o->tick(c->o->ctx, c->err);
+
+		if (told != CMEND_OK)
+			fail_crowd(c, told);
+	}
 	fill(c);
 	if (!c->busy && c->ended)
 		event_base_loopbreak(c->base);

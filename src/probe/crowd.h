@@ -19,7 +19,8 @@
 
 enum cmi_crowd_next {
 	CMI_CROWD_TARGET,
-	CMI_CROWD_END, /* no more */
+	CMI_CROWD_LATER, /* none just now: ask again at the next tick */
+	CMI_CROWD_END,   /* no more */
 };
 
 struct cmi_crowd_options {
@@ -39,6 +40,9 @@ struct cmi_crowd_options {
 		const struct cmi_target *target, cmend_status status,
 		const struct cmi_dialed *record, const cmend_error *why,
 		cmend_error *err);
+	/* Ten times a second, for what must not wait for the next result; or
+	 * NULL.  A failure ends the run. */
+	cmend_status (*tick)(void *ctx, cmend_error *err);
 	void *ctx;
 	const volatile int *stop; /* set by a signal: no new ones; or NULL */
 };

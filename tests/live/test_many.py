@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """check -f: many targets in one loop, streamed, resumed."""
 import json
+import os
 import signal
 import socket
+import ssl
+import subprocess
 import threading
+import time
 
 import pytest
+import servers
 
 
 @pytest.fixture
@@ -108,6 +113,166 @@ def test_resumed_after_an_interruption(chainmend, pki, full, tmp_path):
     before = out.read_bytes()
     chainmend(*args)
     assert out.read_bytes() == before
+
+
+def count_lines(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_resumed_after_being_killed_again_and_again(chainmend, free_port,
+                                                    tmp_path):
+    """SIGKILL leaves what it leaves; in the end each has one line.  Two stand
+    twice in the file, and count once."""
+    port = free_port()
+    lines = [f"127.0.{i // 200}.{1 + i % 200}:{port}" for i in range(1200)]
+    path = targets(tmp_path, lines + lines[:1] + lines[700:701])
+    out = tmp_path / "out.ndjson"
+    args = ("check", "-f", path, "--resume", out, "--rate", "600", "-j", "50")
+    for _ in range(3):
+        had = count_lines(out)
+        first = chainmend.popen(*args)
+        servers.wait_until(lambda: count_lines(out) > had + 100 or
+                           first.poll() is not None, "more results")
+        first.kill()
+        first.wait()
+    assert 300 <= count_lines(out) < len(lines)
+    run = chainmend(*args)
+    got = [json.loads(x)["target"] for x in out.read_text().splitlines()]
+    assert sorted(got) == sorted(lines), run
+
+
+class Picky(threading.Thread):
+    """Listens on every loopback address; hangs up on the first `rude`
+    connections to each port, then serves; notes when each came."""
+
+    def __init__(self, pki, rude=0):
+        super().__init__(daemon=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(
+            pki.file("picky.pem", pki.leaf, pki.intermediate), pki.leaf.key)
+        self.rude, self.times = rude, []
+        self.socket = socket.create_server(("0.0.0.0", 0), backlog=64)
+        self.port = self.socket.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                taken, _ = self.socket.accept()
+            except OSError:
+                return
+            self.times.append(time.monotonic())
+            if len(self.times) > self.rude:
+                try:
+                    taken.settimeout(5)
+                    self.context.wrap_socket(taken, server_side=True).close()
+                except OSError:
+                    pass
+            taken.close()
+
+    def stop(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.join()
+
+
+@pytest.fixture
+def picky(pki):
+    started = []
+
+    def make(**how):
+        started.append(Picky(pki, **how))
+        return started[-1]
+
+    yield make
+    for server in started:
+        server.stop()
+
+
+def test_what_could_not_be_reached_is_tried_again(chainmend, pki, picky,
+                                                  tmp_path):
+    # A glance that is hung up on asks with a whole handshake at once, so two
+    # connections are one try.
+    server = picky(rude=2)
+    path = targets(tmp_path, [f"localhost:{server.port}"])
+    args = ("check", "-f", path, "--roots", pki.anchor.pem, "--json", "-4")
+    run = chainmend(*args, "--retry", "2")
+    line, = run.of_kind("endpoint")
+    assert run.status == 0 and line["verdict"] is None, run
+    assert server.times[2] - server.times[1] > 0.5
+    rude = picky(rude=1000)
+    path.write_text(f"localhost:{rude.port}\n")
+    run = chainmend(*args, "--retry", "1")
+    line, = run.of_kind("endpoint")
+    assert run.status == 3 and "closed the connection" in line["trouble"], run
+    assert len(rude.times) == 4
+
+
+def test_one_host_is_asked_so_often(chainmend, pki, picky, tmp_path):
+    slow, other = picky(), picky()
+    path = targets(tmp_path, [f"127.0.0.1:{slow.port}"] * 5 +
+                   [f"127.0.0.{i}:{other.port}" for i in range(2, 12)])
+    run = chainmend("check", "-f", path, "--roots", pki.anchor.pem, "--json",
+                    "--per-host", "4")
+    assert len(run.of_kind("endpoint")) == 15, run
+    gaps = [b - a for a, b in zip(slow.times, slow.times[1:])]
+    assert len(gaps) == 4 and min(gaps) > 0.2, gaps
+    # Different hosts do not wait for each other.
+    assert other.times[-1] < slow.times[2], (other.times, slow.times)
+
+
+def test_results_come_while_others_are_slow(chainmend, pki, full, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        path = targets(tmp_path, [
+            full.address, "127.0.0.1:%d" % silent.getsockname()[1]])
+        child = chainmend.popen(
+            "check", "-f", path, "--roots", pki.anchor.pem, "--json",
+            "--timeout", "60", stdout=subprocess.PIPE, text=True)
+        try:
+            assert json.loads(child.stdout.readline())["target"] == \
+                full.address
+            assert child.poll() is None
+        finally:
+            child.kill()
+            child.wait()
+            child.stdout.close()
+
+
+def test_an_issuer_is_fetched_once_for_all(chainmend, pki, nginx, web,
+                                           tmp_path):
+    from pki import LOCAL
+    url = web.put("/i.cer", pki.intermediate.der)
+    leaves = [pki.intermediate.issue("web.example", sans=LOCAL, aia=url)
+              for _ in range(2)]
+    lines = [nginx(x.pem, x.key).address for x in leaves] * 10
+    run = chainmend("check", "-f", targets(tmp_path, lines), "--roots",
+                    pki.anchor.pem, "--json", "--online", "--allow-private")
+    got = run.of_kind("endpoint")
+    assert len(got) == 20 and web.paths() == ["/i.cer"], run
+    assert {e["verdict"] for e in got} == {"missing-intermediate"}
+    assert all([c["from"] for c in e["path"]] in (
+        ["sent", "aia", "anchor"], ["sent", "cache", "anchor"])
+        for e in got), got[0]["path"]
+
+
+def test_progress_is_told_on_a_terminal_only(chainmend, free_port, tmp_path):
+    lines = [f"127.0.0.{1 + i}:{free_port()}" for i in range(40)]
+    args = ("check", "-f", targets(tmp_path, lines), "--rate", "20",
+            "--json")
+    run = chainmend(*args)
+    assert "a second" not in run.err
+    main, sub = os.openpty()
+    child = chainmend.popen(*args, stdout=subprocess.DEVNULL, stderr=sub)
+    os.close(sub)
+    text = b""
+    try:
+        while chunk := os.read(main, 4096):
+            text += chunk
+    except OSError:  # the terminal is gone with its last user
+        pass
+    os.close(main)
+    assert child.wait(timeout=30) == 3
+    assert b" of 40, " in text and b"s left" in text, text
 
 
 @pytest.mark.parametrize("args", [
