@@ -50,6 +50,7 @@ fuzz: deps ## fuzz each parser (FUZZ_SECONDS=60 FUZZ_TARGETS="cursor ...")
 		--jobs $(JOBS) $(FUZZ_TARGETS)
 
 bench: deps ## measure against peers in the same run
+	@$(DEPS) tools/deps-bench.list
 	@tools/run-bench --build $(BUILD)-bench --jobs $(JOBS)
 
 cover: deps deps-test ## how much of src the tests reach
