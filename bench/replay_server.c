@@ -25,7 +25,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#define FDS_MAX	   65536
+#define FDS_MAX    65536
 #define CHAINS_MAX 64
 
 struct flight {

@@ -37,7 +37,7 @@ struct fact {
 	enum cmi_known value;
 };
 
-#define N_FACTS 10
+#define N_FACTS 13
 static void facts_of(const struct cmi_profile *p, struct fact out[N_FACTS])
 {
 	const struct fact facts[N_FACTS] = {
@@ -50,7 +50,10 @@ static void facts_of(const struct cmi_profile *p, struct fact out[N_FACTS])
 		{"knows wildcards", p->wildcards},
 		{"knows elliptic curves", p->elliptic},
 		{"takes SHA-1 signatures", p->sha1},
+		{"takes RSA-PSS signatures", p->rsa_pss},
+		{"takes Ed25519 keys", p->ed25519},
 		{"minds expired roots", p->root_expiry},
+		{"keeps its clock when off", p->keeps_clock},
 	};
 
 	memcpy(out, facts, sizeof(facts));
@@ -269,7 +272,9 @@ static cmend_status add(struct cmi_cli *cli, const struct profiles_options *o,
 		"fetches-aia = unknown\nkeeps-issuers = unknown\n"
 		"has-preload = unknown\nreorders = unknown\n"
 		"alternatives = unknown\nsni = unknown\nwildcards = unknown\n"
-		"elliptic = unknown\nsha1 = unknown\nroot-expiry = unknown\n",
+		"elliptic = unknown\nsha1 = unknown\nrsa-pss = unknown\n"
+		"ed25519 = unknown\nroot-expiry = unknown\nkeeps-clock = "
+		"unknown\n",
 		o->title ? o->title : name,
 		o->source ? o->source : "exported from the device",
 		pem ? "unknown" : name, pem ? "" : ".txt");

@@ -45,7 +45,10 @@ struct cmi_profile {
 	enum cmi_known reorders;     /* takes the sent chain in any order */
 	enum cmi_known alternatives; /* goes back when a path fails */
 	enum cmi_known sni, wildcards, elliptic, sha1;
-	enum cmi_known root_expiry; /* refuses a path to an expired root */
+	enum cmi_known rsa_pss, ed25519; /* as signatures of certificates */
+	enum cmi_known root_expiry;      /* refuses a path to an expired root */
+	/* Has the right time at its first handshake after it was off. */
+	enum cmi_known keeps_clock;
 	uint16_t version_min, version_max; /* TLS; 0: not known */
 	uint64_t rsa_bits_min;             /* 0: not known */
 	int security_level;                /* OpenSSL's; -1: not known */

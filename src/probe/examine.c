@@ -409,13 +409,31 @@ static enum cmi_finding_id server_refuses(struct cmi_examination *x,
 	return CMI_F_NONE;
 }
 
+/* Keys and signatures that this client does not know: what it meets, or NULL.
+ */
+static const char *unknown_algorithm(
+	const struct cmi_examination *x, const struct cmi_profile *p)
+{
+	const struct cmi_cert *leaf = leaf_for(x, p);
+
+	if (leaf && p->elliptic == CMI_NO && strcmp(leaf->key_type, "EC") == 0)
+		return "this client knows no elliptic curve keys";
+	if (leaf && p->ed25519 == CMI_NO &&
+		strcmp(leaf->key_type, "ED25519") == 0)
+		return "this client knows no Ed25519 keys";
+	if (leaf && p->rsa_pss == CMI_NO && leaf->signature &&
+		strcmp(leaf->signature, "rsassaPss") == 0)
+		return "this client knows no RSA-PSS signatures";
+	return NULL;
+}
+
 /* What the profile cannot do whatever the chain: NONE, or why it refuses. */
 static enum cmi_finding_id cannot_do(struct cmi_examination *x,
 	const struct cmi_profile *p, const char **says)
 {
 	const struct cmi_cert *leaf = leaf_for(x, p);
 	enum cmi_finding_id refused = server_refuses(x, p, says);
-	const char *name = cmi_tls_version_name(p->version_max);
+	const char *name = cmi_tls_version_name(p->version_max), *unknown;
 
 	if (refused != CMI_F_NONE)
 		return refused;
@@ -427,9 +445,9 @@ static enum cmi_finding_id cannot_do(struct cmi_examination *x,
 			name ? name : "?");
 		return CMI_F_PROTOCOL_VERSION;
 	}
-	if (leaf && p->elliptic == CMI_NO &&
-		strcmp(leaf->key_type, "EC") == 0) {
-		*says = "this client knows no elliptic curve keys";
+	unknown = unknown_algorithm(x, p);
+	if (unknown) {
+		*says = unknown;
 		return CMI_F_UNSUPPORTED_SIGNATURE;
 	}
 	if (leaf && p->rsa_bits_min && strcmp(leaf->key_type, "RSA") == 0 &&

@@ -92,20 +92,23 @@ class Pki:
         if kind == "rsa":
             openssl("genpkey", "-algorithm", "RSA", "-pkeyopt",
                     "rsa_keygen_bits:2048", "-out", path)
+        elif kind == "ed25519":
+            openssl("genpkey", "-algorithm", "ED25519", "-out", path)
         else:
             openssl("genpkey", "-algorithm", "EC", "-pkeyopt",
                     "ec_paramgen_curve:P-256", "-out", path)
 
     def make(self, name, issuer=None, ca=False, sans=None, aia=None,
              not_before=None, not_after=None, key="ec", path_len=None,
-             usage=None, extra=(), reuse_key=None):
+             usage=None, extra=(), reuse_key=None, sigopts=()):
         """Make one certificate; without an issuer a self-signed one.
 
         name: the subject's common name; sans: ["DNS:a.example", "IP:::1"]
         (default for a leaf: DNS:name); aia: the caIssuers URL, or a list;
         not_before, not_after: datetime (default: yesterday, and a year on);
         usage: extendedKeyUsage (default for a leaf: serverAuth, clientAuth);
-        extra: more extension lines; reuse_key: a Cert whose key to take.
+        extra: more extension lines; reuse_key: a Cert whose key to take;
+        sigopts: the signer's, such as "rsa_padding_mode:pss".
         """
         self.count += 1
         stem = "%02d-%s" % (self.count, re.sub(r"[^A-Za-z0-9.-]+", "-", name))
@@ -147,7 +150,7 @@ class Pki:
                 "-extfile", extensions,
                 "-startdate", asn1_time(not_before or days_from_now(-1)),
                 "-enddate", asn1_time(not_after or days_from_now(365)),
-                *signer)
+                *[x for o in sigopts for x in ("-sigopt", o)], *signer)
         return Cert(self, name, pem, key_path, issuer)
 
     def root(self, name, **how):

@@ -62,6 +62,9 @@ class Lab(Pki):
             "Lab Intermediate I3", key="rsa"))
         self.i3 = self.old_anchor.issuer
         self.elliptic = self.below(self.i2, key="ec")
+        self.ed25519 = self.below(self.i2, key="ed25519")
+        self.pss = self.below(self.i2, sigopts=[
+            "rsa_padding_mode:pss", "rsa_pss_saltlen:digest"])
 
     def below(self, issuer, **how):
         return issuer.issue(HOST, **{"key": "rsa", **how})
@@ -99,6 +102,8 @@ SCENARIOS = [
     ("path-length", "too_deep short_ca short"),
     ("not-a-ca", "below_no_ca no_ca i1"),
     ("elliptic", "elliptic i2 i1"),
+    ("ed25519", "ed25519 i2 i1"),
+    ("rsa-pss", "pss i2 i1"),
 ]
 
 
