@@ -45,6 +45,8 @@ static void die(const char *what)
 
 static void add(struct flight *f, const void *p, size_t n)
 {
+	if (!n)
+		return;
 	f->p = realloc(f->p, f->n + n);
 	if (!f->p)
 		die("memory");

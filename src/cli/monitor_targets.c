@@ -358,7 +358,7 @@ bool cmi_monitor_every(const char *text, int64_t *out_s)
 	uint64_t n;
 
 	for (size_t i = 0; digits.n && i < CMI_LEN(units); i++) {
-		if (digits.p[digits.n - 1] != units[i].unit)
+		if (digits.p[digits.n - 1] != (uint8_t)units[i].unit)
 			continue;
 		unit = units[i].s;
 		digits.n--;
