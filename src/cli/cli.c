@@ -293,7 +293,8 @@ int cmi_cli_parse(struct cmi_cli *cli, void *options, int argc, char **argv,
 /* Output that nobody got is no success. */
 int cmi_cli_finish(int status)
 {
-	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CMI_EXIT_OK) {
+	if ((fflush(stdout) != 0 || ferror(stdout)) &&
+		status != CMI_EXIT_CANNOT) {
 		fputs("chainmend: cannot write to standard output\n", stderr);
 		return CMI_EXIT_CANNOT;
 	}

@@ -33,6 +33,11 @@ cmend_status cmi_jail_lock(struct cmi_jail_inside *in, cmend_error *err)
 	cmend_error why = {0};
 	cmend_status status = cmi_sandbox_enter(CMI_ROLE_PARSER, &why);
 
+	/* A filter that was put together without enough memory lacks rules:
+	 * nothing could be said any more, so the parent says it. */
+	if (status == CMEND_OK && write(STDERR_FILENO, "", 0) < 0 &&
+		errno == EPERM)
+		_exit(CMI_EXIT_CANNOT);
 	if (status == CMEND_OK)
 		return CMEND_OK;
 	if (in->jail->required || status != CMEND_UNSUPPORTED)
@@ -123,7 +128,8 @@ static void be_the_reader(const struct cmi_jail *jail, int fd, int fetch_fd,
 	in.env.open_read = ask_file;
 	in.env.ctx = &in;
 	code = work(ctx, &in, first);
-	if (fflush(jail->cli->out) != 0 && code == CMI_EXIT_OK) {
+	if ((fflush(jail->cli->out) != 0 || ferror(jail->cli->out)) &&
+		code != CMI_EXIT_CANNOT) {
 		fputs("chainmend: cannot write to standard output\n",
 			jail->cli->err);
 		code = CMI_EXIT_CANNOT;

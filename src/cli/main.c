@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "x509/guard.h"
 
 #define COMMAND(name) extern const struct cmi_command cmi_cmd_##name;
 #include "cli/commands.def"
@@ -18,12 +19,26 @@ const struct cmi_command *const cmi_commands[] = {
 	NULL,
 };
 
+/* Nothing that would be said from here on could be relied upon.  No stdio: it
+ * may want memory, too. */
+static void out_of_memory(void)
+{
+	static const char text[] = "chainmend: out of memory\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(CMI_EXIT_CANNOT);
+}
+
 int cmi_cli_main(int argc, char **argv)
 {
 	struct cmi_cli cli = {.out = stdout, .err = stderr};
 
+	cmi_mem_on_lack(out_of_memory);
+	(void)cmi_crypto_guard(out_of_memory);
 	/* A closed pipe is an error on write, not a death without a word. */
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a file that may not grow (setrlimit(2)). */
+	signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2) {
 		cmi_help_overview(stderr);
 		return CMI_EXIT_USAGE;

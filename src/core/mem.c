@@ -11,6 +11,20 @@
 static atomic_long fail_after = -1;
 static atomic_long asked;
 
+static void (*on_lack)(void);
+
+void cmi_mem_on_lack(void (*fn)(void))
+{
+	on_lack = fn;
+}
+
+static void *got(void *p)
+{
+	if (!p && on_lack)
+		on_lack();
+	return p;
+}
+
 static bool may_allocate(size_t n)
 {
 	long left;
@@ -57,8 +71,8 @@ void *cmi_alloc(size_t n)
 	if (!may_allocate(n))
 		return NULL;
 	if (n > SMALL)
-		return calloc(1, n);
-	p = malloc(n);
+		return got(calloc(1, n));
+	p = got(malloc(n));
 	return p ? memset(p, 0, n) : NULL;
 }
 
@@ -71,12 +85,20 @@ void *cmi_alloc_array(size_t count, size_t size)
 
 void *cmi_realloc(void *p, size_t n)
 {
-	return may_allocate(n) ? realloc(p, n) : NULL;
+	return may_allocate(n) ? got(realloc(p, n)) : NULL;
 }
 
 void cmi_free(void *p)
 {
 	free(p);
+}
+
+void *cmi_foreign_realloc(void *p, size_t n)
+{
+	if (n)
+		return realloc(p, n);
+	free(p);
+	return NULL;
 }
 
 char *cmi_strdup(const char *s)

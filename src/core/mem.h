@@ -37,6 +37,10 @@ void *cmi_alloc_array(size_t count, size_t size)
  * beyond the old size are not zeroed. */
 void *cmi_realloc(void *p, size_t n) __attribute__((warn_unused_result));
 void cmi_free(void *p);
+/* For a library that takes an allocator: as realloc(3), neither zeroed nor
+ * held to CMI_ALLOC_MAX.  n of 0 frees. */
+void *cmi_foreign_realloc(void *p, size_t n)
+	__attribute__((warn_unused_result));
 char *cmi_strdup(const char *s) __attribute__((malloc, warn_unused_result));
 /* A NUL-terminated copy of n bytes. */
 char *cmi_strndup(const void *s, size_t n)
@@ -64,6 +68,11 @@ cmend_status cmi_nomem(cmend_error *err);
 /* For tests: let n allocations succeed, then fail every one; n < 0 ends it.
  * Returns how many were asked for since the last call. */
 long cmi_mem_fail_after(long n);
+
+/* For a program that will not go on without memory: called, and not to return,
+ * where the system has none (a ceiling is no lack).  The library never sets it;
+ * it gives CMEND_NOMEM. */
+void cmi_mem_on_lack(void (*fn)(void));
 
 /* Cleanup attributes: CMI_AUTO(cmi_freep) char *s = NULL; */
 #define CMI_AUTO(fn) __attribute__((cleanup(fn)))

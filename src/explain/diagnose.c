@@ -347,6 +347,7 @@ static const char *safe(struct cmi_diagnose *d, struct cmi_bytes text)
 	if (text.n == 0)
 		return NULL;
 	cmi_buf_clear(&d->text);
+	d->text.failed = CMEND_OK;
 	cmi_safe_text(&d->text, text);
 	return cmi_buf_cstr(&d->text);
 }
@@ -438,6 +439,7 @@ static cmend_status finish(struct cmi_diagnose *d, struct known *k,
 		t->n_client_certs);
 	h.outcome = m->outcome;
 	h.sni = safe(d, t->sni);
+	CMI_TRY(cmi_buf_status(&d->text, err));
 	h.certs = certs;
 	h.n_certs = t->n_certs;
 	h.client_certs = client_certs;
@@ -603,6 +605,7 @@ static cmend_status take_dns(struct cmi_diagnose *d,
 	if (!d->o.all)
 		return CMEND_OK;
 	i.name = safe(d, c->dns->name);
+	CMI_TRY(cmi_buf_status(&d->text, err));
 	return d->o.sink.take(d->o.sink.ctx, &item, err);
 }
 

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole commands without what they need: memory that runs out at each place
+in turn, descriptors, disk.  Whatever happens is one clear line and status 3,
+or the same answer as ever; never a crash, never an answer that only looks
+fine."""
+import os
+import resource
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pki import Pki
+from tape import Tape, client_context, server_context
+
+HERE = Path(__file__).resolve().parents[1]
+CORPUS = HERE / "fuzz" / "corpus"
+# Places tried in each command; the first ones all, the rest evenly spread.
+PLACES = 60
+
+
+@pytest.fixture(scope="module")
+def starve(tmp_path_factory):
+    """The object that makes memory run out."""
+    out = tmp_path_factory.mktemp("starve") / "starve.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o",
+                    out, HERE / "torture" / "starve.c", "-ldl"], check=True)
+    return out
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    p = Pki(tmp_path_factory.mktemp("lab"))
+    p.anchor = p.root("Lab Root")
+    p.ca1 = p.anchor.issue_ca("Lab CA 1")
+    p.ca2 = p.ca1.issue_ca("Lab CA 2")
+    p.leaf = p.ca2.issue("web.example")
+    p.bad = p.dir / "bad.pcap"
+    p.good = p.dir / "good.pcap"
+    for path, chain in ((p.bad, [p.leaf]), (p.good, [p.leaf, p.ca2, p.ca1])):
+        tape = Tape()
+        tape.tls(server_context(p.file(path.name + ".pem", *chain),
+                                p.leaf.key),
+                 client_context(p.anchor.pem), "web.example")
+        tape.write(path)
+    p.at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    p.pool = p.file("pool.pem", p.ca1, p.ca2)
+    return p
+
+
+COMMANDS = {
+    "show": lambda p, out: ["show", p.leaf.pem, "--roots", p.anchor.pem,
+                            "--pool", p.pool, "--offline"],
+    "check": lambda p, out: ["check", p.leaf.pem, "--roots", p.anchor.pem,
+                             "--offline", "--json", "--at", p.at],
+    "mend": lambda p, out: ["mend", p.leaf.pem, p.ca2.pem, p.ca1.pem,
+                            "--roots", p.anchor.pem, "--offline",
+                            "-o", out / "chain.pem"],
+    "explain": lambda p, out: ["explain", "--json", "--roots", p.anchor.pem,
+                               p.bad],
+    "explain-html": lambda p, out: ["explain", "--roots", p.anchor.pem,
+                                    "--html", out / "page.html", p.bad],
+    "annotate": lambda p, out: ["explain", "--roots", p.anchor.pem,
+                                "--annotate", out / "noted.pcapng", p.bad],
+    "compare": lambda p, out: ["compare", "--json", "--roots", p.anchor.pem,
+                               p.good, p.bad],
+    "cache": lambda p, out: ["cache", "add", "--cache", out / "c.db",
+                             "--roots", p.anchor.pem, p.pool],
+    "dhcp": lambda p, out: ["dhcp", "encode", "--web", "web.example", "--sip",
+                            "sip.example"],
+    "profiles": lambda p, out: ["profiles", "--json"],
+}
+
+
+class Outcome:
+    def __init__(self, done, out):
+        self.status, self.out, self.err = (done.returncode, done.stdout,
+                                           done.stderr)
+        # What was written, but for names that are still temporary: there
+        # must be none.
+        self.files = {p.name: p.read_bytes() for p in out.iterdir()
+                      if not p.name.startswith("c.db")}
+
+    def __repr__(self):
+        return (f"status {self.status}, files {sorted(self.files)}\n"
+                f"--- out\n{self.out[:2000]}\n--- err\n{self.err[:2000]}")
+
+
+@pytest.fixture
+def run(chainmend, tmp_path, lab):
+    def go(name, how, n, **more):
+        out = tmp_path / f"{name}-{how}-{n}"
+        out.mkdir()
+        args = [str(a) for a in COMMANDS[name](lab, out)]
+        env = {**chainmend.env, **more.pop("env", {})}
+        done = subprocess.run([chainmend.path, *args], env=env, text=True,
+                              errors="replace", capture_output=True,
+                              stdin=subprocess.DEVNULL, timeout=60, **more)
+        done.stdout = done.stdout.replace(str(out), "OUT")
+        done.stderr = done.stderr.replace(str(out), "OUT")
+        return Outcome(done, out)
+    return go
+
+
+def same_answer(a, b):
+    """Seconds and the time a page was made are the only things that vary."""
+    def plain(text):
+        return [line for line in text.splitlines() if '"summary"' not in line]
+    return plain(a.out) == plain(b.out) and a.files.keys() == b.files.keys()
+
+
+def judge(got, normal, what):
+    assert got.status >= 0, f"{what}: died of signal {-got.status}: {got!r}"
+    assert got.status in (normal.status, 3), f"{what}: {got!r}"
+    if got.status == 3 != normal.status:
+        assert got.err.startswith("chainmend: "), f"{what}: {got!r}"
+        assert got.files == {} or got.files.keys() <= normal.files.keys()
+        return
+    # It may do without its cache, and says so; the answer is the same.
+    assert same_answer(got, normal), f"{what}: {got!r}\nnormal: {normal!r}"
+
+
+def places(total):
+    first = list(range(1, min(total, PLACES // 3) + 1))
+    step = max(1, total // (PLACES - len(first)))
+    return first + list(range(len(first) + 1, total + 1, step))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_memory_that_runs_out(run, starve, name):
+    tell_read, tell_write = os.pipe()
+    env = {"LD_PRELOAD": str(starve), "STARVE_TELL": str(tell_write)}
+    normal = run(name, "normal", 0, env=env, pass_fds=[tell_write])
+    os.close(tell_write)
+    with os.fdopen(tell_read) as f:
+        total = max(int(line) for line in f.read().split())
+    assert total > 20 and normal.status in (0, 1), normal
+    failed = 0
+    for n in places(total):
+        for sticky in ({}, {"STARVE_ON": "1"}):
+            got = run(name, "sticky" if sticky else "once", n,
+                      env={"LD_PRELOAD": str(starve), "STARVE_AT": str(n),
+                           **sticky})
+            judge(got, normal, f"{name}: allocation {n} of {total}, {sticky}")
+            failed += got.status == 3
+    assert failed > 5  # the rows bite
+
+
+def limit(what, n):
+    return lambda: resource.setrlimit(what, (n, n))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_descriptors_that_run_out(run, name):
+    normal = run(name, "normal", 0)
+    statuses = set()
+    for n in range(3, 24):
+        got = run(name, "few", n,
+                  preexec_fn=limit(resource.RLIMIT_NOFILE, n))
+        # Some are needed to be loaded at all (status 127, the loader's).
+        if got.status == 127:
+            continue
+        judge(got, normal, f"{name}: {n} descriptors")
+        statuses.add(got.status)
+    assert normal.status in statuses, statuses
+
+
+@pytest.mark.parametrize("name", ["mend", "explain-html", "annotate",
+                                  "cache"])
+def test_files_that_may_not_grow(run, name):
+    """What a full disk does to every write of the command."""
+    normal = run(name, "normal", 0)
+    for n in (0, 1, 100, 700):
+        got = run(name, "full", n,
+                  preexec_fn=limit(resource.RLIMIT_FSIZE, n))
+        assert got.status == 3, f"{n}: {got!r}"
+        assert "chainmend: " in got.err and got.files == {}, got
+    # Large enough for what is asked for, whatever becomes of the cache.
+    got = run(name, "roomy", 0,
+              preexec_fn=limit(resource.RLIMIT_FSIZE, 1 << 20))
+    judge(got, normal, "1 MiB")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_output_that_nobody_takes(chainmend, lab, tmp_path, name):
+    args = [str(a) for a in COMMANDS[name](lab, tmp_path)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([chainmend.path, *args], env=chainmend.env,
+                              stdout=full, stderr=subprocess.PIPE,
+                              text=True, timeout=60)
+    if name == "cache":  # has nothing to say where all is well
+        assert done.returncode in (0, 3), done
+        return
+    assert done.returncode == 3 and "cannot write" in done.stderr, done
