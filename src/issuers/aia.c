@@ -174,6 +174,13 @@ static bool ask_url(struct cmi_aia *a, struct memo *m, unsigned tries)
 	return status != CMEND_AGAIN;
 }
 
+/* A wait longer than any is a clock that went back since. */
+static bool is_too_soon(const struct cmi_store_refusal *r, int64_t now_s)
+{
+	return r->until_s > now_s &&
+	       r->until_s - now_s <= CMI_AIA_BACKOFF_MAX_S;
+}
+
 /* From memory, from the store's refusals, or from the network; *out is NULL
  * where the transport cannot tell yet. */
 static cmend_status get_memo(
@@ -192,7 +199,7 @@ static cmend_status get_memo(
 	if (!m->url)
 		return cmi_nomem(err);
 	if (a->store && cmi_store_refusal_get(a->store, url, &r) &&
-		r.until_s > now_s(a)) {
+		is_too_soon(&r, now_s(a))) {
 		m->trouble = r.trouble;
 		snprintf(m->says, sizeof(m->says),
 			"%.150s (not asked again so soon)", r.says);

@@ -5,6 +5,7 @@ or the same answer as ever; never a crash, never an answer that only looks
 fine."""
 import os
 import resource
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -20,13 +21,23 @@ CORPUS = HERE / "fuzz" / "corpus"
 PLACES = 60
 
 
+def preload(tmp_path_factory, name):
+    out = tmp_path_factory.mktemp(name) / f"{name}.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o",
+                    out, HERE / "torture" / f"{name}.c", "-ldl"], check=True)
+    return str(out)
+
+
 @pytest.fixture(scope="module")
 def starve(tmp_path_factory):
     """The object that makes memory run out."""
-    out = tmp_path_factory.mktemp("starve") / "starve.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o",
-                    out, HERE / "torture" / "starve.c", "-ldl"], check=True)
-    return out
+    return preload(tmp_path_factory, "starve")
+
+
+@pytest.fixture(scope="module")
+def jump(tmp_path_factory):
+    """The object that makes the clock jump."""
+    return preload(tmp_path_factory, "jump")
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +141,7 @@ def places(total):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_memory_that_runs_out(run, starve, name):
     tell_read, tell_write = os.pipe()
-    env = {"LD_PRELOAD": str(starve), "STARVE_TELL": str(tell_write)}
+    env = {"LD_PRELOAD": starve, "STARVE_TELL": str(tell_write)}
     normal = run(name, "normal", 0, env=env, pass_fds=[tell_write])
     os.close(tell_write)
     with os.fdopen(tell_read) as f:
@@ -140,7 +151,7 @@ def test_memory_that_runs_out(run, starve, name):
     for n in places(total):
         for sticky in ({}, {"STARVE_ON": "1"}):
             got = run(name, "sticky" if sticky else "once", n,
-                      env={"LD_PRELOAD": str(starve), "STARVE_AT": str(n),
+                      env={"LD_PRELOAD": starve, "STARVE_AT": str(n),
                            **sticky})
             judge(got, normal, f"{name}: allocation {n} of {total}, {sticky}")
             failed += got.status == 3
@@ -193,3 +204,44 @@ def test_output_that_nobody_takes(chainmend, lab, tmp_path, name):
         assert done.returncode in (0, 3), done
         return
     assert done.returncode == 3 and "cannot write" in done.stderr, done
+
+
+# Certificates of the lab hold for a year: 30 days back they do not yet.
+@pytest.mark.parametrize("name", ["explain", "compare", "annotate", "check",
+                                  "dhcp", "profiles"])
+def test_a_clock_that_jumps_changes_no_verdict(run, jump, name):
+    """Captures are judged at the packet's time, files at --at."""
+    normal = run(name, "normal", 0)
+    got = run(name, "jump", 0, env={"LD_PRELOAD": jump,
+                                    "JUMP_S": str(900 * 86400)})
+    judge(got, normal, name)
+    assert got.status == normal.status
+
+
+def test_waits_end_whatever_the_clock_says(chainmend, jump):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        run = chainmend("check", f"127.0.0.1:{silent.getsockname()[1]}",
+                        "--timeout", "1", "--offline", timeout=30,
+                        env={"LD_PRELOAD": jump, "JUMP_S": "86400"})
+    assert run.status == 3 and "is silent" in run.err, run
+
+
+def test_a_refusal_is_forgotten_though_the_clock_went_back(
+        chainmend, lab, web, tmp_path, jump):
+    """A dead address is left alone for a while.  When the clock goes back by
+    years, that while must not become years."""
+    p = Pki(tmp_path / "pki")
+    root = p.root("Root")
+    ca = root.issue_ca("CA")
+    leaf = ca.issue("web.example", aia=web.url("/ca.cer"))
+    args = ("check", leaf.pem, "--roots", root.pem, "--allow-private",
+            "--json", "--at", lab.at)
+    assert chainmend(*args).status == 1 and web.paths() == ["/ca.cer"]
+    web.put("/ca.cer", ca.der)
+    run = chainmend(*args, env={"LD_PRELOAD": jump, "JUMP_ONCE": "1",
+                                "JUMP_S": str(-900 * 86400)})
+    assert web.paths() == ["/ca.cer"] * 2, run
+    line, = run.of_kind("endpoint")
+    assert "aia" in [c["from"] for c in line["path"]], run
