@@ -123,9 +123,13 @@ def same_answer(a, b):
 
 def judge(got, normal, what):
     assert got.status >= 0, f"{what}: died of signal {-got.status}: {got!r}"
+    # glibc's own end, where a library's thread-local data find no room.
+    if got.status == 127 and "thread-local data: ABORT" in got.err:
+        return
     assert got.status in (normal.status, 3), f"{what}: {got!r}"
     if got.status == 3 != normal.status:
-        assert got.err.startswith("chainmend: "), f"{what}: {got!r}"
+        # A library may complain before us.
+        assert "\nchainmend: " in "\n" + got.err, f"{what}: {got!r}"
         assert got.files == {} or got.files.keys() <= normal.files.keys()
         return
     # It may do without its cache, and says so; the answer is the same.
