@@ -18,7 +18,7 @@
 
 #include "core/mem.h"
 
-/* What both roles may do, whatever the arguments. */
+/* What all roles may do, whatever the arguments. */
 static const int common_calls[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(readv),
@@ -61,29 +61,8 @@ static const int common_calls[] = {
 	SCMP_SYS(ppoll),
 };
 
-/* Sockets, and what resolving names and libcurl's threads need. */
-static const int fetcher_calls[] = {
-	SCMP_SYS(socket),
-	SCMP_SYS(socketpair),
-	SCMP_SYS(connect),
-	SCMP_SYS(bind),
-	SCMP_SYS(getsockname),
-	SCMP_SYS(getpeername),
-	SCMP_SYS(getsockopt),
-	SCMP_SYS(setsockopt),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmmsg),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(recvmmsg),
-	SCMP_SYS(shutdown),
-	SCMP_SYS(select),
-	SCMP_SYS(pselect6),
-	SCMP_SYS(epoll_create1),
-	SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_wait),
-	SCMP_SYS(epoll_pwait),
-	SCMP_SYS(eventfd2),
-	SCMP_SYS(pipe2),
+/* Files, which Landlock narrows down, and sockets that are there already. */
+static const int file_and_socket_calls[] = {
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
 	SCMP_SYS(access),
@@ -94,6 +73,32 @@ static const int fetcher_calls[] = {
 	SCMP_SYS(statx),
 	SCMP_SYS(readlink),
 	SCMP_SYS(getdents64),
+	SCMP_SYS(getsockname),
+	SCMP_SYS(getsockopt),
+	SCMP_SYS(setsockopt),
+	SCMP_SYS(sendto),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(shutdown),
+	SCMP_SYS(select),
+	SCMP_SYS(pselect6),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(fcntl),
+};
+
+/* Sockets, and what resolving names and libcurl's threads need. */
+static const int fetcher_calls[] = {
+	SCMP_SYS(socket),
+	SCMP_SYS(socketpair),
+	SCMP_SYS(connect),
+	SCMP_SYS(bind),
+	SCMP_SYS(getpeername),
+	SCMP_SYS(sendmmsg),
+	SCMP_SYS(recvmmsg),
+	SCMP_SYS(epoll_create1),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(pipe2),
 	SCMP_SYS(uname),
 	SCMP_SYS(sysinfo),
 	SCMP_SYS(ioctl),
@@ -103,23 +108,12 @@ static const int fetcher_calls[] = {
 	SCMP_SYS(mprotect),
 	SCMP_SYS(prlimit64),
 	SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(fcntl),
 };
 
 /* Files below the places named, SQLite's among them; what comes in on a socket
  * that listens already, packets, and a word to systemd. */
 static const int watcher_calls[] = {
-	SCMP_SYS(open),
-	SCMP_SYS(openat),
-	SCMP_SYS(access),
-	SCMP_SYS(faccessat),
-	SCMP_SYS(faccessat2),
-	SCMP_SYS(stat),
 	SCMP_SYS(lstat),
-	SCMP_SYS(newfstatat),
-	SCMP_SYS(statx),
-	SCMP_SYS(readlink),
-	SCMP_SYS(getdents64),
 	SCMP_SYS(pwrite64),
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(fsync),
@@ -127,7 +121,6 @@ static const int watcher_calls[] = {
 	SCMP_SYS(fchmod),
 	SCMP_SYS(fchown),
 	SCMP_SYS(fallocate),
-	SCMP_SYS(fcntl),
 	SCMP_SYS(flock),
 	SCMP_SYS(mkdir),
 	SCMP_SYS(unlink),
@@ -138,17 +131,6 @@ static const int watcher_calls[] = {
 	SCMP_SYS(getcwd),
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),
-	SCMP_SYS(getsockname),
-	SCMP_SYS(getsockopt),
-	SCMP_SYS(setsockopt),
-	SCMP_SYS(sendto),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(shutdown),
-	SCMP_SYS(select),
-	SCMP_SYS(pselect6),
-	SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_wait),
-	SCMP_SYS(epoll_pwait),
 };
 
 /* Roots and times are read anew on SIGHUP, by whoever watches. */
@@ -216,24 +198,30 @@ static bool allow_local_sockets(scmp_filter_ctx f)
 		       SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) == 0;
 }
 
+static bool allow_all(scmp_filter_ctx f, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!allow(f, calls[i]))
+			return false;
+	return true;
+}
+
+#define ALLOW_ALL(f, calls) allow_all((f), (calls), CMI_LEN(calls))
+
 static bool add_rules(scmp_filter_ctx f, enum cmi_role role)
 {
-	for (size_t i = 0; i < CMI_LEN(common_calls); i++)
-		if (!allow(f, common_calls[i]))
-			return false;
+	if (!ALLOW_ALL(f, common_calls))
+		return false;
 	switch (role) {
 	case CMI_ROLE_PARSER:
 		return allow_plain_memory(f) && allow_looks_at_descriptors(f);
 	case CMI_ROLE_WATCHER:
-		for (size_t i = 0; i < CMI_LEN(watcher_calls); i++)
-			if (!allow(f, watcher_calls[i]))
-				return false;
-		return allow_plain_memory(f) && allow_local_sockets(f);
+		return ALLOW_ALL(f, file_and_socket_calls) &&
+		       ALLOW_ALL(f, watcher_calls) && allow_plain_memory(f) &&
+		       allow_local_sockets(f);
 	case CMI_ROLE_FETCHER:
-		for (size_t i = 0; i < CMI_LEN(fetcher_calls); i++)
-			if (!allow(f, fetcher_calls[i]))
-				return false;
-		return allow_threads(f);
+		return ALLOW_ALL(f, file_and_socket_calls) &&
+		       ALLOW_ALL(f, fetcher_calls) && allow_threads(f);
 	}
 	return false;
 }
