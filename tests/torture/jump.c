@@ -28,8 +28,8 @@ int clock_gettime(clockid_t clock, struct timespec *out)
 	if (!next)
 		*(void **)&next = dlsym(RTLD_NEXT, "clock_gettime");
 	r = next(clock, out);
-	if (r == 0 && (clock == CLOCK_REALTIME ||
-			      clock == CLOCK_REALTIME_COARSE))
+	if (r == 0 &&
+		(clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
 		out->tv_sec += jump();
 	return r;
 }

@@ -90,9 +90,9 @@ static int start(int argc, char **argv, char **env)
 typedef int (*start_fn)(int (*)(int, char **, char **), int, char **,
 	void (*)(void), void (*)(void), void (*)(void), void *);
 
-int __libc_start_main(int (*main)(int, char **, char **), int argc,
-	char **argv, void (*init)(void), void (*fini)(void),
-	void (*rtld_fini)(void), void *stack_end)
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
+	void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+	void *stack_end)
 {
 	start_fn next;
 
