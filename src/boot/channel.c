@@ -23,7 +23,7 @@ struct cmi_channel {
 	SSL_CTX *ctx;
 	SSL *ssl;
 	const struct cmi_channel_tls *tls;
-	enum cmi_finding_id refused;
+	struct cmi_tls_judge judge;
 	char peer[CMI_NAME_MAX + 1];
 	uint16_t port;
 };
@@ -198,93 +198,26 @@ void cmi_channel_close(struct cmi_channel *c)
 	cmi_free(c);
 }
 
+const char *cmi_channel_local(
+	const struct cmi_channel *c, char out[CMI_CHANNEL_LOCAL])
+{
+	struct sockaddr_storage a = {0};
+	socklen_t n = sizeof(a);
+	char host[INET6_ADDRSTRLEN] = "0.0.0.0", port[8] = "0";
+	bool six;
+
+	(void)getsockname(c->fd, (struct sockaddr *)&a, &n);
+	(void)getnameinfo((struct sockaddr *)&a, n, host, sizeof(host), port,
+		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+	six = a.ss_family == AF_INET6;
+	snprintf(out, CMI_CHANNEL_LOCAL, "%s%s%s:%s", six ? "[" : "", host,
+		six ? "]" : "", port);
+	return out;
+}
+
 bool cmi_channel_is_tls(const struct cmi_channel *c)
 {
 	return c->ssl && SSL_is_init_finished(c->ssl);
-}
-
-/* The reason in OpenSSL's words, so that the alert on the wire is the one
- * RFC 5246 section 7.2.2 has for it. */
-static int alert_reason(enum cmi_finding_id why)
-{
-	static const struct {
-		enum cmi_finding_id why;
-		int error;
-	} rows[] = {
-		{CMI_F_EXPIRED_LEAF, X509_V_ERR_CERT_HAS_EXPIRED},
-		{CMI_F_EXPIRED_INTERMEDIATE, X509_V_ERR_CERT_HAS_EXPIRED},
-		{CMI_F_NOT_YET_VALID, X509_V_ERR_CERT_NOT_YET_VALID},
-		{CMI_F_CLOCK_WRONG, X509_V_ERR_CERT_NOT_YET_VALID},
-		{CMI_F_NAME_MISMATCH, X509_V_ERR_HOSTNAME_MISMATCH},
-		{CMI_F_WILDCARD_UNSUPPORTED, X509_V_ERR_HOSTNAME_MISMATCH},
-		{CMI_F_WRONG_USAGE, X509_V_ERR_INVALID_PURPOSE},
-		{CMI_F_WEAK_SIGNATURE, X509_V_ERR_CA_MD_TOO_WEAK},
-		{CMI_F_WEAK_KEY, X509_V_ERR_EE_KEY_TOO_SMALL},
-		{CMI_F_BAD_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE},
-		{CMI_F_REVOKED, X509_V_ERR_CERT_REVOKED},
-	};
-
-	for (size_t i = 0; i < CMI_LEN(rows); i++)
-		if (rows[i].why == why)
-			return rows[i].error;
-	return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
-}
-
-static cmend_status cert_of(X509 *x, struct cmi_cert **out, cmend_error *err)
-{
-	unsigned char *der = NULL;
-	int n = i2d_X509(x, &der);
-	cmend_status status;
-
-	if (n <= 0)
-		return cmi_fail(err, CMEND_PARSE, "malformed certificate");
-	status =
-		cmi_cert_from_der((struct cmi_bytes){der, (size_t)n}, out, err);
-	OPENSSL_free(der);
-	return status;
-}
-
-static cmend_status list_of(
-	STACK_OF(X509) * stack, struct cmi_cert_list *out, cmend_error *err)
-{
-	int n = stack ? sk_X509_num(stack) : 0;
-
-	if (n > (int)CMI_SENT_CERTS_MAX)
-		return cmi_fail(err, CMEND_LIMIT,
-			"server sends more than %zu certificates",
-			CMI_SENT_CERTS_MAX);
-	for (int i = 0; i < n; i++) {
-		CMI_AUTO(cmi_cert_unrefp) struct cmi_cert *cert = NULL;
-
-		CMI_TRY(cert_of(sk_X509_value(stack, i), &cert, err));
-		CMI_TRY(cmi_cert_list_add(out, cert, err));
-	}
-	return CMEND_OK;
-}
-
-/* In place of OpenSSL's verification: the whole decision is the judge's. */
-static int verify(X509_STORE_CTX *store, void *arg)
-{
-	CMI_AUTO(cmi_cert_list_dispose) struct cmi_cert_list sent = {0};
-	struct cmi_channel *c = arg;
-	struct cmi_sent_chain chain;
-
-	c->refused = CMI_F_MALFORMED_CERTIFICATE;
-	if (list_of(X509_STORE_CTX_get0_untrusted(store), &sent, NULL) ==
-			CMEND_OK &&
-		sent.n) {
-		chain.leaf = sent.certs[0];
-		chain.sent = sent.certs;
-		chain.n_sent = sent.n;
-		c->refused = c->tls->judge(c->tls->ctx, &chain);
-	}
-	ERR_clear_error();
-	if (c->refused == CMI_F_NONE) {
-		X509_STORE_CTX_set_error(store, X509_V_OK);
-		return 1;
-	}
-	X509_STORE_CTX_set_error(store, alert_reason(c->refused));
-	return 0;
 }
 
 static long tap_info(BIO *bio, int op, const char *p, size_t len, int argi,
@@ -313,7 +246,7 @@ static cmend_status make_ssl(struct cmi_channel *c, cmend_error *err)
 	if (c->tls->tls12_only)
 		SSL_CTX_set_max_proto_version(c->ctx, TLS1_2_VERSION);
 	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_cert_verify_callback(c->ctx, verify, c);
+	SSL_CTX_set_cert_verify_callback(c->ctx, cmi_tls_verify, &c->judge);
 	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_options(c->ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
 	c->ssl = SSL_new(c->ctx);
@@ -341,10 +274,10 @@ static cmend_status fail_tls(
 	int code = ERR_GET_REASON(e);
 
 	ERR_clear_error();
-	if (c->refused != CMI_F_NONE)
+	if (c->judge.refused != CMI_F_NONE)
 		return cmi_fail(err, CMEND_REFUSED,
 			"certificate of %s refused: %s", c->peer,
-			cmi_finding_name(c->refused));
+			cmi_finding_name(c->judge.refused));
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && code > SSL_AD_REASON_OFFSET)
 		return cmi_fail(err, CMEND_REFUSED,
 			"%s sent a fatal alert while %s: %s", c->peer, doing,
@@ -374,6 +307,7 @@ cmend_status cmi_channel_start_tls(struct cmi_channel *c,
 	int result;
 
 	c->tls = tls;
+	c->judge = (struct cmi_tls_judge){.judge = tls->judge, .ctx = tls->ctx};
 	CMI_TRY(make_ssl(c, err));
 	ERR_clear_error();
 	while ((result = SSL_connect(c->ssl)) != 1) {

@@ -9,9 +9,8 @@
 #ifndef CMI_BOOT_CHANNEL_H
 #define CMI_BOOT_CHANNEL_H
 
+#include "boot/tls.h"
 #include "core/env.h"
-#include "core/finding_id.h"
-#include "x509/cert.h"
 
 /* Sees every byte on the wire, for the demo's captures where packets cannot
  * be captured.  `id` counts connections from 1. */
@@ -44,13 +43,6 @@ cmend_status cmi_channel_open(const struct cmi_net *net, const char *host,
 void cmi_channel_close(struct cmi_channel *c);
 CMI_DEFINE_CLEANUP(cmi_channel_closep, struct cmi_channel, cmi_channel_close)
 
-/* What the server sent; the certificates are lent. */
-struct cmi_sent_chain {
-	struct cmi_cert *leaf;
-	struct cmi_cert *const *sent; /* leaf first */
-	size_t n_sent;
-};
-
 struct cmi_channel_tls {
 	const char *sni;
 	bool tls12_only; /* so that a capture shows the certificates */
@@ -67,6 +59,10 @@ bool cmi_channel_is_tls(const struct cmi_channel *c);
 
 cmend_status cmi_channel_write(struct cmi_channel *c, struct cmi_bytes data,
 	cmend_error *err) __attribute__((warn_unused_result));
+/* Our own end's address and port: "192.0.2.9:5061", "[2001:db8::1]:5061". */
+#define CMI_CHANNEL_LOCAL 64
+const char *cmi_channel_local(
+	const struct cmi_channel *c, char out[CMI_CHANNEL_LOCAL]);
 /* At least one byte; *n is 0 at the end of the stream. */
 cmend_status cmi_channel_read(struct cmi_channel *c, uint8_t *to, size_t n_to,
 	size_t *n, cmend_error *err) __attribute__((warn_unused_result));

@@ -13,10 +13,10 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "boot/http.h"
+#include "boot/tls.h"
 #include "core/text.h"
 
 #define WORKERS_MAX 16
@@ -75,33 +75,6 @@ static cmend_status listen_on(const char *address, unsigned port, int *fd,
 	return CMEND_OK;
 }
 
-static X509 *x509_of(const struct cmi_cert *cert)
-{
-	const unsigned char *p = cert->der.p;
-
-	return d2i_X509(NULL, &p, (long)cert->der.n);
-}
-
-static cmend_status load_chain(struct cmi_server *s, cmend_error *err)
-{
-	const struct cmi_server_options *o = &s->state.options;
-
-	for (size_t i = 0; i < o->n_chain; i++) {
-		X509 *x = x509_of(o->chain[i]);
-		int ok = x ? i ? SSL_CTX_add_extra_chain_cert(s->tls, x)
-			       : SSL_CTX_use_certificate(s->tls, x)
-			   : 0;
-
-		/* add_extra takes the reference, use_certificate its own. */
-		if (x && (!i || !ok))
-			X509_free(x);
-		if (!ok)
-			return cmi_fail(err, CMEND_CRYPTO,
-				"TLS refuses certificate %zu of the chain", i);
-	}
-	return CMEND_OK;
-}
-
 static cmend_status make_tls(struct cmi_server *s, cmend_error *err)
 {
 	const struct cmi_server_options *o = &s->state.options;
@@ -112,18 +85,9 @@ static cmend_status make_tls(struct cmi_server *s, cmend_error *err)
 	SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION);
 	if (o->tls12_only)
 		SSL_CTX_set_max_proto_version(s->tls, TLS1_2_VERSION);
-	/* Send the configured chain and nothing that OpenSSL could add. */
-	SSL_CTX_set_mode(s->tls, SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_options(s->tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
 	SSL_CTX_set_session_cache_mode(s->tls, SSL_SESS_CACHE_OFF);
-	CMI_TRY(load_chain(s, err));
-	if (SSL_CTX_use_PrivateKey(s->tls, o->key) != 1 ||
-		SSL_CTX_check_private_key(s->tls) != 1) {
-		ERR_clear_error();
-		return cmi_fail(err, CMEND_CRYPTO,
-			"the key does not belong to the server's certificate");
-	}
-	return CMEND_OK;
+	return cmi_tls_use_chain(s->tls, o->chain, o->n_chain, o->key, err);
 }
 
 static void send_reply(

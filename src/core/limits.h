@@ -211,6 +211,28 @@
 #define CMI_LOOK_MS 2000
 /* Probe: handshakes with one server at a time. */
 #define CMI_DIALS_AT_ONCE 8
+/* Device sign-in: start line and fields of one SIP message; a certificate
+ * chain in one of them takes ten KiB. */
+#define CMI_SIP_HEAD_MAX ((size_t)64 << 10)
+/* Device sign-in: one SIP field with what is folded into it. */
+#define CMI_SIP_LINE_MAX ((size_t)48 << 10)
+/* Device sign-in: fields of one SIP message; real ones have twenty. */
+#define CMI_SIP_FIELDS_MAX ((size_t)64)
+/* Device sign-in: parameters of one SIP authentication field. */
+#define CMI_SIP_PARAMS_MAX ((size_t)24)
+/* Device sign-in: body of one SIP message; a REGISTER has none. */
+#define CMI_SIP_BODY_MAX ((size_t)64 << 10)
+/* Device sign-in: users whose registrations one server keeps. */
+#define CMI_SIP_USERS_MAX ((size_t)65536)
+/* Device sign-in: devices of one user that are registered at once. */
+#define CMI_SIP_CONTACTS_MAX ((size_t)8)
+/* Device sign-in: SIP connections of one server thread; each has two TLS
+ * states while it signs in. */
+#define CMI_SIP_CONNECTIONS_MAX ((size_t)16384)
+/* Device sign-in: steps of one TLS handshake inside SIP; it needs three. */
+#define CMI_DSK_STEPS_MAX 6u
+/* Device sign-in: bytes of one such step. */
+#define CMI_DSK_STEP_MAX ((size_t)32 << 10)
 
 /* Fleet: one answer of the queue server, and one batch sent to it. */
 #define CMI_FLEET_REPLY_MAX ((size_t)64 << 20)
