@@ -230,7 +230,7 @@ static cmend_status judge(struct cmi_acquire *a,
 		.n_sent = chain->n_sent,
 		.trust = a->stores->anchors,
 		.at_s = judged_at(a),
-		.host = a->host,
+		.host = a->name ? a->name : a->host,
 		.no_wildcards = true,
 		.security_level = 1, /* whatever the clock says */
 		.sources = sources,

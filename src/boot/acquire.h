@@ -46,6 +46,7 @@ struct cmi_acquire {
 	struct cmi_stores *stores;
 	const struct cmi_net *net;
 	const char *host; /* the web server; checked against its certificate */
+	const char *name; /* checked in its place; or NULL */
 	int64_t at_s;     /* 0: now */
 	bool allow_private;     /* AIA may go to private addresses */
 	const char *aia_target; /* the server's own address, or NULL */

@@ -114,6 +114,9 @@ bool cmi_demo_step_met(const struct cmi_demo_step *step,
 		!is(step->quarantines, r->quarantined > 0, "quarantined", says,
 			n_says))
 		return false;
+	if (!is(step->signed_in, r->registered_s > 0, "registered", says,
+		    n_says))
+		return false;
 	if (!step->signed_in && r->why != step->why) {
 		const char *was = cmi_finding_name(r->why);
 

@@ -8,6 +8,7 @@
 #define CMI_BOOT_LAB_H
 
 #include "boot/ledger.h"
+#include "boot/sip_registrar.h"
 #include "core/finding_id.h"
 
 struct evp_pkey_st;
@@ -26,6 +27,8 @@ struct cmi_lab_break {
 	bool no_port80, download_off;
 	bool store_down;
 	enum cmi_pin_verdict every_pin; /* what each meets; GOOD: as is */
+	bool no_registrar;
+	enum cmi_registrar_fault registrar;
 };
 /* Ends with a NULL name; the first is whole and sound. */
 extern const struct cmi_lab_break cmi_lab_breaks[];

@@ -549,7 +549,10 @@ cmend_status cmi_ledger_owner(struct cmi_ledger *l, const struct cmi_cert *cert,
 	LOCKED(l);
 	CMI_AUTO(finalize) sqlite3_stmt *s = NULL;
 
-	CMI_TRY(prepare(l, "SELECT sip FROM issued WHERE sha256=?", &s, err));
+	CMI_TRY(prepare(l,
+		"SELECT i.sip FROM issued i JOIN user u ON u.sip = i.sip"
+		" WHERE i.sha256=?",
+		&s, err));
 	sqlite3_bind_blob(s, 1, cert->sha256, CMI_SHA256_LEN, SQLITE_STATIC);
 	if (sqlite3_step(s) != SQLITE_ROW)
 		return cmi_fail(err, CMEND_NOT_FOUND,

@@ -96,7 +96,8 @@ cmend_status cmi_ledger_issue(struct cmi_ledger *l, const char *sip,
 	const char *device, const char *request_id, struct cmi_cert *cert,
 	struct cmi_cert **out, cmend_error *err)
 	__attribute__((warn_unused_result));
-/* Is this certificate on record, and whose?  CMEND_NOT_FOUND. */
+/* Is this certificate on record, and whose?  CMEND_NOT_FOUND, also where the
+ * user is gone. */
 cmend_status cmi_ledger_owner(struct cmi_ledger *l, const struct cmi_cert *cert,
 	char sip[CMI_NAME_MAX + 8], cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -8,6 +8,7 @@
 #include "boot/keys.h"
 #include "boot/mex.h"
 #include "boot/proof.h"
+#include "boot/sip_register.h"
 #include "boot/soap.h"
 #include "core/file.h"
 #include "core/text.h"
@@ -24,6 +25,7 @@ struct phone {
 	struct cmi_buf ticket_body; /* the views of ticket live in it */
 	struct cmi_xml ticket_doc;
 	struct cmi_ticket ticket;
+	struct evp_pkey_st *key; /* of the certificate */
 	uint8_t entropy[32];
 	char device_id[40];
 	/* From the metadata, vetted: all on the one server. */
@@ -47,6 +49,8 @@ const char *cmi_phone_state_name(enum cmi_phone_state s)
 		return "ticket";
 	case CMI_PHONE_CERTIFICATE:
 		return "certificate";
+	case CMI_PHONE_REGISTER:
+		return "register";
 	case CMI_PHONE_DONE:
 		return "done";
 	case CMI_PHONE_FAILED:
@@ -479,19 +483,93 @@ static cmend_status ask_certificate(struct phone *p, struct cmi_bytes csr,
 static cmend_status step_certificate(
 	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
 {
-	CMI_AUTO(cmi_key_freep) struct evp_pkey_st *key = NULL;
 	CMI_AUTO(cmi_cert_unrefp) struct cmi_cert *cert = NULL;
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf csr;
 
 	cmi_buf_init(&csr, CMI_CERT_MAX);
-	CMI_TRY(cmi_key_make(CMI_KEY_EC_P256, &key, err));
-	CMI_TRY(cmi_csr_make(key, p->ticket.sip + strlen("sip:"), &csr, err));
+	CMI_TRY(cmi_key_make(CMI_KEY_EC_P256, &p->key, err));
+	CMI_TRY(cmi_csr_make(
+		p->key, p->ticket.sip + strlen("sip:"), &csr, err));
 	CMI_TRY(ask_certificate(p, cmi_buf_view(&csr), &cert, err));
-	if (!cmi_key_matches(key, cert))
+	if (!cmi_key_matches(p->key, cert))
 		return cmi_fail(err, CMEND_REFUSED,
 			"the certificate issued is not for our key");
-	CMI_TRY(keep_certificate(p, key, cert, err));
+	CMI_TRY(keep_certificate(p, p->key, cert, err));
 	p->result->certificate = CMI_TAKE(cert);
+	*next = CMI_PHONE_REGISTER;
+	return CMEND_OK;
+}
+
+/* The registrar's certificate is judged as the web server's was, for the
+ * registrar's name. */
+static cmend_status connect_registrar(
+	struct phone *p, struct cmi_channel **out, cmend_error *err)
+{
+	CMI_AUTO(cmi_channel_closep) struct cmi_channel *c = NULL;
+	struct cmi_channel_tls tls = {
+		.sni = p->acquire.name,
+		.tls12_only = p->options->tls12_only,
+		.judge = cmi_acquire_judge,
+		.ctx = &p->acquire,
+	};
+	cmend_status status;
+
+	status = cmi_channel_open(
+		&p->options->net, p->acquire.name, 5061, &c, err);
+	if (!status) {
+		p->acquire.judged = false;
+		status = cmi_channel_start_tls(c, &tls, err);
+		if (status == CMEND_REFUSED && p->acquire.judged &&
+			!p->acquire.last.accepted)
+			note_judgement(p);
+	}
+	if (status == CMEND_NET || status == CMEND_TIMEOUT) {
+		p->result->why = CMI_F_REGISTRAR_UNREACHABLE;
+		show(p, "Unable to contact Registrar for authentication. "
+			"Please sign in again.");
+	} else if (status == CMEND_REFUSED) {
+		show(p, "Cannot connect to the server. Retrying. If the "
+			"problem continues, contact your support team.");
+	}
+	if (!status)
+		*out = CMI_TAKE(c);
+	return status;
+}
+
+static cmend_status step_register(
+	struct phone *p, enum cmi_phone_state *next, cmend_error *err)
+{
+	CMI_AUTO(cmi_channel_closep) struct cmi_channel *c = NULL;
+	const struct cmi_phone_options *o = p->options;
+	struct cmi_sip_registered registered;
+	struct cmi_sip_login login = {
+		.registrar = o->registrar ? o->registrar : o->server,
+		.sip = p->ticket.sip,
+		.device_id = p->device_id,
+		.certificate = p->result->certificate,
+		.key = p->key,
+		.legacy = o->dsk_legacy,
+		.leave = o->leave,
+		.at_s = o->at_s ? o->at_s : cmi_now_us(o->net.env) / 1000000,
+		.judge = cmi_acquire_judge,
+		.ctx = &p->acquire,
+		.env = o->net.env,
+	};
+	cmend_status status;
+
+	p->acquire.name = login.registrar;
+	CMI_TRY(connect_registrar(p, &c, err));
+	status = cmi_sip_register(c, &login, &registered, err);
+	if (status) {
+		p->result->why = registered.why ? registered.why
+						: CMI_F_REGISTRAR_UNREACHABLE;
+		show(p, "Unable to contact Registrar for authentication. "
+			"Please sign in again.");
+		return status;
+	}
+	p->result->registered_s = registered.expires_s;
+	cmi_emit(o->net.env, "registered", p->result->sip,
+		"the registrar's signature is good", registered.expires_s);
 	*next = CMI_PHONE_DONE;
 	return CMEND_OK;
 }
@@ -506,6 +584,7 @@ static cmend_status run(struct phone *p, cmend_error *err)
 		[CMI_PHONE_METADATA] = step_metadata,
 		[CMI_PHONE_TICKET] = step_ticket,
 		[CMI_PHONE_CERTIFICATE] = step_certificate,
+		[CMI_PHONE_REGISTER] = step_register,
 	};
 	enum cmi_phone_state at = CMI_PHONE_LOCATE;
 
@@ -544,6 +623,7 @@ static cmend_status prepare(struct phone *p, cmend_error *err)
 static void dispose(struct phone *p)
 {
 	cmi_channel_close(p->web);
+	cmi_key_free(p->key);
 	cmi_acquire_dispose(&p->acquire);
 	cmi_stores_dispose(&p->stores);
 	cmi_xml_dispose(&p->ticket_doc);

@@ -3,7 +3,8 @@
  * A desk phone that signs in, as a machine of named states:
  *
  *   locate -> download (PIN on broken firmware) -> connect (443: name and
- *   anchor checked) -> metadata (mex) -> ticket -> certificate -> done
+ *   anchor checked) -> metadata (mex) -> ticket -> certificate -> register
+ *   (5061) -> done
  *
  * A PIN or password is only ever written into a connection whose certificate
  * was accepted, for the name that was asked for; it is wiped afterwards and
@@ -23,6 +24,7 @@ struct cmi_phone_options {
 	enum cmi_way way;
 	enum cmi_download how;
 	const char *server;    /* FQDN of the web server */
+	const char *registrar; /* FQDN of the SIP server; NULL: server */
 	const char *state_dir; /* the phone's memory */
 	const char *anchors;   /* installed first; NULL: those it has */
 	struct cmi_net net;
@@ -31,6 +33,8 @@ struct cmi_phone_options {
 	const char *secret; /* PIN or password; wiped by its owner */
 	int64_t at_s;       /* 0: now */
 	bool tls12_only;
+	bool dsk_legacy; /* TLS 1.0 with RSA inside TLS-DSK */
+	bool leave;      /* end the registration at once: a test */
 	bool allow_private;
 };
 
@@ -41,6 +45,7 @@ enum cmi_phone_state {
 	CMI_PHONE_METADATA, /* where the ticket service is */
 	CMI_PHONE_TICKET,
 	CMI_PHONE_CERTIFICATE,
+	CMI_PHONE_REGISTER,
 	CMI_PHONE_DONE,
 	CMI_PHONE_FAILED,
 };
@@ -58,6 +63,7 @@ struct cmi_phone_result {
 	char display[128]; /* what a phone of that class shows */
 	char sip[CMI_NAME_MAX + 8];
 	struct cmi_cert *certificate; /* owned */
+	unsigned registered_s;        /* for how long; 0: not registered */
 	bool secret_sent;
 	bool downloaded; /* over port 80 */
 	unsigned quarantined;

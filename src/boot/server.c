@@ -27,6 +27,7 @@ struct worker {
 	struct cmi_server *server;
 	struct event_base *base;
 	struct evhttp *http, *https;
+	struct cmi_sip_listener *sip;
 	struct event *wake;
 	pthread_t thread;
 	bool running;
@@ -35,7 +36,8 @@ struct worker {
 struct cmi_server {
 	struct cmi_server_state state;
 	SSL_CTX *tls;
-	int fd_http, fd_https, fd_wake;
+	struct cmi_registrar *registrar;
+	int fd_http, fd_https, fd_sip, fd_wake;
 	struct cmi_server_ports ports;
 	struct worker workers[WORKERS_MAX];
 	size_t n_workers;
@@ -87,6 +89,9 @@ static cmend_status make_tls(struct cmi_server *s, cmend_error *err)
 		SSL_CTX_set_max_proto_version(s->tls, TLS1_2_VERSION);
 	SSL_CTX_set_options(s->tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
 	SSL_CTX_set_session_cache_mode(s->tls, SSL_SESS_CACHE_OFF);
+	/* Nothing is resumed, so no TLS 1.3 tickets either: sipsak gives up
+	 * where they come before the answer. */
+	SSL_CTX_set_num_tickets(s->tls, 0);
 	return cmi_tls_use_chain(s->tls, o->chain, o->n_chain, o->key, err);
 }
 
@@ -241,10 +246,36 @@ static cmend_status start_worker(
 			return cmi_nomem(err);
 		evhttp_set_bevcb(w->https, new_tls_connection, s);
 	}
+	if (s->fd_sip >= 0)
+		CMI_TRY(cmi_sip_listen(w->base, s->fd_sip, s->tls, s->registrar,
+			s->state.options.env, &w->sip, err));
 	if (pthread_create(&w->thread, NULL, work, w) != 0)
 		return cmi_fail(err, CMEND_IO, "cannot start a thread");
 	w->running = true;
 	return CMEND_OK;
+}
+
+static cmend_status make_registrar(struct cmi_server *s, cmend_error *err)
+{
+	const struct cmi_server_options *o = &s->state.options;
+	const struct cmi_registrar_options registrar = {
+		.host = o->registrar ? o->registrar : o->host,
+		.web = o->host,
+		.web_port = s->ports.https ? s->ports.https : 443,
+		.chain = o->chain,
+		.n_chain = o->n_chain,
+		.key = o->key,
+		.ledger = o->ledger,
+		.legacy = o->dsk_legacy,
+		.offer_ntlm = o->offer_ntlm,
+		.offer_kerberos = o->offer_kerberos,
+		.fault = o->registrar_fault,
+		.env = o->env,
+	};
+
+	CMI_TRY(listen_on(
+		o->address, o->sip_port, &s->fd_sip, &s->ports.sip, err));
+	return cmi_registrar_new(&registrar, &s->registrar, err);
 }
 
 static cmend_status start(struct cmi_server *s, cmend_error *err)
@@ -254,7 +285,7 @@ static cmend_status start(struct cmi_server *s, cmend_error *err)
 
 	CMI_TRY(cmi_tickets_new(o->env, &s->state.tickets, err));
 	CMI_TRY(cmi_web_prepare(&s->state, err));
-	if (o->https_port)
+	if (o->https_port || o->sip_port)
 		CMI_TRY(make_tls(s, err));
 	s->fd_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->fd_wake < 0)
@@ -265,6 +296,8 @@ static cmend_status start(struct cmi_server *s, cmend_error *err)
 	if (o->https_port)
 		CMI_TRY(listen_on(o->address, o->https_port, &s->fd_https,
 			&s->ports.https, err));
+	if (o->sip_port)
+		CMI_TRY(make_registrar(s, err));
 	for (size_t i = 0; i < n && i < WORKERS_MAX; i++) {
 		s->n_workers = i + 1;
 		CMI_TRY(start_worker(s, &s->workers[i], err));
@@ -280,7 +313,7 @@ cmend_status cmi_server_start(const struct cmi_server_options *options,
 
 	if (!s)
 		return cmi_nomem(err);
-	s->fd_http = s->fd_https = s->fd_wake = -1;
+	s->fd_http = s->fd_https = s->fd_sip = s->fd_wake = -1;
 	s->state.options = *options;
 	cmi_buf_init(&s->state.chain_soap, CMI_SOAP_MAX);
 	cmi_buf_init(&s->state.chain_p7b, CMI_SOAP_MAX);
@@ -302,6 +335,7 @@ static void stop_worker(struct worker *w)
 		evhttp_free(w->http);
 	if (w->https)
 		evhttp_free(w->https);
+	cmi_sip_listener_free(w->sip);
 	if (w->wake)
 		event_free(w->wake);
 	if (w->base)
@@ -323,8 +357,11 @@ void cmi_server_stop(struct cmi_server *s)
 		close(s->fd_http);
 	if (s->fd_https >= 0)
 		close(s->fd_https);
+	if (s->fd_sip >= 0)
+		close(s->fd_sip);
 	if (s->fd_wake >= 0)
 		close(s->fd_wake);
+	cmi_registrar_free(s->registrar);
 	SSL_CTX_free(s->tls);
 	cmi_tickets_free(s->state.tickets);
 	cmi_buf_dispose(&s->state.chain_soap);

@@ -4,12 +4,14 @@
  * in, on libevent, so that a slow or silent client stops nobody else.
  *
  * Port 80 serves certificates and nothing else; PIN, password and ticket are
- * taken on 443 only.  Each worker is a thread with an event loop of its own.
+ * taken on 443 only; 5061 is the SIP registrar.  Each worker is a thread with
+ * an event loop of its own.
  */
 #ifndef CMI_BOOT_SERVER_H
 #define CMI_BOOT_SERVER_H
 
 #include "boot/ledger.h"
+#include "boot/sip_registrar.h"
 
 struct cmi_server;
 struct evp_pkey_st;
@@ -21,7 +23,9 @@ struct cmi_server_options {
 	const char *address; /* to listen on; NULL: every one (IPv4) */
 	unsigned http_port;  /* 0: none; CMI_PORT_ANY */
 	unsigned https_port;
-	const char *host; /* our FQDN */
+	unsigned sip_port;
+	const char *host;      /* our FQDN */
+	const char *registrar; /* our FQDN on the SIP port; NULL: host */
 	/* TLS: leaf first, exactly what is sent. */
 	struct cmi_cert *const *chain;
 	size_t n_chain;
@@ -38,6 +42,10 @@ struct cmi_server_options {
 	struct evp_pkey_st *issuer_key;
 	int64_t certificate_s; /* life; 0: 180 days */
 	struct cmi_ledger *ledger;
+	/* The registrar: TLS 1.0 inside TLS-DSK too; schemes that are named
+	 * and let nobody in; a fault that was asked for. */
+	bool dsk_legacy, offer_ntlm, offer_kerberos;
+	enum cmi_registrar_fault registrar_fault;
 	bool tls12_only;  /* so that a capture shows the certificates */
 	unsigned workers; /* 0: 1 */
 	const struct cmi_env *env; /* its event callback: any thread */
@@ -49,7 +57,7 @@ cmend_status cmi_server_start(const struct cmi_server_options *options,
 	struct cmi_server **out, cmend_error *err)
 	__attribute__((warn_unused_result));
 struct cmi_server_ports {
-	uint16_t http, https;
+	uint16_t http, https, sip;
 };
 struct cmi_server_ports cmi_server_ports(const struct cmi_server *s);
 /* Ends every connection and frees. */

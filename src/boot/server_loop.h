@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the server: what its event loop (server.c) and its services
- * (server_web.c, server_secure.c) know of each other.
+ * (server_web.c, server_secure.c, server_sip.c) know of each other.
  */
 #ifndef CMI_BOOT_SERVER_LOOP_H
 #define CMI_BOOT_SERVER_LOOP_H
 
 #include "boot/server.h"
+#include "boot/sip_registrar.h"
 #include "boot/soap_error.h"
 #include "boot/ticket.h"
 #include "core/buf.h"
@@ -75,5 +76,15 @@ void cmi_web_ticket_auth(struct cmi_server_state *s,
 	const struct cmi_web_request *request, struct cmi_web_reply *reply);
 void cmi_web_certificate(struct cmi_server_state *s,
 	const struct cmi_web_request *request, struct cmi_web_reply *reply);
+
+/* SIP connections of one worker.  fd listens already and stays the caller's. */
+struct event_base;
+struct ssl_ctx_st;
+struct cmi_sip_listener;
+cmend_status cmi_sip_listen(struct event_base *base, int fd,
+	struct ssl_ctx_st *tls, struct cmi_registrar *registrar,
+	const struct cmi_env *env, struct cmi_sip_listener **out,
+	cmend_error *err) __attribute__((warn_unused_result));
+void cmi_sip_listener_free(struct cmi_sip_listener *l);
 
 #endif

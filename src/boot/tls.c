@@ -25,6 +25,7 @@ static int alert_reason(enum cmi_finding_id why)
 		{CMI_F_WEAK_KEY, X509_V_ERR_EE_KEY_TOO_SMALL},
 		{CMI_F_BAD_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE},
 		{CMI_F_REVOKED, X509_V_ERR_CERT_REVOKED},
+		{CMI_F_CLIENT_CERTIFICATE_REFUSED, X509_V_ERR_CERT_REJECTED},
 	};
 
 	for (size_t i = 0; i < CMI_LEN(rows); i++)

@@ -20,9 +20,10 @@ struct options {
 	const char *number, *pin_file, *pin_fd;
 	const char *device;
 	const char *domain, *dhcp_server;
-	uint64_t http_port, https_port, wait_s;
+	const char *registrar;
+	uint64_t http_port, https_port, sip_port, wait_s;
 	const char *ntp, *capture;
-	bool tls12, nagios;
+	bool tls12, legacy_dsk, nagios;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -65,6 +66,11 @@ static const struct cmi_option option_table[] = {
 		65535, NULL},
 	{"https-port", 0, CMI_OPT_UINT, "PORT", "in place of 443",
 		AT(https_port), 65535, NULL},
+	{"registrar", 0, CMI_OPT_TEXT, "HOST",
+		"the SIP server (what DHCP names, or --server)", AT(registrar),
+		0, NULL},
+	{"sip-port", 0, CMI_OPT_UINT, "PORT", "in place of 5061", AT(sip_port),
+		65535, NULL},
 	{"wait", 0, CMI_OPT_UINT, "SECONDS",
 		"for each connection (5), and for the cable (60)", AT(wait_s),
 		3600, NULL},
@@ -80,6 +86,9 @@ static const struct cmi_option option_table[] = {
 		"TLS 1.2 and no later, as such phones speak: a capture then "
 		"shows the certificates",
 		AT(tls12), 0, NULL},
+	{"legacy-dsk", 0, CMI_OPT_FLAG, NULL,
+		"TLS 1.0 with RSA inside TLS-DSK, as old phones speak it",
+		AT(legacy_dsk), 0, NULL},
 	{0},
 };
 #undef AT
@@ -123,6 +132,7 @@ static void tell_json(struct cmi_cli *cli, const struct cmi_phone_options *o,
 		&j, "diagnostics", *r->diagnostics ? r->diagnostics : NULL);
 	cmi_json_int(&j, "quarantined", r->quarantined);
 	cmi_json_bool(&j, "secret_sent", r->secret_sent);
+	cmi_json_int(&j, "registered_s", r->registered_s);
 	cmi_json_cstr(&j, "certificate",
 		r->certificate ? r->certificate->sha256_hex : NULL);
 	cmi_json_real(&j, "seconds", (double)r->took_ms / 1000, 3);
@@ -138,9 +148,9 @@ static void tell(struct cmi_cli *cli, const struct cmi_phone_result *r)
 	if (r->signed_in) {
 		fprintf(cli->out,
 			"signed in as %s in %.2f s; the server's issuer came "
-			"from: %s\ncertificate %s\n",
+			"from: %s\nregistered for %u s\ncertificate %s\n",
 			r->sip, (double)r->took_ms / 1000,
-			cmi_origin_name(r->issuer_from),
+			cmi_origin_name(r->issuer_from), r->registered_s,
 			r->certificate->sha256_hex);
 		return;
 	}
@@ -320,6 +330,8 @@ static cmend_status find_server(const struct options *o,
 		return CMEND_OK;
 	CMI_TRY(cmi_discover(&ask, o->domain, found, err));
 	phone->server = found->options.web;
+	if (!phone->registrar && *found->options.sip)
+		phone->registrar = found->options.sip;
 	if (!phone->net.https_port &&
 		cmi_parse_uint(cmi_bytes_of(found->options.port), 65535, &port))
 		phone->net.https_port = (uint16_t)port;
@@ -343,16 +355,19 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		       : strcmp(o->download, "p7b") == 0 ? CMI_DOWNLOAD_P7B
 							 : CMI_DOWNLOAD_SCEP,
 		.server = o->server,
+		.registrar = o->registrar,
 		.state_dir = dir,
 		.anchors = o->anchors,
 		.net = {.connect_to = o->connect,
 			.source = o->source,
 			.http_port = (uint16_t)o->http_port,
 			.https_port = (uint16_t)o->https_port,
+			.sip_port = (uint16_t)o->sip_port,
 			.wait_ms = (int64_t)o->wait_s * 1000,
 			.env = &env},
 		.at_s = cli->common.has_at ? cli->common.at_s : 0,
 		.tls12_only = o->tls12,
+		.dsk_legacy = o->legacy_dsk,
 		.allow_private = cli->common.allow_private,
 	};
 	int status;
@@ -391,7 +406,8 @@ const struct cmi_command cmi_cmd_phone = {
 		    "+15550100 --anchors root.pem\n"
 		    "  chainmend phone usb --server web.corp.example --device "
 		    "/dev/ttyACM0 --firmware broken\n",
-	.notes = "Exits 0 only when signed in. A PIN comes from --pin-file, "
+	.notes = "Exits 0 only when signed in: registered, and the registrar's "
+		 "signature verified. A PIN comes from --pin-file, "
 		 "--pin-fd or a prompt, and goes\nonly into a connection whose "
 		 "certificate leads to an anchor and bears the server's name.\n"
 		 "What is downloaded over port 80 is path material; a root "

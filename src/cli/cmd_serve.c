@@ -37,6 +37,8 @@ static const struct cmi_option option_table[] = {
 		65535, NULL},
 	{"https-port", 0, CMI_OPT_UINT, "PORT", "in place of 443",
 		AT(https_port), 65535, NULL},
+	{"sip-port", 0, CMI_OPT_UINT, "PORT", "in place of 5061", AT(sip_port),
+		65535, NULL},
 	{"lab", 0, CMI_OPT_FLAG, NULL,
 		"in place of --cert: a PKI made here, its root in "
 		"STATE/lab-root.pem",
@@ -48,8 +50,15 @@ static const struct cmi_option option_table[] = {
 		"answer DHCPINFORM of class MS-UC-Client on UDP port 67",
 		AT(dhcp), 0, NULL},
 	{"registrar", 0, CMI_OPT_TEXT, "FQDN",
-		"the SIP server that DHCP names (--host)", AT(registrar), 0,
-		NULL},
+		"our name as SIP registrar, which DHCP gives out (--host)",
+		AT(registrar), 0, NULL},
+	{"offer-schemes", 0, CMI_OPT_CHOICE, "WHICH",
+		"name NTLM, or NTLM and Kerberos, beside TLS-DSK in the "
+		"registrar's challenge; nobody gets in by them",
+		AT(schemes), 0, "ntlm|both"},
+	{"legacy-dsk", 0, CMI_OPT_FLAG, NULL,
+		"take TLS 1.0 inside TLS-DSK, too, as old phones speak it",
+		AT(legacy_dsk), 0, NULL},
 	{"workers", 0, CMI_OPT_UINT, "N", "threads (one a processor)",
 		AT(workers), 16, NULL},
 	{"hours", 0, CMI_OPT_UINT, "N",
@@ -272,6 +281,15 @@ static cmend_status serve(struct cmi_cli *cli,
 		.store_down = h->broken && h->broken->store_down,
 		.every_pin = h->broken ? h->broken->every_pin : CMI_PIN_GOOD,
 		.https_port = o->https_port ? (unsigned)o->https_port : 443,
+		.sip_port = h->broken && h->broken->no_registrar ? 0
+			    : o->sip_port ? (unsigned)o->sip_port
+					  : 5061,
+		.registrar = o->registrar,
+		.registrar_fault =
+			h->broken ? h->broken->registrar : CMI_REGISTRAR_SOUND,
+		.dsk_legacy = o->legacy_dsk,
+		.offer_ntlm = o->schemes != NULL,
+		.offer_kerberos = o->schemes && strcmp(o->schemes, "both") == 0,
 		.host = o->host,
 		.chain = h->chain.list.certs,
 		.n_chain = h->chain.list.n,
@@ -288,6 +306,7 @@ static cmend_status serve(struct cmi_cli *cli,
 		.env = &env,
 	};
 	struct cmi_inform_server *dhcp = NULL;
+	struct cmi_server_ports ports;
 	sigset_t stop;
 	int signal_number;
 
@@ -303,8 +322,9 @@ static cmend_status serve(struct cmi_cli *cli,
 	pthread_sigmask(SIG_BLOCK, &stop, NULL);
 	CMI_TRY(cmi_server_start(&options, &server, err));
 	CMI_TRY(start_dhcp(o, &env, &dhcp, err));
-	fprintf(cli->out, "serving %s: http %u, https %u\n", o->host,
-		cmi_server_ports(server).http, cmi_server_ports(server).https);
+	ports = cmi_server_ports(server);
+	fprintf(cli->out, "serving %s: http %u, https %u, sip %u\n", o->host,
+		ports.http, ports.https, ports.sip);
 	fflush(cli->out);
 	sigwait(&stop, &signal_number);
 	cmi_inform_stop(dhcp);
@@ -363,7 +383,9 @@ const struct cmi_command cmi_cmd_serve = {
 		"  chainmend serve --state /var/lib/chainmend user set-pin "
 		"--sip sip:ada@corp.example\n",
 	.notes = "Port 80 gives away certificates and takes no PIN, password "
-		 "or ticket. PINs and passwords are\nkept with scrypt and "
+		 "or ticket. The registrar on port 5061 takes the certificates "
+		 "issued here,\nproved by TLS-DSK. PINs and passwords "
+		 "are\nkept with scrypt and "
 		 "cannot be read back.\n",
 	.options = option_table,
 	.options_size = sizeof(struct cmi_serve_options),

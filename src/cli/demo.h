@@ -61,6 +61,7 @@ struct cmi_demo_seen {
 	uint64_t client_data;     /* application bytes from the client */
 	unsigned downloads;       /* of the chain, over port 80 */
 	bool download_first;      /* before any TLS */
+	bool registrar;           /* the last handshake completed, with it */
 	size_t sent_certificates; /* by the server, in the last handshake */
 	bool secret_in_clear;     /* PIN or password, plain or base64 */
 };

@@ -26,6 +26,8 @@ static cmend_status take(
 	(void)err;
 	if (c->kind == CMI_CONV_TLS) {
 		take_tls(seen, c->tls);
+		seen->registrar = c->server.port == 5061 &&
+				  c->tls->outcome == CMI_COMPLETED;
 	} else if (c->kind == CMI_CONV_HTTP && c->http->status == 200) {
 		seen->downloads++;
 		seen->download_first |= seen->handshakes == 0;
@@ -68,6 +70,8 @@ bool cmi_demo_capture_met(const struct cmi_demo_step *step,
 		what = "a PIN or password stands in clear";
 	else if (step->signed_in && !seen->completed)
 		what = "no completed handshake";
+	else if (step->signed_in && !seen->registrar)
+		what = "no completed handshake with the registrar at the end";
 	else if (!step->signed_in && !seen->unknown_ca)
 		what = "no fatal alert unknown_ca from the phone";
 	else if (step->secret_stays && seen->client_data)

@@ -25,6 +25,7 @@ struct step {
 	const char *name;
 	enum verdict verdict;
 	int64_t began_ms, took_ms;
+	bool timed; /* took_ms is known */
 	char says[320];
 	const char *fix; /* or NULL */
 	enum cmi_finding_id why;
@@ -38,6 +39,7 @@ enum which {
 	CHAIN,
 	TICKET,
 	CERTIFICATE,
+	REGISTRATION,
 	N_STEPS
 };
 
@@ -58,6 +60,13 @@ static void begin(struct run *r, enum which w)
 	r->last = w;
 }
 
+static void stop_clock(struct step *s)
+{
+	if (s->began_ms && !s->timed)
+		s->took_ms = cmi_mono_ms(NULL) - s->began_ms;
+	s->timed = true;
+}
+
 static void end(struct run *r, enum which w, enum verdict v, const char *fix,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
@@ -69,8 +78,7 @@ static void end(struct run *r, enum which w, enum verdict v, const char *fix,
 
 	s->verdict = v;
 	s->fix = v == GOOD ? NULL : fix;
-	if (s->began_ms)
-		s->took_ms = cmi_mono_ms(NULL) - s->began_ms;
+	stop_clock(s);
 	va_start(ap, fmt);
 	vsnprintf(s->says, sizeof(s->says), fmt, ap);
 	va_end(ap);
@@ -97,6 +105,8 @@ static bool discover(struct run *r)
 		return false;
 	}
 	t->phone.server = r->found.options.web;
+	if (!t->phone.registrar && *r->found.options.sip)
+		t->phone.registrar = r->found.options.sip;
 	end(r, DISCOVERY, r->found.faults.n ? ODD : GOOD,
 		"chainmend dhcp decode says what is odd",
 		"%s answers: https://%s:%s, sip %s", r->found.server,
@@ -201,7 +211,7 @@ static void hear(void *ctx, const struct cmi_event *e)
 		const char *state;
 		enum which step;
 	} map[] = {{"connect", CHAIN}, {"ticket", TICKET},
-		{"certificate", CERTIFICATE}};
+		{"certificate", CERTIFICATE}, {"register", REGISTRATION}};
 
 	if (strcmp(e->kind, "state") != 0)
 		return;
@@ -209,8 +219,7 @@ static void hear(void *ctx, const struct cmi_event *e)
 		if (strcmp(map[i].state, e->subject) != 0)
 			continue;
 		if (r->last >= CHAIN && r->last < map[i].step)
-			r->steps[r->last].took_ms =
-				cmi_mono_ms(NULL) - r->steps[r->last].began_ms;
+			stop_clock(&r->steps[r->last]);
 		begin(r, map[i].step);
 	}
 }
@@ -244,6 +253,15 @@ static const char *fix_for(enum cmi_finding_id why)
 			"the number or the PIN is wrong, or no PIN is set"},
 		{CMI_F_PIN_LOCKED,
 			"wait an hour, or unlock the user on the server"},
+		{CMI_F_REGISTRAR_UNREACHABLE,
+			"compare DHCP option 120 or SRV _sipinternaltls._tcp "
+			"with the registrar's name; open its port 5061"},
+		{CMI_F_REGISTRATION_REFUSED,
+			"let the registrar take certificates, reach the store "
+			"that they are published to, and enable the user"},
+		{CMI_F_REGISTRAR_UNPROVEN,
+			"look for a proxy between phones and registrar that "
+			"answers or rewrites SIP"},
 	};
 
 	for (size_t i = 0; i < CMI_LEN(rows); i++)
@@ -257,6 +275,7 @@ static void judge_sign_in(struct run *r)
 	const struct cmi_phone_result *p = &r->result;
 	enum which stop = p->reached == CMI_PHONE_TICKET        ? TICKET
 			  : p->reached == CMI_PHONE_CERTIFICATE ? CERTIFICATE
+			  : p->reached == CMI_PHONE_REGISTER    ? REGISTRATION
 								: CHAIN;
 
 	if (p->signed_in)
@@ -276,6 +295,10 @@ static void judge_sign_in(struct run *r)
 	if (stop > CERTIFICATE)
 		end(r, CERTIFICATE, GOOD, NULL, "%s",
 			p->certificate->sha256_hex);
+	if (stop > REGISTRATION)
+		end(r, REGISTRATION, GOOD, NULL,
+			"for %u s; the registrar's signature is good",
+			p->registered_s);
 	if (stop == N_STEPS)
 		return;
 	r->steps[stop].why = p->why;
@@ -296,6 +319,7 @@ static cmend_status sign_in(struct run *r, cmend_error *err)
 	r->env.event = hear;
 	r->env.ctx = r;
 	o.net.env = &r->env;
+	o.leave = true;
 	if (r->t->capture) {
 		CMI_TRY(cmi_demo_tap_open(
 			r->t->capture, r->address, &tap, err));
@@ -411,7 +435,8 @@ int cmi_phone_test_run(struct cmi_phone_test *t)
 			[PORT80] = {.name = "port 80"},
 			[CHAIN] = {.name = "chain"},
 			[TICKET] = {.name = "ticket"},
-			[CERTIFICATE] = {.name = "certificate"}}};
+			[CERTIFICATE] = {.name = "certificate"},
+			[REGISTRATION] = {.name = "registration"}}};
 	cmend_error err = {0};
 	cmend_status status = run_steps(&r, &err);
 	enum verdict w = worst(&r);

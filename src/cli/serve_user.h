@@ -11,10 +11,10 @@
 
 struct cmi_serve_options {
 	const char *host, *cert, *key, *offer, *state, *address;
-	uint64_t http_port, https_port, workers, hours;
-	bool tls12, dhcp, lab;
+	uint64_t http_port, https_port, sip_port, workers, hours;
+	bool tls12, dhcp, lab, legacy_dsk;
 	const char *break_name;
-	const char *registrar;
+	const char *registrar, *schemes;
 	const char *sip, *number, *extension, *login;
 	const char *secret_file, *secret_fd;
 };

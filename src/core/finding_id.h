@@ -59,6 +59,9 @@
 	X(WRONG_HOST, "wrong-host")                                            \
 	X(PIN_REFUSED, "pin-refused")                                          \
 	X(PIN_LOCKED, "pin-locked")                                            \
+	X(REGISTRAR_UNREACHABLE, "registrar-unreachable")                      \
+	X(REGISTRATION_REFUSED, "registration-refused")                        \
+	X(REGISTRAR_UNPROVEN, "registrar-unproven")                            \
 	X(SEARCH_LIMIT, "search-limit")                                        \
 	X(KEY_MISMATCH, "key-mismatch")                                        \
 	X(EXPIRES_SOON, "expires-soon")                                        \

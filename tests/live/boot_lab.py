@@ -25,13 +25,14 @@ class Provisioning:
         assert chainmend(*user, "set-pin", "--sip", SIP, "--secret-fd", "0",
                          stdin=PIN + "\n").status == 0
         self.http, self.https = servers.free_port(), servers.free_port()
+        self.sip = servers.free_port()
         self.log = directory / "serve.log"
         self.chainmend, self.pki, self.dir = chainmend, pki, directory
         with open(self.log, "ab") as log:
             self.process = chainmend.popen(
                 "serve", "--state", state, "--host", "localhost",
                 "--address", "127.0.0.1", "--http-port", self.http,
-                "--https-port", self.https,
+                "--https-port", self.https, "--sip-port", self.sip,
                 "--cert", pki.file("serve.pem", *chain),
                 "--key", pki.leaf.key,
                 "--offer", pki.file("offer.pem", *offer), *more,
@@ -46,6 +47,7 @@ class Provisioning:
         return self.chainmend(
             "phone", way, "--server", "localhost", "--connect", "127.0.0.1",
             "--http-port", http or self.http, "--https-port", self.https,
+            "--sip-port", self.sip,
             "--state", self.dir / state, "--anchors", self.pki.anchor.pem,
             "--number", NUMBER, "--pin-fd", "0", "--json", *more,
             stdin=pin + "\n")

@@ -228,6 +228,18 @@ BREAKS = {
     "root-on-port-80": ("chain", "failed", "chain-download-untrusted", None),
     "pin-locked": ("ticket", "failed", "pin-locked", None),
     "pin-off": ("ticket", "failed", "pin-refused", None),
+    "registrar-down": ("registration", "failed", "registrar-unreachable",
+                       None),
+    "certificate-auth-off": ("registration", "failed", "registration-refused",
+                             None),
+    "certificate-not-published": ("registration", "failed",
+                                  "registration-refused", None),
+    "registrar-401-always": ("registration", "failed", "registration-refused",
+                             None),
+    "user-disabled": ("registration", "failed", "registration-refused", None),
+    "dsk-bad-signature": ("registration", "failed", "registrar-unproven",
+                          None),
+    "dsk-unsigned": ("registration", "failed", "registrar-unproven", None),
 }
 
 
@@ -241,6 +253,7 @@ def test_failures_are_named(chainmend, tmp_path, name):
     step, result, finding, verdict = BREAKS[name]
     state, capture = tmp_path / "server", tmp_path / "t.pcapng"
     http_port, https_port = servers.free_port(), servers.free_port()
+    sip_port = servers.free_port()
     chainmend("serve", "--state", state, "user", "add", "--sip", SIP,
               "--number", NUMBER)
     chainmend("serve", "--state", state, "user", "set-pin", "--sip", SIP,
@@ -248,12 +261,14 @@ def test_failures_are_named(chainmend, tmp_path, name):
     server = chainmend.popen(
         "serve", "--state", state, "--lab", "--break", name, "--host",
         "web.corp.example", "--address", "127.0.0.1", "--http-port", http_port,
-        "--https-port", https_port, "--quiet", stdout=subprocess.DEVNULL)
+        "--https-port", https_port, "--sip-port", sip_port, "--quiet",
+        stdout=subprocess.DEVNULL)
     try:
         servers.wait_until(lambda: servers.answers(https_port), "serve")
         run = chainmend("phone", "test", "--server", "web.corp.example",
                         "--connect", "127.0.0.1", "--http-port", http_port,
-                        "--https-port", https_port, "--number", NUMBER,
+                        "--https-port", https_port, "--sip-port", sip_port,
+                        "--number", NUMBER,
                         "--anchors", state / "lab-root.pem", "--pin-fd", "0",
                         "--tls12", "--capture", capture, "--json",
                         stdin=PIN + "\n")

@@ -208,6 +208,7 @@ static void set_stage(struct stage *s, bool attack)
 	struct cmi_server_options o = {.address = "127.0.0.1",
 		.http_port = CMI_PORT_ANY,
 		.https_port = CMI_PORT_ANY,
+		.sip_port = CMI_PORT_ANY,
 		.host = CMI_DEMO_HOST,
 		.n_chain = 1,
 		.n_offer = 1};
@@ -259,6 +260,7 @@ static struct cmi_phone_result call(struct stage *s, const char *pin)
 		.net = {.connect_to = "127.0.0.1",
 			.http_port = ports.http,
 			.https_port = ports.https,
+			.sip_port = ports.sip,
 			.env = &s->env},
 		.name = CMI_DEMO_NUMBER,
 		.sip = "",
