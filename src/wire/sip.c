@@ -405,37 +405,6 @@ static bool is_uri(struct cmi_bytes v)
 	return scheme;
 }
 
-bool cmi_sip_address(struct cmi_bytes value, struct cmi_sip_address *out)
-{
-	struct cmi_cursor c = cmi_cursor_of(value);
-	struct cmi_sip_address a = {0};
-	struct cmi_bytes before, rest;
-
-	a.star = cmi_bytes_equal(value, CMI_BYTES("*"));
-	if (a.star) {
-		*out = a;
-		return true;
-	}
-	/* Display name, then <URI>; or a URI, whose parameters then are the
-	 * field's (section 20.10). */
-	if (!take_until(&c, '<', false, &before))
-		return false;
-	if (cmi_cursor_skip(&c, 1)) {
-		if (!cmi_cursor_until(&c, '>', &a.uri))
-			return false;
-	} else {
-		c = cmi_cursor_of(value);
-		if (!take_until(&c, ';', false, &a.uri))
-			return false;
-	}
-	rest = cmi_text_trim(cmi_cursor_rest(&c));
-	if (!is_uri(a.uri) || (rest.n && rest.p[0] != ';'))
-		return false;
-	a.params = rest;
-	*out = a;
-	return true;
-}
-
 /* name [ = ( token / quoted ) ] up to `stop`: one parameter. */
 static bool read_param(
 	struct cmi_cursor *c, char stop, struct cmi_sip_field *out)
@@ -463,6 +432,50 @@ static bool read_param(
 		return true;
 	}
 	return out->value.n && !memchr(out->value.p, '"', out->value.n);
+}
+
+/* ";name=value" any number of times. */
+static bool are_params(struct cmi_bytes v)
+{
+	struct cmi_cursor c = cmi_cursor_of(v);
+	struct cmi_sip_field f;
+	uint8_t ch;
+
+	while (skip_blanks(&c), cmi_cursor_u8(&c, &ch))
+		if (ch != ';' || !read_param(&c, ';', &f))
+			return false;
+	return true;
+}
+
+bool cmi_sip_address(struct cmi_bytes value, struct cmi_sip_address *out)
+{
+	struct cmi_cursor c = cmi_cursor_of(value);
+	struct cmi_sip_address a = {0};
+	struct cmi_bytes before, rest;
+
+	a.star = cmi_bytes_equal(value, CMI_BYTES("*"));
+	if (a.star) {
+		*out = a;
+		return true;
+	}
+	/* Display name, then <URI>; or a URI, whose parameters then are the
+	 * field's (section 20.10). */
+	if (!take_until(&c, '<', false, &before))
+		return false;
+	if (cmi_cursor_skip(&c, 1)) {
+		if (!cmi_cursor_until(&c, '>', &a.uri))
+			return false;
+	} else {
+		c = cmi_cursor_of(value);
+		if (!take_until(&c, ';', false, &a.uri))
+			return false;
+	}
+	rest = cmi_text_trim(cmi_cursor_rest(&c));
+	if (!is_uri(a.uri) || !are_params(rest))
+		return false;
+	a.params = rest;
+	*out = a;
+	return true;
 }
 
 bool cmi_sip_param(

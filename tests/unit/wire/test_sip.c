@@ -180,6 +180,10 @@ static void addresses(void **state)
 		{"quote left open", "\"a <sip:a@x>", NULL, NULL},
 		{"no scheme", "<a>", NULL, NULL},
 		{"blank in the URI", "<sip:a b>", NULL, NULL},
+		{"empty parameter", "<sip:a@x>;", NULL, NULL},
+		{"parameter without a name", "<sip:a@x>;=1", NULL, NULL},
+		{"quote left open in a parameter", "<sip:a@x>;a=\"b", NULL,
+			NULL},
 		{"something after it", "<sip:a@x> b", NULL, NULL},
 		{"empty", "", NULL, NULL},
 	};
