@@ -13,9 +13,11 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <openssl/ssl.h>
 
 #include "boot/http.h"
+#include "boot/server_pool.h"
 #include "boot/tls.h"
 #include "core/text.h"
 
@@ -23,12 +25,28 @@
 /* A client that sends nothing for so long goes, seconds. */
 #define IDLE_S 30
 
+/* A request that a thread of the pool answers.  Everything is copied: the
+ * connection may be gone before the answer is there. */
+struct job {
+	struct cmi_pool_job pool; /* first */
+	struct worker *worker;
+	struct evhttp_request *request; /* NULL: the client is gone */
+	struct cmi_web_request ask;     /* its views are into the next two */
+	char path[128];
+	struct cmi_buf body;
+	struct cmi_web_reply reply;
+	struct job *next; /* among those done */
+};
+
 struct worker {
 	struct cmi_server *server;
 	struct event_base *base;
 	struct evhttp *http, *https;
 	struct cmi_sip_listener *sip;
-	struct event *wake;
+	struct event *wake, *ready;
+	int fd_ready;
+	pthread_mutex_t lock; /* of done */
+	struct job *done;
 	pthread_t thread;
 	bool running;
 };
@@ -39,6 +57,7 @@ struct cmi_server {
 	struct cmi_registrar *registrar;
 	int fd_http, fd_https, fd_sip, fd_wake;
 	struct cmi_server_ports ports;
+	struct cmi_pool *pool;
 	struct worker workers[WORKERS_MAX];
 	size_t n_workers;
 };
@@ -126,8 +145,149 @@ static const char *method_name(struct evhttp_request *request)
 	}
 }
 
+static void log_request(const struct cmi_server *s,
+	const struct cmi_web_request *r, unsigned status)
+{
+	char shown[256];
+
+	cmi_safe_cstr(shown, sizeof(shown), cmi_bytes_of(r->path));
+	cmi_emit(s->state.options.env, r->tls ? "https" : "http", shown,
+		r->method, status);
+}
+
+/* It may hold a PIN. */
+static void wipe_body(const struct cmi_web_request *r)
+{
+	if (r->body.n)
+		cmi_wipe((void *)r->body.p, r->body.n);
+}
+
+static void job_free(struct job *j)
+{
+	if (j->request)
+		evhttp_connection_set_closecb(
+			evhttp_request_get_connection(j->request), NULL, NULL);
+	wipe_body(&j->ask);
+	cmi_buf_dispose(&j->body);
+	cmi_buf_dispose(&j->reply.body);
+	cmi_free(j);
+}
+
+static void job_drop(struct cmi_pool_job *job)
+{
+	job_free((struct job *)job);
+}
+
+/* On a thread of the pool. */
+static void job_run(struct cmi_pool_job *job)
+{
+	struct job *j = (struct job *)job;
+	struct worker *w = j->worker;
+	uint64_t one = 1;
+
+	cmi_web_answer(&w->server->state, &j->ask, &j->reply);
+	log_request(w->server, &j->ask, j->reply.status);
+	pthread_mutex_lock(&w->lock);
+	j->next = w->done;
+	w->done = j;
+	pthread_mutex_unlock(&w->lock);
+	if (write(w->fd_ready, &one, sizeof(one)) < 0)
+		cmi_emit(w->server->state.options.env, "job", NULL, "eventfd",
+			errno);
+}
+
+/* On the worker's thread, as all that touches a connection. */
+static void on_gone(struct evhttp_connection *connection, void *arg)
+{
+	struct job *j = arg;
+
+	(void)connection;
+	j->request = NULL;
+}
+
+static struct job *take_done(struct worker *w)
+{
+	struct job *all;
+
+	pthread_mutex_lock(&w->lock);
+	all = w->done;
+	w->done = NULL;
+	pthread_mutex_unlock(&w->lock);
+	return all;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct job *next;
+	uint64_t n;
+
+	(void)what;
+	if (read(fd, &n, sizeof(n)) < 0)
+		return; /* spurious: what is done rings again */
+	for (struct job *j = take_done(w); j; j = next) {
+		struct evhttp_request *request = j->request;
+		struct cmi_web_reply reply = j->reply;
+
+		next = j->next;
+		cmi_buf_init(&j->reply.body, 0);
+		job_free(j);
+		if (request)
+			send_reply(request, &reply);
+		cmi_buf_dispose(&reply.body);
+	}
+}
+
+/* False: the queue is full, or no memory. */
+static bool hand_over(struct worker *w, struct evhttp_request *request,
+	const struct cmi_web_request *ask)
+{
+	struct job *j = cmi_alloc(sizeof(*j));
+
+	if (!j)
+		return false;
+	j->pool.run = job_run;
+	j->worker = w;
+	j->ask = *ask;
+	snprintf(j->path, sizeof(j->path), "%s", ask->path);
+	cmi_buf_init(&j->body, CMI_SOAP_MAX);
+	cmi_buf_add_bytes(&j->body, ask->body);
+	j->ask.path = j->path;
+	j->ask.query = j->ask.soap_action = "";
+	j->ask.body = cmi_buf_view(&j->body);
+	j->reply = (struct cmi_web_reply){.type = "text/plain"};
+	cmi_buf_init(&j->reply.body, CMI_SOAP_MAX);
+	j->request = request;
+	evhttp_connection_set_closecb(
+		evhttp_request_get_connection(request), on_gone, j);
+	if (cmi_buf_status(&j->body, NULL) == CMEND_OK &&
+		cmi_pool_put(w->server->pool, &j->pool))
+		return true;
+	job_free(j);
+	return false;
+}
+
+static void answer_now(struct cmi_server *s, struct evhttp_request *request,
+	const struct cmi_web_request *ask, bool busy)
+{
+	struct cmi_web_reply reply = {.type = "text/plain"};
+
+	cmi_buf_init(&reply.body, CMI_SOAP_MAX);
+	if (busy) {
+		reply.status = 503;
+		evhttp_add_header(evhttp_request_get_output_headers(request),
+			"Retry-After", "5");
+	} else {
+		cmi_web_answer(&s->state, ask, &reply);
+	}
+	log_request(s, ask, reply.status);
+	wipe_body(ask);
+	send_reply(request, &reply);
+	cmi_buf_dispose(&reply.body);
+}
+
 static void on_request(
-	struct evhttp_request *request, struct cmi_server *s, bool tls)
+	struct evhttp_request *request, struct worker *w, bool tls)
 {
 	struct evbuffer *in = evhttp_request_get_input_buffer(request);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
@@ -144,19 +304,12 @@ static void on_request(
 		.soap_action = action ? action : "",
 		.body = {n ? evbuffer_pullup(in, -1) : NULL, n},
 	};
-	struct cmi_web_reply reply = {.type = "text/plain"};
-	char shown[256];
+	bool slow = cmi_web_is_slow(&r);
 
-	cmi_buf_init(&reply.body, CMI_SOAP_MAX);
-	cmi_web_answer(&s->state, &r, &reply);
-	cmi_safe_cstr(shown, sizeof(shown), cmi_bytes_of(r.path));
-	cmi_emit(s->state.options.env, tls ? "https" : "http", shown, r.method,
-		reply.status);
-	/* The body may have held a PIN. */
-	if (n)
-		cmi_wipe((void *)r.body.p, n);
-	send_reply(request, &reply);
-	cmi_buf_dispose(&reply.body);
+	if (slow && hand_over(w, request, &r))
+		wipe_body(&r);
+	else
+		answer_now(w->server, request, &r, slow);
 }
 
 static void on_http(struct evhttp_request *request, void *arg)
@@ -185,10 +338,29 @@ static struct bufferevent *new_tls_connection(
 	return b;
 }
 
+static void accept_again(evutil_socket_t fd, short what, void *listener)
+{
+	(void)fd, (void)what;
+	evconnlistener_enable(listener);
+}
+
+/* Out of descriptors, most likely: without a pause the loop would do nothing
+ * but fail to accept. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	const struct timeval pause = {.tv_usec = 100000};
+
+	(void)arg; /* evhttp's */
+	if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT,
+		    accept_again, listener, &pause) == 0)
+		evconnlistener_disable(listener);
+}
+
 static struct evhttp *new_http(struct worker *w, int fd,
 	void (*serve)(struct evhttp_request *, void *))
 {
 	struct evhttp *h = evhttp_new(w->base);
+	struct evhttp_bound_socket *bound;
 	int own;
 
 	if (!h)
@@ -198,10 +370,15 @@ static struct evhttp *new_http(struct worker *w, int fd,
 	evhttp_set_timeout(h, IDLE_S);
 	evhttp_set_allowed_methods(
 		h, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
-	evhttp_set_gencb(h, serve, w->server);
+	evhttp_set_gencb(h, serve, w);
 	own = dup(fd);
-	if (own >= 0 && evhttp_accept_socket(h, own) == 0)
+	bound = own < 0 ? NULL : evhttp_accept_socket_with_handle(h, own);
+	if (bound) {
+		evconnlistener_set_error_cb(
+			evhttp_bound_socket_get_listener(bound),
+			on_accept_error);
 		return h;
+	}
 	if (own >= 0)
 		close(own);
 	evhttp_free(h);
@@ -228,12 +405,19 @@ static cmend_status start_worker(
 	struct cmi_server *s, struct worker *w, cmend_error *err)
 {
 	w->server = s;
+	pthread_mutex_init(&w->lock, NULL);
+	w->fd_ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->fd_ready < 0)
+		return cmi_fail(err, CMEND_IO, "eventfd: %s", strerror(errno));
 	w->base = event_base_new();
 	if (!w->base)
 		return cmi_fail(err, CMEND_IO, "cannot make an event loop");
 	w->wake = event_new(
 		w->base, s->fd_wake, EV_READ | EV_PERSIST, on_wake, w);
-	if (!w->wake || event_add(w->wake, NULL) != 0)
+	w->ready = event_new(
+		w->base, w->fd_ready, EV_READ | EV_PERSIST, on_ready, w);
+	if (!w->wake || event_add(w->wake, NULL) != 0 || !w->ready ||
+		event_add(w->ready, NULL) != 0)
 		return cmi_nomem(err);
 	if (s->fd_http >= 0) {
 		w->http = new_http(w, s->fd_http, on_http);
@@ -298,6 +482,8 @@ static cmend_status start(struct cmi_server *s, cmend_error *err)
 			&s->ports.https, err));
 	if (o->sip_port)
 		CMI_TRY(make_registrar(s, err));
+	CMI_TRY(cmi_pool_start(
+		(unsigned)n, CMI_SERVE_QUEUE_MAX, &s->pool, err));
 	for (size_t i = 0; i < n && i < WORKERS_MAX; i++) {
 		s->n_workers = i + 1;
 		CMI_TRY(start_worker(s, &s->workers[i], err));
@@ -327,10 +513,21 @@ cmend_status cmi_server_start(const struct cmi_server_options *options,
 	return status;
 }
 
-static void stop_worker(struct worker *w)
+static void join_worker(struct worker *w)
 {
 	if (w->running)
 		pthread_join(w->thread, NULL);
+}
+
+/* When no thread runs any more. */
+static void free_worker(struct worker *w)
+{
+	struct job *next;
+
+	for (struct job *j = w->done; j; j = next) {
+		next = j->next;
+		job_free(j);
+	}
 	if (w->http)
 		evhttp_free(w->http);
 	if (w->https)
@@ -338,8 +535,13 @@ static void stop_worker(struct worker *w)
 	cmi_sip_listener_free(w->sip);
 	if (w->wake)
 		event_free(w->wake);
+	if (w->ready)
+		event_free(w->ready);
 	if (w->base)
 		event_base_free(w->base);
+	if (w->fd_ready >= 0)
+		close(w->fd_ready);
+	pthread_mutex_destroy(&w->lock);
 }
 
 void cmi_server_stop(struct cmi_server *s)
@@ -352,7 +554,10 @@ void cmi_server_stop(struct cmi_server *s)
 	if (s->fd_wake >= 0 && write(s->fd_wake, &one, sizeof(one)) < 0)
 		cmi_emit(s->state.options.env, "stop", NULL, "eventfd", errno);
 	for (size_t i = 0; i < s->n_workers; i++)
-		stop_worker(&s->workers[i]);
+		join_worker(&s->workers[i]);
+	cmi_pool_stop(s->pool, job_drop);
+	for (size_t i = 0; i < s->n_workers; i++)
+		free_worker(&s->workers[i]);
 	if (s->fd_http >= 0)
 		close(s->fd_http);
 	if (s->fd_https >= 0)

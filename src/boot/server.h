@@ -5,7 +5,8 @@
  *
  * Port 80 serves certificates and nothing else; PIN, password and ticket are
  * taken on 443 only; 5061 is the SIP registrar.  Each worker is a thread with
- * an event loop of its own.
+ * an event loop of its own; what takes long (a PIN's hash, a certificate) is
+ * done by as many others.
  */
 #ifndef CMI_BOOT_SERVER_H
 #define CMI_BOOT_SERVER_H

@@ -200,6 +200,10 @@
 #define CMI_DOWNLOAD_CERTS_MAX 16u
 /* Device sign-in: bytes of one chain download, as one AIA answer. */
 #define CMI_DOWNLOAD_MAX ((size_t)64 << 10)
+/* Device sign-in: requests that wait for a thread of the server; whoever comes
+ * then is told so at once.  At one hash in 60 ms two threads need half a
+ * minute for them, about as long as a phone waits. */
+#define CMI_SERVE_QUEUE_MAX ((size_t)1024)
 /* Device sign-in: one wait on the network, milliseconds. */
 #define CMI_BOOT_WAIT_MS 5000
 
