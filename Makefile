@@ -20,8 +20,8 @@ DEPS = $(if $(NODEPS),:,tools/install-deps)
 
 # A reader of Makefiles may run targets at once; ours take turns.
 .NOTPARALLEL:
-.PHONY: build help demo test san lint fuzz bench cover conformance docs \
-	install uninstall deb check-deb clean deps deps-test deps-san
+.PHONY: build help demo test san lint fuzz bench bench-boot cover conformance \
+	docs install uninstall deb check-deb clean deps deps-test deps-san
 
 build: deps $(BUILD)/build.ninja ## build the program and the library
 	@$(NINJA) -C $(BUILD) -j $(JOBS) $(NINJAFLAGS)
@@ -52,6 +52,9 @@ fuzz: deps ## fuzz each parser (FUZZ_SECONDS=60 FUZZ_TARGETS="cursor ...")
 bench: deps ## measure against peers in the same run
 	@$(DEPS) tools/deps-bench.list
 	@tools/run-bench --build $(BUILD)-bench --jobs $(JOBS)
+
+bench-boot: deps
+	@tools/run-bench --build $(BUILD)-bench --jobs $(JOBS) boot
 
 cover: deps deps-test ## how much of src the tests reach
 	@$(DEPS) tools/deps-cover.list

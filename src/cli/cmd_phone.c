@@ -22,7 +22,7 @@ struct options {
 	const char *domain, *dhcp_server;
 	const char *registrar;
 	uint64_t http_port, https_port, sip_port, wait_s;
-	const char *ntp, *capture;
+	const char *ntp, *capture, *dns;
 	bool tls12, legacy_dsk, nagios;
 };
 
@@ -74,8 +74,12 @@ static const struct cmi_option option_table[] = {
 	{"wait", 0, CMI_OPT_UINT, "SECONDS",
 		"for each connection (5), and for the cable (60)", AT(wait_s),
 		3600, NULL},
-	{"ntp", 0, CMI_OPT_TEXT, "HOST", "test: hold the clock against it",
+	{"ntp", 0, CMI_OPT_TEXT, "HOST",
+		"test: hold the clock against it (what SRV _ntp._udp of "
+		"--domain names)",
 		AT(ntp), 0, NULL},
+	{"dns", 0, CMI_OPT_TEXT, "ADDR",
+		"test: ask this server, not the system's", AT(dns), 0, NULL},
 	{"capture", 0, CMI_OPT_TEXT, "FILE",
 		"test: write what was sent and received as pcapng", AT(capture),
 		0, NULL},
@@ -241,6 +245,7 @@ static int test(struct cmi_cli *cli, const struct options *o,
 			.to = o->dhcp_server,
 			.wait_ms = (int64_t)o->wait_s * 1000},
 		.domain = o->domain,
+		.dns = {.server = o->dns},
 		.ntp = o->ntp,
 		.capture = o->capture,
 		.nagios = o->nagios};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "boot/ntp.h"
+#include "boot/soap.h"
 #include "cli/demo.h"
 #include "core/json.h"
 
@@ -25,18 +26,21 @@ struct step {
 	const char *name;
 	enum verdict verdict;
 	int64_t began_ms, took_ms;
-	bool timed; /* took_ms is known */
-	char says[320];
+	bool ended;
+	char sent[200];  /* what we asked, without secrets */
+	char says[320];  /* what we learned */
 	const char *fix; /* or NULL */
 	enum cmi_finding_id why;
 };
 
 enum which {
 	DISCOVERY,
+	NAMES,
 	NAME,
 	CLOCK,
 	PORT80,
 	CHAIN,
+	METADATA,
 	TICKET,
 	CERTIFICATE,
 	REGISTRATION,
@@ -47,6 +51,9 @@ struct run {
 	struct cmi_phone_test *t;
 	struct step steps[N_STEPS];
 	struct cmi_discovered found;
+	struct cmi_names names;
+	bool have_names;
+	struct cmi_demo_tap *tap; /* or NULL */
 	struct cmi_phone_result result;
 	struct cmi_env env; /* hears the phone's states */
 	char address[INET6_ADDRSTRLEN];
@@ -60,11 +67,23 @@ static void begin(struct run *r, enum which w)
 	r->last = w;
 }
 
-static void stop_clock(struct step *s)
+static void take_time(struct step *s)
 {
-	if (s->began_ms && !s->timed)
+	if (s->began_ms && !s->ended)
 		s->took_ms = cmi_mono_ms(NULL) - s->began_ms;
-	s->timed = true;
+	s->ended = true;
+}
+
+static void sent(struct run *r, enum which w, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void sent(struct run *r, enum which w, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->steps[w].sent, sizeof(r->steps[w].sent), fmt, ap);
+	va_end(ap);
 }
 
 static void end(struct run *r, enum which w, enum verdict v, const char *fix,
@@ -78,10 +97,22 @@ static void end(struct run *r, enum which w, enum verdict v, const char *fix,
 
 	s->verdict = v;
 	s->fix = v == GOOD ? NULL : fix;
-	stop_clock(s);
+	take_time(s);
 	va_start(ap, fmt);
 	vsnprintf(s->says, sizeof(s->says), fmt, ap);
 	va_end(ap);
+}
+
+/* The worst that DHCP's options have; a missing one if nothing came. */
+static enum cmi_finding_id dhcp_trouble(const struct cmi_discovered *found)
+{
+	for (size_t i = 0; i < found->faults.n; i++)
+		if (found->faults.faults[i].severity == CMI_UC_ERROR &&
+			found->faults.faults[i].id)
+			return found->faults.faults[i].id;
+	if (*found->options.web)
+		return CMI_F_WRONG_HOST; /* refused for its name */
+	return CMI_F_DHCP_OPTION_MISSING;
 }
 
 static bool discover(struct run *r)
@@ -95,8 +126,11 @@ static bool discover(struct run *r)
 			t->phone.server);
 		return true;
 	}
+	sent(r, DISCOVERY,
+		"DHCPINFORM, class MS-UC-Client, for options 43 and 120, to %s",
+		t->dhcp.to ? t->dhcp.to : "everybody");
 	if (cmi_discover(&t->dhcp, t->domain, &r->found, &err) != CMEND_OK) {
-		r->steps[DISCOVERY].why = CMI_F_DHCP_OPTION_MISSING;
+		r->steps[DISCOVERY].why = dhcp_trouble(&r->found);
 		end(r, DISCOVERY, BAD,
 			"set options 43 and 120 for class MS-UC-Client: "
 			"chainmend dhcp encode writes the lines, dhcp decode "
@@ -115,11 +149,87 @@ static bool discover(struct run *r)
 	return true;
 }
 
-static bool resolve(struct run *r)
+static void say_names(struct run *r, const struct cmi_names *n)
+{
+	const struct cmi_name_found *pool = cmi_names_registrar(n);
+	const struct cmi_name_found *inner = &n->of[CMI_NAME_SIP_INTERNAL];
+	const struct cmi_name_found *ntp = &n->of[CMI_NAME_NTP];
+	bool by_dhcp = *r->found.options.sip != 0;
+
+	for (size_t i = 0; i < CMI_NAME_USES; i++) {
+		if (!n->of[i].foreign)
+			continue;
+		r->steps[NAMES].why = CMI_F_WRONG_HOST;
+		end(r, NAMES, BAD,
+			"let the record name a host of the SIP domain; phones "
+			"must not follow it elsewhere",
+			"%.100s names \"%.100s\", which is outside",
+			n->of[i].name, n->of[i].target);
+		return;
+	}
+	if (!pool && !by_dhcp)
+		end(r, NAMES, ODD,
+			"add SRV _sipinternaltls._tcp of the SIP domain, or "
+			"option 120",
+			"no registrar: neither SRV records nor sip.%.100s",
+			r->t->domain);
+	else if (pool && !*pool->addr)
+		end(r, NAMES, ODD, "add the address of the pool to DNS",
+			"registrar \"%.100s\" has no address", pool->target);
+	else
+		end(r, NAMES, inner->status && !by_dhcp ? ODD : GOOD,
+			"add SRV _sipinternaltls._tcp: phones ask for it first",
+			"registrar %.100s%s, time from %.100s",
+			pool ? pool->target : r->found.options.sip,
+			pool ? "" : " (by option 120 alone)",
+			ntp->status ? "nowhere in the domain" : ntp->target);
+}
+
+static void look_up_names(struct run *r)
+{
+	cmend_error err = {0};
+
+	begin(r, NAMES);
+	if (!r->t->domain) {
+		end(r, NAMES, SKIPPED, NULL, "no --domain NAME");
+		return;
+	}
+	sent(r, NAMES,
+		"SRV _sipinternaltls._tcp, _sip._tls, _ntp._udp, addresses of "
+		"sipinternal, sip: all of %.60s",
+		r->t->domain);
+	if (cmi_names_look_up(&r->t->dns, r->t->domain, &r->names, &err) !=
+		CMEND_OK) {
+		end(r, NAMES, ODD, "look at the DNS servers that phones get",
+			"%s", err.message);
+		return;
+	}
+	r->have_names = true;
+	say_names(r, &r->names);
+}
+
+static cmend_status resolve_as_system(struct run *r, cmend_error *err)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-	const struct cmi_phone_options *o = &r->t->phone;
+	const char *name = r->t->phone.server;
 	int failed;
+
+	if (r->t->dns.server)
+		return cmi_dns_find_addr(&r->t->dns, name, r->address, err);
+	failed = getaddrinfo(name, NULL, &hints, &list);
+	if (failed)
+		return cmi_fail(err, CMEND_NET, "cannot resolve \"%s\": %s",
+			name, gai_strerror(failed));
+	getnameinfo(list->ai_addr, list->ai_addrlen, r->address,
+		sizeof(r->address), NULL, 0, NI_NUMERICHOST);
+	freeaddrinfo(list);
+	return CMEND_OK;
+}
+
+static bool resolve(struct run *r)
+{
+	struct cmi_phone_options *o = &r->t->phone;
+	cmend_error err = {0};
 
 	begin(r, NAME);
 	if (o->net.connect_to) {
@@ -128,42 +238,57 @@ static bool resolve(struct run *r)
 		end(r, NAME, SKIPPED, NULL, "address given: %s", r->address);
 		return true;
 	}
-	failed = getaddrinfo(o->server, NULL, &hints, &list);
-	if (failed) {
+	sent(r, NAME, "address of %.150s", o->server);
+	if (resolve_as_system(r, &err) != CMEND_OK) {
 		end(r, NAME, BAD, "add the name to the DNS that phones use",
-			"cannot resolve \"%s\": %s", o->server,
-			gai_strerror(failed));
+			"%s", err.message);
 		return false;
 	}
-	getnameinfo(list->ai_addr, list->ai_addrlen, r->address,
-		sizeof(r->address), NULL, 0, NI_NUMERICHOST);
-	freeaddrinfo(list);
+	/* What was asked of a certain server is used, too. */
+	if (r->t->dns.server)
+		o->net.connect_to = r->address;
 	end(r, NAME, GOOD, NULL, "%s is %s", o->server, r->address);
 	return true;
 }
 
+static void say_clock(struct run *r, const char *from, int64_t offset_s)
+{
+	end(r, CLOCK, llabs(offset_s) > CLOCK_OFF_S ? BAD : GOOD,
+		"set this machine's clock", "%lld s off by %.100s",
+		(long long)offset_s, from);
+	if (r->steps[CLOCK].verdict == BAD)
+		r->steps[CLOCK].why = CMI_F_CLOCK_WRONG;
+}
+
+/* Phones ask what SRV _ntp._udp of the SIP domain names, or else
+ * time.windows.com. */
 static void look_at_clock(struct run *r)
 {
+	const struct cmi_name_found *ntp = &r->names.of[CMI_NAME_NTP];
+	bool by_dns = !r->t->ntp && r->have_names && !ntp->status;
+	const char *host = r->t->ntp ? r->t->ntp
+			   : by_dns  ? ntp->target
+				     : "time.windows.com";
+	char addr[CMI_DNS_ADDR_TEXT];
 	cmend_error err = {0};
 	int64_t offset_s;
 
 	begin(r, CLOCK);
-	if (!r->t->ntp) {
-		end(r, CLOCK, SKIPPED, NULL, "no --ntp HOST");
+	if (!r->t->ntp && !r->have_names) {
+		end(r, CLOCK, SKIPPED, NULL, "no --ntp HOST, no --domain NAME");
 		return;
 	}
-	if (cmi_ntp_ask(r->t->ntp, 0, 2000, NULL, &offset_s, &err) !=
-		CMEND_OK) {
+	sent(r, CLOCK, "SNTP to %.150s", host);
+	if (cmi_dns_find_addr(&r->t->dns, host, addr, &err) != CMEND_OK ||
+		cmi_ntp_ask(addr, by_dns ? ntp->port : 0, 2000, NULL, &offset_s,
+			&err) != CMEND_OK)
 		end(r, CLOCK, ODD,
 			"phones set their clock by SRV _ntp._udp of the SIP "
-			"domain; without it certificates look not yet valid",
+			"domain, or time.windows.com; without it certificates "
+			"look not yet valid",
 			"%s", err.message);
-		return;
-	}
-	end(r, CLOCK, llabs(offset_s) > CLOCK_OFF_S ? BAD : GOOD,
-		"set this machine's clock", "%lld s off", (long long)offset_s);
-	if (r->steps[CLOCK].verdict == BAD)
-		r->steps[CLOCK].why = CMI_F_CLOCK_WRONG;
+	else
+		say_clock(r, host, offset_s);
 }
 
 /* The download by itself, so that it is judged even where nobody needs it. */
@@ -179,6 +304,8 @@ static cmend_status try_port80(struct run *r, cmend_error *err)
 	cmend_error why = {0};
 
 	begin(r, PORT80);
+	sent(r, PORT80, "%s to http://%.100s: the chain download (profile)",
+		o->how == CMI_DOWNLOAD_SOAP ? "POST" : "GET", o->server);
 	CMI_TRY(cmi_stores_open(r->dir, NULL, &stores, err));
 	if (o->anchors && cmi_stores_install(&stores, o->anchors, err)) {
 		cmi_stores_dispose(&stores);
@@ -210,8 +337,9 @@ static void hear(void *ctx, const struct cmi_event *e)
 	static const struct {
 		const char *state;
 		enum which step;
-	} map[] = {{"connect", CHAIN}, {"ticket", TICKET},
-		{"certificate", CERTIFICATE}, {"register", REGISTRATION}};
+	} map[] = {{"connect", CHAIN}, {"metadata", METADATA},
+		{"ticket", TICKET}, {"certificate", CERTIFICATE},
+		{"register", REGISTRATION}};
 
 	if (strcmp(e->kind, "state") != 0)
 		return;
@@ -219,7 +347,7 @@ static void hear(void *ctx, const struct cmi_event *e)
 		if (strcmp(map[i].state, e->subject) != 0)
 			continue;
 		if (r->last >= CHAIN && r->last < map[i].step)
-			stop_clock(&r->steps[r->last]);
+			take_time(&r->steps[r->last]);
 		begin(r, map[i].step);
 	}
 }
@@ -249,6 +377,17 @@ static const char *fix_for(enum cmi_finding_id why)
 			"replace the intermediate: chainmend mend finds a "
 			"newer one"},
 		{CMI_F_NOT_YET_VALID, "look at the clocks of both ends"},
+		{CMI_F_WRONG_HOST,
+			"the web service points elsewhere: correct its base "
+			"addresses, or look who answers there"},
+		{CMI_F_PROTOCOL_VERSION,
+			"such phones speak TLS 1.2 at most: keep it on for "
+			"them"},
+		{CMI_F_WEAK_SIGNATURE,
+			"take a certificate signed with SHA-256"},
+		{CMI_F_AIA_NOT_HTTP,
+			"publish the issuer over http, or send the whole "
+			"chain"},
 		{CMI_F_PIN_REFUSED,
 			"the number or the PIN is wrong, or no PIN is set"},
 		{CMI_F_PIN_LOCKED,
@@ -270,26 +409,103 @@ static const char *fix_for(enum cmi_finding_id why)
 	return NULL;
 }
 
-static void judge_sign_in(struct run *r)
+/* What the server says of itself beside the finding. */
+static const char *fix_for_refusal(const struct cmi_phone_result *p)
+{
+	static const struct {
+		const char *reason, *fix;
+	} rows[] = {
+		{"NonUniqueUser",
+			"give each user a number or a PIN of his own; number "
+			"and extension tell two of them apart"},
+		{"PinNotUnique", "let one of the users choose another PIN"},
+		{"PinNotSet", "set a PIN for the user"},
+		{"PinExpired", "let the user set a new PIN"},
+		{"PinNotEnabledForUser",
+			"switch sign-in by PIN on (UsePinAuth)"},
+		{"PinDoesNotMeetMinimumRequirements",
+			"let the user set a PIN that meets the policy"},
+		{"UserPinAccountDisabled", "enable the user's account"},
+	};
+
+	for (size_t i = 0; i < CMI_LEN(rows); i++)
+		if (strcmp(rows[i].reason, p->no.pin_reason) == 0)
+			return rows[i].fix;
+	if (strstr(p->no.reason, "data store"))
+		return "look at the connection to the store of the user's pool";
+	return fix_for(p->why);
+}
+
+static enum which step_of(const struct cmi_phone_result *p)
+{
+	switch (p->reached) {
+	case CMI_PHONE_METADATA:
+		return METADATA;
+	case CMI_PHONE_TICKET:
+		return TICKET;
+	case CMI_PHONE_CERTIFICATE:
+		return CERTIFICATE;
+	case CMI_PHONE_REGISTER:
+		return REGISTRATION;
+	case CMI_PHONE_LOCATE:
+	case CMI_PHONE_DOWNLOAD:
+	case CMI_PHONE_CONNECT:
+	case CMI_PHONE_DONE:
+	case CMI_PHONE_FAILED:
+		break;
+	}
+	return p->signed_in ? N_STEPS : CHAIN;
+}
+
+static void judge_chain(struct run *r)
 {
 	const struct cmi_phone_result *p = &r->result;
-	enum which stop = p->reached == CMI_PHONE_TICKET        ? TICKET
-			  : p->reached == CMI_PHONE_CERTIFICATE ? CERTIFICATE
-			  : p->reached == CMI_PHONE_REGISTER    ? REGISTRATION
-								: CHAIN;
 
-	if (p->signed_in)
-		stop = N_STEPS;
-	if (stop > CHAIN && p->issuer_from == CMI_FROM_SENT)
+	if (p->issuer_from == CMI_FROM_SENT) {
 		end(r, CHAIN, GOOD, NULL, "the whole chain is sent");
-	else if (stop > CHAIN && p->issuer_from == CMI_FROM_ANCHOR)
+	} else if (p->issuer_from == CMI_FROM_ANCHOR) {
 		end(r, CHAIN, GOOD, NULL, "issued by an anchor itself");
-	else if (stop > CHAIN) {
+	} else {
 		r->steps[CHAIN].why = CMI_F_MISSING_INTERMEDIATE;
 		end(r, CHAIN, ODD, fix_for(CMI_F_MISSING_INTERMEDIATE),
 			"the server does not send its issuer; it came from: %s",
 			cmi_origin_name(p->issuer_from));
 	}
+}
+
+static void say_sent(struct run *r, enum which stop)
+{
+	const char *server = r->t->phone.server;
+
+	sent(r, CHAIN, "TLS hello to %.150s, port 443", server);
+	if (stop >= METADATA)
+		sent(r, METADATA,
+			"GET https://%.100s" CMI_PATH_CERTPROV CMI_PATH_MEX,
+			server);
+	if (stop >= TICKET)
+		sent(r, TICKET, "number and PIN to %.150s",
+			r->result.ticket_url);
+	if (stop >= CERTIFICATE)
+		sent(r, CERTIFICATE,
+			"GetAndPublishCert: a request for a fresh key, with "
+			"the ticket");
+	if (stop >= REGISTRATION)
+		sent(r, REGISTRATION,
+			"REGISTER by TLS-DSK with the new certificate");
+}
+
+static void judge_sign_in(struct run *r)
+{
+	const struct cmi_phone_result *p = &r->result;
+	enum which stop = step_of(p);
+
+	say_sent(r, stop);
+	if (stop > CHAIN)
+		judge_chain(r);
+	if (stop > METADATA)
+		end(r, METADATA, p->metadata ? GOOD : ODD,
+			"switch the service's metadata on", "%s",
+			p->metadata ? p->ticket_url : "none (404)");
 	if (stop > TICKET)
 		end(r, TICKET, GOOD, NULL, "we are %s", p->sip);
 	if (stop > CERTIFICATE)
@@ -303,49 +519,38 @@ static void judge_sign_in(struct run *r)
 		return;
 	r->steps[stop].why = p->why;
 	end(r, stop, BAD,
-		p->why ? fix_for(p->why)
-		       : "look whether the web service runs and whether a "
-			 "firewall lets phones reach it",
-		"%s", p->says);
+		p->why || p->no.id
+			? fix_for_refusal(p)
+			: "look whether the web service runs and whether a "
+			  "firewall lets phones reach it",
+		"%s%s%s", p->says, *p->diagnostics ? "; header " : "",
+		p->diagnostics);
 }
 
 static cmend_status sign_in(struct run *r, cmend_error *err)
 {
 	struct cmi_phone_options o = r->t->phone;
-	struct cmi_demo_tap *tap = NULL;
-	cmend_status status, closed;
 
 	r->env = *cmi_env_system();
 	r->env.event = hear;
 	r->env.ctx = r;
 	o.net.env = &r->env;
 	o.leave = true;
-	if (r->t->capture) {
-		CMI_TRY(cmi_demo_tap_open(
-			r->t->capture, r->address, &tap, err));
-		o.net.tap = cmi_demo_tap_of(tap);
-	}
-	r->last = N_STEPS;
 	begin(r, CHAIN);
-	status = cmi_phone_sign_in(&o, &r->result, err);
-	closed = tap ? cmi_demo_tap_close(tap, status ? NULL : err) : CMEND_OK;
-	if (!status)
-		judge_sign_in(r);
-	return status ? status : closed;
+	CMI_TRY(cmi_phone_sign_in(&o, &r->result, err));
+	judge_sign_in(r);
+	return CMEND_OK;
 }
 
-static cmend_status run_steps(struct run *r, cmend_error *err)
+static cmend_status on_the_wire(struct run *r, cmend_error *err)
 {
 	bool own_dir = !r->t->phone.state_dir;
 
-	for (size_t i = 0; i < N_STEPS; i++)
-		r->steps[i].verdict = SKIPPED;
-	if (!discover(r) || !resolve(r))
-		return CMEND_OK;
-	look_at_clock(r);
-	snprintf(r->dir, sizeof(r->dir), "/tmp/chainmend-test-XXXXXX");
-	if (!mkdtemp(r->dir))
-		return cmi_fail(err, CMEND_IO, "cannot make \"%s\"", r->dir);
+	if (r->t->capture) {
+		CMI_TRY(cmi_demo_tap_open(
+			r->t->capture, r->address, &r->tap, err));
+		r->t->phone.net.tap = cmi_demo_tap_of(r->tap);
+	}
 	CMI_TRY(try_port80(r, err));
 	/* Out of the box, unless a phone's memory was given: what the
 	 * download left behind must not hide that the server sends too
@@ -354,6 +559,27 @@ static cmend_status run_steps(struct run *r, cmend_error *err)
 	if (own_dir)
 		r->t->phone.state_dir = r->dir;
 	return sign_in(r, err);
+}
+
+static cmend_status run_steps(struct run *r, cmend_error *err)
+{
+	cmend_status status, closed;
+
+	for (size_t i = 0; i < N_STEPS; i++)
+		r->steps[i].verdict = SKIPPED;
+	if (!discover(r))
+		return CMEND_OK;
+	look_up_names(r);
+	if (!resolve(r))
+		return CMEND_OK;
+	look_at_clock(r);
+	snprintf(r->dir, sizeof(r->dir), "/tmp/chainmend-test-XXXXXX");
+	if (!mkdtemp(r->dir))
+		return cmi_fail(err, CMEND_IO, "cannot make \"%s\"", r->dir);
+	status = on_the_wire(r, err);
+	closed = r->tap ? cmi_demo_tap_close(r->tap, status ? NULL : err)
+			: CMEND_OK;
+	return status ? status : closed;
 }
 
 static enum verdict worst(const struct run *r)
@@ -379,6 +605,7 @@ static void tell_json(struct run *r)
 		cmi_json_cstr(&j, "result", verdict_names[s->verdict]);
 		cmi_json_real(&j, "seconds", (double)s->took_ms / 1000, 3);
 		cmi_json_cstr(&j, "why", cmi_finding_name(s->why));
+		cmi_json_cstr(&j, "sent", *s->sent ? s->sent : NULL);
 		cmi_json_cstr(&j, "says", *s->says ? s->says : NULL);
 		cmi_json_cstr(&j, "fix", s->fix);
 		cmi_json_end_object(&j);
@@ -402,6 +629,8 @@ static void tell(struct run *r)
 			color ? colors[s->verdict] : "",
 			verdict_names[s->verdict], color ? "\033[0m" : "",
 			(double)s->took_ms / 1000, s->says);
+		if (*s->sent)
+			fprintf(out, "%-12s sent: %s\n", "", s->sent);
 		if (s->fix)
 			fprintf(out, "%-12s do: %s\n", "", s->fix);
 	}
@@ -430,10 +659,12 @@ int cmi_phone_test_run(struct cmi_phone_test *t)
 {
 	struct run r = {.t = t,
 		.steps = {[DISCOVERY] = {.name = "discovery"},
+			[NAMES] = {.name = "dns"},
 			[NAME] = {.name = "name"},
 			[CLOCK] = {.name = "clock"},
 			[PORT80] = {.name = "port 80"},
 			[CHAIN] = {.name = "chain"},
+			[METADATA] = {.name = "metadata"},
 			[TICKET] = {.name = "ticket"},
 			[CERTIFICATE] = {.name = "certificate"},
 			[REGISTRATION] = {.name = "registration"}}};

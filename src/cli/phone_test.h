@@ -7,6 +7,7 @@
 #define CMI_CLI_PHONE_TEST_H
 
 #include "boot/discover.h"
+#include "boot/names.h"
 #include "boot/phone.h"
 #include "cli/cli.h"
 
@@ -15,7 +16,8 @@ struct cmi_phone_test {
 	struct cmi_phone_options phone; /* by PIN; server NULL: discover */
 	struct cmi_inform_options dhcp;
 	const char *domain;
-	const char *ntp;     /* host, or NULL: the clock is not looked at */
+	struct cmi_dns_at dns;
+	const char *ntp; /* host, or NULL: the one that DNS names */
 	const char *capture; /* file, or NULL */
 	bool nagios;
 };

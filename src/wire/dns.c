@@ -156,6 +156,61 @@ cmend_status cmi_dns_message(
 	return CMEND_OK;
 }
 
+static bool read_service(struct cmi_bytes whole, struct cmi_cursor *c,
+	struct cmi_dns_srv *out, bool *is)
+{
+	struct cmi_dns_srv s = {0};
+	struct cmi_cursor data, at;
+	uint16_t type, class;
+
+	if (!read_name(whole, c, NULL) || !cmi_cursor_u16(c, &type) ||
+		!cmi_cursor_u16(c, &class) || !cmi_cursor_skip(c, 4) ||
+		!cmi_cursor_vector(c, 2, &data))
+		return false;
+	*is = type == 33 && class == 1;
+	if (!*is)
+		return true;
+	/* The name may point back, so it is read in the whole message. */
+	at = cmi_cursor_of(whole);
+	if (!cmi_cursor_skip(&at, c->at - data.n) ||
+		!cmi_cursor_u16(&at, &s.priority) ||
+		!cmi_cursor_u16(&at, &s.weight) ||
+		!cmi_cursor_u16(&at, &s.port) ||
+		!read_name(whole, &at, s.target) || at.at != c->at)
+		return false;
+	*out = s;
+	return true;
+}
+
+cmend_status cmi_dns_services(struct cmi_bytes data,
+	struct cmi_dns_srv out[CMI_DNS_SRV_MAX], size_t *n, cmend_error *err)
+{
+	struct cmi_cursor c = cmi_cursor_of(data);
+	uint16_t questions, answers;
+	size_t found = 0;
+
+	if (!cmi_cursor_skip(&c, 4) || !cmi_cursor_u16(&c, &questions) ||
+		!cmi_cursor_u16(&c, &answers) || !cmi_cursor_skip(&c, 4))
+		return cmi_fail(err, CMEND_PARSE,
+			"a DNS message of %zu bytes has no whole header",
+			data.n);
+	for (unsigned i = 0; i < questions; i++)
+		if (!read_name(data, &c, NULL) || !cmi_cursor_skip(&c, 4))
+			return cmi_fail(err, CMEND_PARSE,
+				"broken DNS question at offset %zu", c.at);
+	for (unsigned i = 0; i < answers && found < CMI_DNS_SRV_MAX; i++) {
+		size_t at = c.at;
+		bool is;
+
+		if (!read_service(data, &c, &out[found], &is))
+			return cmi_fail(err, CMEND_PARSE,
+				"broken DNS record at offset %zu", at);
+		found += is;
+	}
+	*n = found;
+	return CMEND_OK;
+}
+
 bool cmi_dns_tcp_message(struct cmi_cursor *c, struct cmi_bytes *out)
 {
 	struct cmi_cursor message;

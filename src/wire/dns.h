@@ -40,6 +40,18 @@ struct cmi_dns_message {
 cmend_status cmi_dns_message(struct cmi_bytes data, struct cmi_dns_message *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 
+/* A service (RFC 2782) in an answer. */
+#define CMI_DNS_SRV_MAX 8
+struct cmi_dns_srv {
+	uint16_t priority, weight, port;
+	char target[CMI_DNS_NAME_TEXT]; /* "" for the root: no such service */
+};
+/* Those of the answer section, the first CMI_DNS_SRV_MAX of them.  CMEND_PARSE
+ * where any record of it breaks the grammar. */
+cmend_status cmi_dns_services(struct cmi_bytes data,
+	struct cmi_dns_srv out[CMI_DNS_SRV_MAX], size_t *n, cmend_error *err)
+	__attribute__((warn_unused_result));
+
 /* One message of the TCP form (RFC 1035 section 4.2.2); false while bytes are
  * missing. */
 bool cmi_dns_tcp_message(struct cmi_cursor *c, struct cmi_bytes *out);

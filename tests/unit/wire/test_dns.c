@@ -142,6 +142,90 @@ static void tcp_form_has_a_length(void **state)
 	assert_int_equal(c.at, 4);
 }
 
+#define SRV_HEAD "\x12\x34\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00"
+/* _x._tcp.a, type SRV, class IN; the name stands at 12, "a" at 20. */
+#define SRV_ASK                                                                \
+	"\x02_x\x04_tcp\x01"                                                   \
+	"a\x00\x00\x21\x00\x01"
+#define SRV_REC(len) "\xc0\x0c\x00\x21\x00\x01\x00\x00\x00\x3c" len
+#define SRV_DATA     "\x00\x0a\x00\x05\x13\xc5"
+
+static void services(void **state)
+{
+	struct cmi_dns_srv got[CMI_DNS_SRV_MAX];
+	size_t n = 0;
+
+	(void)state;
+	/* The first target is compressed, the second is the root. */
+	assert_int_equal(
+		cmi_dns_services(
+			CMI_BYTES(SRV_HEAD SRV_ASK SRV_REC("\x00\x0d") SRV_DATA
+				"\x04Pool\xc0\x14" SRV_REC("\x00\x07") SRV_DATA
+				"\x00"),
+			got, &n, NULL),
+		CMEND_OK);
+	assert_int_equal(n, 2);
+	assert_string_equal(got[0].target, "pool.a");
+	assert_int_equal(got[0].priority, 10);
+	assert_int_equal(got[0].weight, 5);
+	assert_int_equal(got[0].port, 5061);
+	assert_string_equal(got[1].target, "");
+}
+
+static void services_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		struct cmi_bytes data;
+	} rows[] = {
+		{"nothing", CMI_BYTES("")},
+		{"header cut", CMI_BYTES("\x12\x34\x81\x80\x00\x01\x00")},
+		{"question cut", CMI_BYTES(SRV_HEAD "\x02_x")},
+		{"no record", CMI_BYTES(SRV_HEAD SRV_ASK)},
+		{"data shorter than its name",
+			CMI_BYTES(SRV_HEAD SRV_ASK SRV_REC("\x00\x08") SRV_DATA
+				"\x04pool\x00")},
+		{"data longer than its name",
+			CMI_BYTES(SRV_HEAD SRV_ASK SRV_REC("\x00\x0d") SRV_DATA
+				"\x04pool\x00\x00")},
+		{"data longer than the message",
+			CMI_BYTES(SRV_HEAD SRV_ASK SRV_REC("\x00\xff") SRV_DATA
+				"\x04pool\x00")},
+		{"target points at itself",
+			CMI_BYTES(SRV_HEAD SRV_ASK SRV_REC("\x00\x08") SRV_DATA
+				"\xc0\x2c")},
+		{"port missing", CMI_BYTES(SRV_HEAD SRV_ASK SRV_REC(
+					 "\x00\x04") "\x00\x0a\x00\x05")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct cmi_dns_srv got[CMI_DNS_SRV_MAX];
+		size_t n = 99;
+
+		if (cmi_dns_services(rows[i].data, got, &n, NULL) !=
+				CMEND_PARSE ||
+			n != 99)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
+static void other_records_are_no_services(void **state)
+{
+	struct cmi_dns_srv got[CMI_DNS_SRV_MAX];
+	size_t n = 99;
+
+	(void)state;
+	assert_int_equal(
+		cmi_dns_services(
+			CMI_BYTES(ANSWER2 WEB A_IN
+				"\xc0\x0c" A_IN TTL "\x00\x04\x01\x02\x03\x04"
+				"\xc0\x0c" A_IN TTL "\x00\x04\x01\x02\x03\x04"),
+			got, &n, NULL),
+		CMEND_OK);
+	assert_int_equal(n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +235,9 @@ int main(void)
 		cmocka_unit_test(name_of_256_bytes_is_refused),
 		cmocka_unit_test(damaged_answers_keep_what_came_before),
 		cmocka_unit_test(tcp_form_has_a_length),
+		cmocka_unit_test(services),
+		cmocka_unit_test(services_refused),
+		cmocka_unit_test(other_records_are_no_services),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
