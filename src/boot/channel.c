@@ -24,6 +24,7 @@ struct cmi_channel {
 	SSL *ssl;
 	const struct cmi_channel_tls *tls;
 	struct cmi_tls_judge judge;
+	enum cmi_finding_id trouble; /* of the handshake itself */
 	char peer[CMI_NAME_MAX + 1];
 	uint16_t port;
 };
@@ -215,6 +216,11 @@ const char *cmi_channel_local(
 	return out;
 }
 
+enum cmi_finding_id cmi_channel_trouble(const struct cmi_channel *c)
+{
+	return c->trouble;
+}
+
 bool cmi_channel_is_tls(const struct cmi_channel *c)
 {
 	return c->ssl && SSL_is_init_finished(c->ssl);
@@ -278,6 +284,10 @@ static cmend_status fail_tls(
 		return cmi_fail(err, CMEND_REFUSED,
 			"certificate of %s refused: %s", c->peer,
 			cmi_finding_name(c->judge.refused));
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL &&
+		(code == SSL_R_UNSUPPORTED_PROTOCOL ||
+			code == SSL_AD_REASON_OFFSET + SSL_AD_PROTOCOL_VERSION))
+		c->trouble = CMI_F_PROTOCOL_VERSION;
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && code > SSL_AD_REASON_OFFSET)
 		return cmi_fail(err, CMEND_REFUSED,
 			"%s sent a fatal alert while %s: %s", c->peer, doing,

@@ -55,6 +55,8 @@ struct cmi_channel_tls {
 cmend_status cmi_channel_start_tls(struct cmi_channel *c,
 	const struct cmi_channel_tls *tls, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* Why the last handshake failed, where that has a name. */
+enum cmi_finding_id cmi_channel_trouble(const struct cmi_channel *c);
 bool cmi_channel_is_tls(const struct cmi_channel *c);
 
 cmend_status cmi_channel_write(struct cmi_channel *c, struct cmi_bytes data,

@@ -97,7 +97,10 @@ static cmend_status put_answer(const struct cmi_dhcp_message *m,
 	put_option(out, CMI_DHCP_MESSAGE_TYPE, (struct cmi_bytes){&type, 1});
 	put_option(out, 54, (struct cmi_bytes){server, 4});
 	put_option(out, CMI_DHCP_CLASS_ID, CMI_BYTES(CMI_UC_CLASS));
-	put_option(out, CMI_DHCP_VENDOR_SPECIFIC, cmi_buf_view(&v43));
+	if (o->lab == CMI_UC_CUT_43)
+		v43.n -= CMI_LEN("CertProvisioning");
+	if (o->lab != CMI_UC_NO_43)
+		put_option(out, CMI_DHCP_VENDOR_SPECIFIC, cmi_buf_view(&v43));
 	put_option(out, CMI_DHCP_SIP_SERVERS, cmi_buf_view(&v120));
 	cmi_buf_u8(out, 255);
 	return cmi_buf_status(out, err);

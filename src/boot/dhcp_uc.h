@@ -16,6 +16,10 @@
 #define CMI_UC_CLASS "MS-UC-Client"
 #define CMI_UC_PATH  "/CertProv/CertProvisioningService.svc"
 
+/* A DHCP server that is broken on purpose leaves option 43 out, or cuts it as
+ * Cisco IOS does with a long one. */
+enum cmi_uc_lab { CMI_UC_WHOLE, CMI_UC_NO_43, CMI_UC_CUT_43 };
+
 struct cmi_uc_options {
 	char class_id[64];
 	char scheme[16];
@@ -23,6 +27,7 @@ struct cmi_uc_options {
 	char port[8];
 	char path[256];
 	char sip[CMI_NAME_MAX + 1]; /* option 120 */
+	enum cmi_uc_lab lab;        /* in answers of the lab */
 };
 
 enum cmi_uc_severity { CMI_UC_ERROR, CMI_UC_WARNING };

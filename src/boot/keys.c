@@ -252,7 +252,7 @@ cmend_status cmi_issue_cert(
 	if (!x || (in->issuer && !issuer))
 		return cmi_nomem(err);
 	if (!fill(x, issuer ? issuer : x, in) ||
-		X509_sign(x, signer, EVP_sha256()) <= 0)
+		X509_sign(x, signer, in->sha1 ? EVP_sha1() : EVP_sha256()) <= 0)
 		return fail_crypto(err, "issue a certificate");
 	n = i2d_X509(x, &der);
 	if (n <= 0)

@@ -37,6 +37,7 @@ struct cmi_issue {
 	bool ca;
 	int path_len; /* -1: none */
 	bool server_auth, client_auth;
+	bool sha1; /* to show a weak signature; else SHA-256 */
 	int64_t not_before_s, not_after_s;
 	struct evp_pkey_st *key;        /* the subject's (public part) */
 	const struct cmi_cert *issuer;  /* NULL: self-signed */

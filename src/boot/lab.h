@@ -7,6 +7,7 @@
 #ifndef CMI_BOOT_LAB_H
 #define CMI_BOOT_LAB_H
 
+#include "boot/dhcp_uc.h"
 #include "boot/ledger.h"
 #include "boot/sip_registrar.h"
 #include "core/finding_id.h"
@@ -22,6 +23,11 @@ struct cmi_lab_break {
 	enum cmi_lab_names names;
 	int not_before_days, not_after_days; /* of the leaf, from now */
 	bool leaf_only;
+	bool sha1;           /* signs the leaf */
+	const char *aia_url; /* in the leaf; or NULL */
+	bool tls13_only;
+	const char *mex_host; /* the metadata's; NULL: ours */
+	enum cmi_uc_lab dhcp;
 	bool other_root; /* phones have another root than ours */
 	bool offer_root; /* port 80 gives the root away, nothing else */
 	bool no_port80, download_off;

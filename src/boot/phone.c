@@ -155,6 +155,8 @@ static cmend_status connect_web(struct phone *p, cmend_error *err)
 	status = cmi_channel_start_tls(p->web, &tls, err);
 	note_judgement(p);
 	if (status) {
+		if (!p->result->why)
+			p->result->why = cmi_channel_trouble(p->web);
 		cmi_channel_close(p->web);
 		p->web = NULL;
 	}

@@ -106,6 +106,12 @@ static cmend_status make_tls(struct cmi_server *s, cmend_error *err)
 	SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION);
 	if (o->tls12_only)
 		SSL_CTX_set_max_proto_version(s->tls, TLS1_2_VERSION);
+	if (o->tls13_only)
+		SSL_CTX_set_min_proto_version(s->tls, TLS1_3_VERSION);
+	if (o->weak_tls)
+		SSL_CTX_set_security_level(s->tls, 0);
+	/* Send the configured chain and nothing that OpenSSL could add. */
+	SSL_CTX_set_mode(s->tls, SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_options(s->tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
 	SSL_CTX_set_session_cache_mode(s->tls, SSL_SESS_CACHE_OFF);
 	/* Nothing is resumed, so no TLS 1.3 tickets either: sipsak gives up

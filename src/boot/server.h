@@ -47,8 +47,11 @@ struct cmi_server_options {
 	 * and let nobody in; a fault that was asked for. */
 	bool dsk_legacy, offer_ntlm, offer_kerberos;
 	enum cmi_registrar_fault registrar_fault;
-	bool tls12_only;  /* so that a capture shows the certificates */
-	unsigned workers; /* 0: 1 */
+	bool tls13_only;      /* which such phones do not speak */
+	bool weak_tls;        /* load even a certificate signed with SHA-1 */
+	const char *mex_host; /* metadata points there; NULL: to us */
+	bool tls12_only;      /* so that a capture shows the certificates */
+	unsigned workers;     /* 0: 1 */
 	const struct cmi_env *env; /* its event callback: any thread */
 };
 

@@ -35,6 +35,9 @@ static cmend_status make_mex(struct cmi_server_state *s, cmend_error *err)
 	snprintf(ticket, sizeof(ticket), "%s" CMI_PATH_TICKET, s->base);
 	snprintf(pin, sizeof(pin), "%s" CMI_PATH_TICKET_PIN, s->base);
 	snprintf(auth, sizeof(auth), "%s" CMI_PATH_TICKET_AUTH, s->base);
+	if (s->options.mex_host)
+		snprintf(ticket, sizeof(ticket), "https://%s" CMI_PATH_TICKET,
+			s->options.mex_host);
 	cmi_mex_write("CertProvisioningService", CMI_NS_OCS, &certprov, 1,
 		&s->mex_certprov);
 	cmi_mex_write("WebTicketService", "http://tempuri.org/", tickets,

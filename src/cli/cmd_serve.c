@@ -235,13 +235,14 @@ static cmend_status furnish(
 
 /* Beside the web server; *out stays NULL without --dhcp. */
 static cmend_status start_dhcp(const struct cmi_serve_options *o,
-	const struct cmi_env *env, struct cmi_inform_server **out,
-	cmend_error *err)
+	enum cmi_uc_lab lab, const struct cmi_env *env,
+	struct cmi_inform_server **out, cmend_error *err)
 {
 	struct cmi_uc_options uc = {.class_id = CMI_UC_CLASS,
 		.scheme = "https",
 		.port = "443",
-		.path = CMI_UC_PATH};
+		.path = CMI_UC_PATH,
+		.lab = lab};
 
 	if (!o->dhcp)
 		return CMEND_OK;
@@ -279,6 +280,9 @@ static cmend_status serve(struct cmi_cli *cli,
 					    : 80,
 		.download_off = h->broken && h->broken->download_off,
 		.store_down = h->broken && h->broken->store_down,
+		.tls13_only = h->broken && h->broken->tls13_only,
+		.weak_tls = h->broken && h->broken->sha1,
+		.mex_host = h->broken ? h->broken->mex_host : NULL,
 		.every_pin = h->broken ? h->broken->every_pin : CMI_PIN_GOOD,
 		.https_port = o->https_port ? (unsigned)o->https_port : 443,
 		.sip_port = h->broken && h->broken->no_registrar ? 0
@@ -321,7 +325,8 @@ static cmend_status serve(struct cmi_cli *cli,
 	sigaddset(&stop, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &stop, NULL);
 	CMI_TRY(cmi_server_start(&options, &server, err));
-	CMI_TRY(start_dhcp(o, &env, &dhcp, err));
+	CMI_TRY(start_dhcp(o, h->broken ? h->broken->dhcp : CMI_UC_WHOLE, &env,
+		&dhcp, err));
 	ports = cmi_server_ports(server);
 	fprintf(cli->out, "serving %s: http %u, https %u, sip %u\n", o->host,
 		ports.http, ports.https, ports.sip);

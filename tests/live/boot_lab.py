@@ -3,6 +3,7 @@
 the tests of device sign-in."""
 import http.server
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -145,3 +146,38 @@ def rogue():
         server.stopping.set()
         server.shutdown()
         server.server_close()
+
+
+# Two ends of a veth pair in namespaces of their own.
+
+VETH = r"""
+set -e
+ip link set lo up
+unshare -n sleep 100 & child=$!
+trap 'kill $child' EXIT
+while [ "$(readlink /proc/$child/ns/net)" = "$(readlink /proc/self/ns/net)" ]
+do :; done
+ip link add v0 type veth peer name v1
+ip link set v1 netns $child
+ip addr add 10.9.0.1/24 dev v0
+ip link set v0 up
+nsenter -t $child -n ip addr add 10.9.0.9/24 dev v1
+nsenter -t $child -n ip link set v1 up
+nsenter -t $child -n ip route add default via 10.9.0.1
+phone() { nsenter -t $child -n "$@"; }
+"""
+
+FQDN = "server.fqdn.company.com"
+
+
+def in_veth(namespace, script, env, timeout=60):
+    """Run sh lines at the server's end; `phone COMMAND` is the other end."""
+    return subprocess.run([*namespace, "sh", "-c", VETH + script],
+                          capture_output=True, text=True, timeout=timeout,
+                          env=env)
+
+
+def try_until(command, n=50):
+    """sh: run until it succeeds, so that a server may come up meanwhile."""
+    return (f"i=0; until {command}; do i=$((i+1)); [ $i -lt {n} ] || exit 9; "
+            "sleep 0.1; done\n")

@@ -10,8 +10,8 @@ import time
 import pytest
 
 import servers
-from boot_lab import (BOMB, NUMBER, PIN, SIP, XXE, drip, endless,
-                      endless_head, rogue, serve, whole)  # noqa: F401
+from boot_lab import (BOMB, FQDN, NUMBER, PIN, SIP, XXE, drip, endless,
+                      endless_head, in_veth, rogue, serve, try_until, whole)  # noqa: F401
 from pki import openssl
 
 def get(url, tool):
@@ -212,113 +212,7 @@ def test_old_xml_tricks_at_the_server(serve, pki):
     assert server.phone().status == 0
 
 
-# Failures on purpose: what the test says, and explain on its capture.
-BREAKS = {
-    # name: (step that tells, result, finding, explain's verdict)
-    "none": ("chain", "ok", None, None),
-    "missing-intermediate": ("chain", "warning", "missing-intermediate", None),
-    "wildcard": ("chain", "failed", "wildcard-unsupported", None),
-    "wrong-name": ("chain", "failed", "name-mismatch", "name-mismatch"),
-    "clock": ("chain", "failed", "not-yet-valid", "not-yet-valid"),
-    "expired": ("chain", "failed", "expired-leaf", "expired-leaf"),
-    "old-root": ("chain", "failed", "untrusted-root", "untrusted-root"),
-    "no-port-80": ("port 80", "warning", "chain-download-failed", None),
-    "chain-download-off": ("port 80", "warning", "chain-download-failed",
-                           None),
-    "root-on-port-80": ("chain", "failed", "chain-download-untrusted", None),
-    "pin-locked": ("ticket", "failed", "pin-locked", None),
-    "pin-off": ("ticket", "failed", "pin-refused", None),
-    "registrar-down": ("registration", "failed", "registrar-unreachable",
-                       None),
-    "certificate-auth-off": ("registration", "failed", "registration-refused",
-                             None),
-    "certificate-not-published": ("registration", "failed",
-                                  "registration-refused", None),
-    "registrar-401-always": ("registration", "failed", "registration-refused",
-                             None),
-    "user-disabled": ("registration", "failed", "registration-refused", None),
-    "dsk-bad-signature": ("registration", "failed", "registrar-unproven",
-                          None),
-    "dsk-unsigned": ("registration", "failed", "registrar-unproven", None),
-}
-
-
-def test_every_failure_has_a_row(chainmend, tmp_path):
-    run = chainmend("serve", "--state", tmp_path, "--break", "?")
-    assert [line.split()[0] for line in run.out.splitlines()] == list(BREAKS)
-
-
-@pytest.mark.parametrize("name", BREAKS)
-def test_failures_are_named(chainmend, tmp_path, name):
-    step, result, finding, verdict = BREAKS[name]
-    state, capture = tmp_path / "server", tmp_path / "t.pcapng"
-    http_port, https_port = servers.free_port(), servers.free_port()
-    sip_port = servers.free_port()
-    chainmend("serve", "--state", state, "user", "add", "--sip", SIP,
-              "--number", NUMBER)
-    chainmend("serve", "--state", state, "user", "set-pin", "--sip", SIP,
-              "--secret-fd", "0", stdin=PIN + "\n")
-    server = chainmend.popen(
-        "serve", "--state", state, "--lab", "--break", name, "--host",
-        "web.corp.example", "--address", "127.0.0.1", "--http-port", http_port,
-        "--https-port", https_port, "--sip-port", sip_port, "--quiet",
-        stdout=subprocess.DEVNULL)
-    try:
-        servers.wait_until(lambda: servers.answers(https_port), "serve")
-        run = chainmend("phone", "test", "--server", "web.corp.example",
-                        "--connect", "127.0.0.1", "--http-port", http_port,
-                        "--https-port", https_port, "--sip-port", sip_port,
-                        "--number", NUMBER,
-                        "--anchors", state / "lab-root.pem", "--pin-fd", "0",
-                        "--tls12", "--capture", capture, "--json",
-                        stdin=PIN + "\n")
-    finally:
-        server.terminate()
-        server.wait(10)
-    steps = {line["test"]: line for line in run.lines}
-    assert (steps[step]["result"], steps[step]["why"]) == (result, finding), run
-    assert run.status == (1 if result == "failed" else 0)
-    assert PIN not in run.out + run.err
-    seen = chainmend("explain", "--json", "--roots", state / "lab-root.pem",
-                     capture).of_kind("handshake")
-    if verdict:
-        assert [h["verdict"] for h in seen] == [verdict]
-
-
 # DHCP: two ends of a veth pair in namespaces of their own.
-
-VETH = r"""
-set -e
-ip link set lo up
-unshare -n sleep 100 & child=$!
-trap 'kill $child' EXIT
-while [ "$(readlink /proc/$child/ns/net)" = "$(readlink /proc/self/ns/net)" ]
-do :; done
-ip link add v0 type veth peer name v1
-ip link set v1 netns $child
-ip addr add 10.9.0.1/24 dev v0
-ip link set v0 up
-nsenter -t $child -n ip addr add 10.9.0.9/24 dev v1
-nsenter -t $child -n ip link set v1 up
-nsenter -t $child -n ip route add default via 10.9.0.1
-phone() { nsenter -t $child -n "$@"; }
-"""
-
-FQDN = "server.fqdn.company.com"
-
-
-def in_veth(namespace, script, env, timeout=60):
-    """Run sh lines at the server's end; `phone COMMAND` is the other end."""
-    return subprocess.run([*namespace, "sh", "-c", VETH + script],
-                          capture_output=True, text=True, timeout=timeout,
-                          env=env)
-
-
-def try_until(command, n=50):
-    """sh: run until it succeeds, so that a server may come up meanwhile."""
-    return (f"i=0; until {command}; do i=$((i+1)); [ $i -lt {n} ] || exit 9; "
-            "sleep 0.1; done\n")
-
 
 def discover(program):
     return (f"phone {program} phone discover --domain company.com "

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every failure that `serve --break` can show: `phone test` names it, and
+`explain` on its capture says the same or, where all is well on the wire that
+can be read, nothing else."""
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import servers
+from boot_lab import NUMBER, PIN, SIP, in_veth, try_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# name: (step that tells, result, its finding, a word of what it says,
+#        explain's verdict on the handshake, a finding of explain's or the
+#        status of its http line, the profile's reason)
+BREAKS = {
+    "none": ("chain", "ok", None, "whole chain", None, None, None),
+    "missing-intermediate": (
+        "chain", "warning", "missing-intermediate", "port80", None,
+        "missing-intermediate", None),
+    "wildcard": ("chain", "failed", "wildcard-unsupported", "refused",
+                 "client-closed", None, "wildcard-unsupported"),
+    "wrong-name": ("chain", "failed", "name-mismatch", "refused",
+                   "name-mismatch", "name-mismatch", "name-mismatch"),
+    "clock": ("chain", "failed", "not-yet-valid", "refused", "not-yet-valid",
+              "not-yet-valid", "not-yet-valid"),
+    "expired": ("chain", "failed", "expired-leaf", "refused", "expired-leaf",
+                "expired-leaf", "expired-leaf"),
+    "old-root": ("chain", "failed", "untrusted-root", "refused",
+                 "untrusted-root", "untrusted-root", "untrusted-root"),
+    "no-port-80": ("port 80", "warning", "chain-download-failed", "refused",
+                   None, None, None),
+    "chain-download-off": (
+        "port 80", "warning", "chain-download-failed", "switched off", None,
+        500, None),
+    "root-on-port-80": (
+        "chain", "failed", "chain-download-untrusted", "refused",
+        "missing-intermediate", "chain-download-failed",
+        "missing-intermediate"),
+    "pin-locked": ("ticket", "failed", "pin-locked", "UserPinAccountLocked",
+                   None, None, None),
+    "pin-off": ("ticket", "failed", "pin-refused", "PinNotEnabledForUser",
+                None, None, None),
+    "pin-expired": ("ticket", "failed", "pin-refused", "PinExpired", None,
+                    None, None),
+    "pin-not-set": ("ticket", "failed", "pin-refused", "PinNotSet", None,
+                    None, None),
+    "number-not-unique": ("ticket", "failed", "pin-refused", "NonUniqueUser",
+                          None, None, None),
+    "store-down": ("certificate", "failed", None, "data store unavailable",
+                   None, None, None),
+    "tls-1.3-only": ("chain", "failed", "protocol-version", "version",
+                     "protocol-version", "protocol-version", None),
+    "sha1": ("chain", "failed", "weak-signature", "refused",
+             "weak-signature", "weak-signature", None),
+    "aia-ldap": ("chain", "failed", "missing-intermediate", "refused",
+                 "missing-intermediate", "aia-not-http",
+                 "missing-intermediate"),
+    "metadata-elsewhere": ("metadata", "failed", "wrong-host",
+                           "other.example", None, None, None),
+}
+BY_DHCP = {"dhcp-no-option-43": "dhcp-option-missing",
+           "dhcp-cut": "dhcp-option-truncated"}
+
+
+def test_every_failure_has_a_row(chainmend, tmp_path):
+    run = chainmend("serve", "--state", tmp_path, "--break", "?")
+    known = [line.split()[0] for line in run.out.splitlines()]
+    assert sorted(known) == sorted([*BREAKS, *BY_DHCP])
+    guide = (ROOT / "docs" / "guide-phones.md").read_text()
+    rows = re.findall(r"^\| ([a-z0-9.-]+) \|.*\|$", guide, re.M)
+    assert set(known) <= set(rows)
+
+
+@pytest.fixture
+def profile(chainmend, tmp_path):
+    """profile(root) -> (name, environment): a phone that trusts this root and
+    knows no wildcards."""
+    def make(root):
+        env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+        assert chainmend("profiles", "add", "lab", root, env=env).status == 0
+        ini, = (tmp_path / "config").rglob("lab.ini")
+        text = re.sub(r"^wildcards = .*\n", "", ini.read_text(), flags=re.M)
+        ini.write_text(text + "wildcards = no\n")
+        return "lab", env
+    return make
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_failures_are_named(chainmend, profile, tmp_path, name):
+    step, result, finding, word, verdict, seen, why = BREAKS[name]
+    state, capture = tmp_path / "server", tmp_path / "t.pcapng"
+    http_port, https_port = servers.free_port(), servers.free_port()
+    chainmend("serve", "--state", state, "user", "add", "--sip", SIP,
+              "--number", NUMBER)
+    chainmend("serve", "--state", state, "user", "set-pin", "--sip", SIP,
+              "--secret-fd", "0", stdin=PIN + "\n")
+    server = chainmend.popen(
+        "serve", "--state", state, "--lab", "--break", name, "--host",
+        "web.corp.example", "--address", "127.0.0.1", "--http-port", http_port,
+        "--https-port", https_port, "--quiet", stdout=subprocess.DEVNULL)
+    try:
+        servers.wait_until(lambda: servers.answers(https_port), "serve")
+        run = chainmend("phone", "test", "--server", "web.corp.example",
+                        "--connect", "127.0.0.1", "--http-port", http_port,
+                        "--https-port", https_port, "--number", NUMBER,
+                        "--anchors", state / "lab-root.pem", "--pin-fd", "0",
+                        "--tls12", "--capture", capture, "--json",
+                        stdin=PIN + "\n")
+    finally:
+        server.terminate()
+        server.wait(10)
+    steps = {line["test"]: line for line in run.lines}
+    told = steps[step]
+    assert (told["result"], told["why"]) == (result, finding), run
+    assert word in told["says"]
+    assert (told["fix"] is None) == (result == "ok")
+    assert run.status == (1 if result == "failed" else 0)
+    assert PIN not in run.out + run.err
+    assert PIN.encode() not in capture.read_bytes()
+
+    root = state / "lab-root.pem"
+    lines = chainmend("explain", "--json", "--all", "--roots", root,
+                      capture).lines
+    shaken, = [line for line in lines if line["kind"] == "handshake"]
+    assert shaken["verdict"] == verdict
+    found = [f["id"] for f in shaken["findings"]]
+    if isinstance(seen, str):
+        assert seen in found
+    elif seen:
+        assert [h["status"] for h in lines if h["kind"] == "http"] == [seen]
+    if not verdict and not seen:
+        assert found == []
+    if why:
+        which, env = profile(root)
+        shaken, = chainmend("explain", "--json", "--all", "--profile", which,
+                            capture, env=env).of_kind("handshake")
+        assert [p["why"] for p in shaken["profiles"]] == [why]
+
+
+# A capture of one end of the cable, with no tool that may be missing.
+SNIFF = """
+import socket, struct, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(("v0", 0))
+out = open(sys.argv[1], "wb", buffering=0)
+out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+open(sys.argv[1] + ".ready", "w").close()
+while True:
+    p = s.recv(65535)
+    t = time.time()
+    out.write(struct.pack("<IIII", int(t), int(t % 1 * 1e6), len(p), len(p))
+              + p)
+"""
+
+
+@pytest.mark.parametrize("name", BY_DHCP)
+def test_failures_of_dhcp(chainmend, namespace, program, clean_env, tmp_path,
+                          name):
+    (tmp_path / "sniff.py").write_text(SNIFF)
+    (tmp_path / "pin").write_text(PIN + "\n")
+    capture = tmp_path / "dhcp.pcap"
+    test = (f"phone {program} phone test --domain corp.example --number 1 "
+            f"--pin-file {tmp_path}/pin --wait 2 --json")
+    done = in_veth(namespace, f"""
+{program} serve --state {tmp_path}/s --lab --break {name} \
+    --host web.corp.example --dhcp >{tmp_path}/log 2>&1 & serve=$!
+{sys.executable} {tmp_path}/sniff.py {capture} 2>>{tmp_path}/log & sniff=$!
+trap 'kill $serve $sniff $child' EXIT
+""" + try_until("ss -Hlnu 'sport = :67' | grep -q .", 300) +
+                   try_until(f"[ -e {capture}.ready ]", 300) +
+                   f"{test} && exit 8\n[ $? = 1 ]\n", clean_env)
+    assert done.returncode == 0, (done, (tmp_path / "log").read_text())
+    steps = {s["test"]: s for s in map(json.loads, done.stdout.splitlines())}
+    assert steps["discovery"]["result"] == "failed"
+    assert steps["discovery"]["why"] == BY_DHCP[name]
+    assert "option 43" in steps["discovery"]["says"]
+    told = chainmend("explain", "--json", "--all", capture).of_kind("dhcp")
+    assert BY_DHCP[name] in json.dumps(told), told
