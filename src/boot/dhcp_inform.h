@@ -6,7 +6,7 @@
 #ifndef CMI_BOOT_DHCP_INFORM_H
 #define CMI_BOOT_DHCP_INFORM_H
 
-#include "boot/dhcp_uc.h"
+#include "wire/dhcp_uc.h"
 #include "core/env.h"
 
 /* One datagram is at most this. */

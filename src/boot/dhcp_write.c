@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot/dhcp_uc.h"
+#include "boot/dhcp_write.h"
 
 #include <stdio.h>
 

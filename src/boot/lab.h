@@ -7,7 +7,7 @@
 #ifndef CMI_BOOT_LAB_H
 #define CMI_BOOT_LAB_H
 
-#include "boot/dhcp_uc.h"
+#include "wire/dhcp_uc.h"
 #include "boot/ledger.h"
 #include "boot/sip_registrar.h"
 #include "core/finding_id.h"

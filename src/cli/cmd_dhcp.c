@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "boot/dhcp_uc.h"
+#include "boot/dhcp_write.h"
 #include "cli/cli.h"
 #include "core/json.h"
 

@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "report/report.h"
+#include "wire/dhcp_uc.h"
 
 static void put_endpoint(
 	struct cmi_json *j, const char *key, const struct cmi_endpoint *e)
@@ -315,6 +316,29 @@ static void dns(struct cmi_buf *out, const struct cmi_item_dns *d)
 	end(&j);
 }
 
+/* What is wrong with an answer to a desk phone; nothing for other clients. */
+static void put_phone_faults(struct cmi_json *j, const struct cmi_dhcp_seen *s)
+{
+	struct cmi_uc_options o;
+	struct cmi_uc_faults f;
+
+	if (!cmi_uc_answered(s, &o, &f))
+		return;
+	cmi_json_array(j, "findings");
+	for (size_t i = 0; i < f.n; i++) {
+		if (!f.faults[i].id)
+			continue;
+		cmi_json_object(j, NULL);
+		cmi_json_cstr(j, "id", cmi_finding_name(f.faults[i].id));
+		cmi_json_cstr(j, "severity",
+			f.faults[i].severity == CMI_UC_ERROR ? "error"
+							     : "warning");
+		cmi_json_cstr(j, "says", f.faults[i].says);
+		cmi_json_end_object(j);
+	}
+	cmi_json_end_array(j);
+}
+
 static void dhcp(struct cmi_buf *out, const struct cmi_item_other *o)
 {
 	const struct cmi_dhcp_seen *s = o->c->dhcp;
@@ -329,6 +353,7 @@ static void dhcp(struct cmi_buf *out, const struct cmi_item_other *o)
 		cmi_json_hex(&j, "option43", s->option43);
 	if (s->has120)
 		cmi_json_hex(&j, "option120", s->option120);
+	put_phone_faults(&j, s);
 	put_frames(&j, frames, 1);
 	end(&j);
 }

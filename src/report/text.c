@@ -3,6 +3,7 @@
 
 #include "core/text.h"
 #include "report/report.h"
+#include "wire/dhcp_uc.h"
 
 /* Columns of running text. */
 #define WIDTH 78
@@ -264,15 +265,25 @@ static void dns(const struct pen *p, const struct cmi_item_dns *d)
 	cmi_buf_u8(p->out, '\n');
 }
 
-static void dhcp(const struct pen *p, const struct cmi_item_other *o)
+static void dhcp(const struct pen *p, const struct cmi_item_other *item)
 {
-	const struct cmi_dhcp_seen *s = o->c->dhcp;
+	const struct cmi_dhcp_seen *s = item->c->dhcp;
+	struct cmi_uc_options o;
+	struct cmi_uc_faults f;
 
 	inked(p, DIM, "dhcp");
 	cmi_buf_printf(p->out, "  message %u%s%s", s->message_type,
 		s->has43 ? ", option 43" : "", s->has120 ? ", option 120" : "");
 	frames(p, &s->frame, s->frame != 0);
 	cmi_buf_u8(p->out, '\n');
+	if (!cmi_uc_answered(s, &o, &f))
+		return;
+	for (size_t i = 0; i < f.n; i++) {
+		const char *id = cmi_finding_name(f.faults[i].id);
+
+		cmi_buf_printf(p->out, "  %s  %s\n", id ? id : "odd",
+			f.faults[i].says);
+	}
 }
 
 static void tcp(const struct pen *p, const struct cmi_item_other *o)

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "boot/dhcp_inform.h"
+#include "boot/dhcp_write.h"
 #include "boot/discover.h"
 #include "core/text.h"
 

@@ -4,10 +4,10 @@
  * written down for each DHCP server, and read back with every fault named.
  *
  * Option 43 holds five sub-options (RFC 2132 section 8.4), option 120 one name
- * (RFC 3361 section 3.1).  Pure: no sockets; see dhcp_inform.h.
+ * (RFC 3361 section 3.1).  Pure.
  */
-#ifndef CMI_BOOT_DHCP_UC_H
-#define CMI_BOOT_DHCP_UC_H
+#ifndef CMI_WIRE_DHCP_UC_H
+#define CMI_WIRE_DHCP_UC_H
 
 #include "core/buf.h"
 #include "core/finding_id.h"
@@ -57,21 +57,12 @@ void cmi_uc_decode43(struct cmi_bytes value, struct cmi_uc_options *o,
 void cmi_uc_decode120(struct cmi_bytes value, struct cmi_uc_options *o,
 	struct cmi_uc_faults *faults);
 
-enum cmi_uc_format {
-	CMI_UC_RAW,
-	CMI_UC_ISC,
-	CMI_UC_KEA,
-	CMI_UC_DNSMASQ,
-	CMI_UC_CISCO,
-	CMI_UC_MIKROTIK,
-	CMI_UC_NETSH,
-	CMI_UC_FORMATS
-};
-/* "raw", "isc", "kea", "dnsmasq", "cisco", "mikrotik", "netsh". */
-const char *cmi_uc_format_name(enum cmi_uc_format f);
-/* Lines for that server's configuration. */
-cmend_status cmi_uc_write(enum cmi_uc_format f, const struct cmi_uc_options *o,
-	struct cmi_buf *out, cmend_error *err)
-	__attribute__((warn_unused_result));
+/*
+ * Is what was captured an answer to a phone of this class?  Then what is there
+ * goes to *o and what is wrong or missing to *faults.
+ */
+struct cmi_dhcp_seen;
+bool cmi_uc_answered(const struct cmi_dhcp_seen *seen, struct cmi_uc_options *o,
+	struct cmi_uc_faults *faults);
 
 #endif

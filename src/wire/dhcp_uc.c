@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot/dhcp_uc.h"
+#include "wire/dhcp_uc.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "core/cursor.h"
 #include "core/text.h"
+#include "wire/conversation.h"
 
 enum sub { SUB_CLASS = 1, SUB_SCHEME, SUB_WEB, SUB_PORT, SUB_PATH, SUB_COUNT };
 
@@ -298,4 +299,38 @@ void cmi_uc_decode120(struct cmi_bytes value, struct cmi_uc_options *o,
 	if (at.n)
 		ODD(f, 120, "%zu bytes after the name: phones take one name",
 			at.n);
+}
+
+/* The class that the server repeats, or that option 43 begins with. */
+static bool is_for_phone(const struct cmi_dhcp_seen *seen)
+{
+	struct cmi_cursor at = cmi_cursor_of(seen->option43);
+	struct cmi_bytes v;
+	uint8_t code, n;
+
+	if (seen->class_id.n)
+		return cmi_bytes_equal(seen->class_id, CMI_BYTES(CMI_UC_CLASS));
+	return cmi_cursor_u8(&at, &code) && code == SUB_CLASS &&
+	       cmi_cursor_u8(&at, &n) && cmi_cursor_bytes(&at, n, &v) &&
+	       cmi_text_equal_nocase(v, CMI_BYTES(CMI_UC_CLASS));
+}
+
+bool cmi_uc_answered(const struct cmi_dhcp_seen *seen, struct cmi_uc_options *o,
+	struct cmi_uc_faults *f)
+{
+	enum { ACK = 5 };
+
+	if (seen->message_type != ACK || !is_for_phone(seen))
+		return false;
+	*o = (struct cmi_uc_options){.class_id = ""};
+	*f = (struct cmi_uc_faults){.n = 0};
+	if (seen->has43)
+		cmi_uc_decode43(seen->option43, o, f);
+	else
+		MISSING(f, 43,
+			"option 43 is not there: no web server is "
+			"known");
+	if (seen->has120)
+		cmi_uc_decode120(seen->option120, o, f);
+	return true;
 }
