@@ -17,7 +17,7 @@ struct cmi_phone_test {
 	struct cmi_inform_options dhcp;
 	const char *domain;
 	struct cmi_dns_at dns;
-	const char *ntp; /* host, or NULL: the one that DNS names */
+	const char *ntp;     /* host, or NULL: the one that DNS names */
 	const char *capture; /* file, or NULL */
 	bool nagios;
 };
