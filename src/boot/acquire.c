@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boot/first_use.h"
 #include "boot/http.h"
 #include "boot/soap.h"
 #include "issuers/fetch.h"
@@ -40,12 +41,15 @@ struct cmi_acquire_plan cmi_acquire_plan_for(
 void cmi_acquire_dispose(struct cmi_acquire *a)
 {
 	cmi_cert_list_dispose(&a->usable);
+	cmi_cert_list_dispose(&a->came);
+	cmi_cert_unref(a->pinned);
+	a->pinned = NULL;
 	if (a->judged)
 		cmi_complete_result_dispose(&a->last);
 	a->judged = false;
 }
 
-static int64_t judged_at(const struct cmi_acquire *a)
+int64_t cmi_acquire_time(const struct cmi_acquire *a)
 {
 	return a->at_s ? a->at_s : cmi_now_us(a->net->env) / 1000000;
 }
@@ -62,7 +66,7 @@ static cmend_status chains_to_anchor(struct cmi_acquire *a,
 		.sent = came->certs,
 		.n_sent = came->n,
 		.trust = a->stores->anchors,
-		.at_s = judged_at(a),
+		.at_s = cmi_acquire_time(a),
 		.security_level = 1, /* whatever the clock says */
 		.sources = &kept,
 		.n_sources = 1,
@@ -172,6 +176,8 @@ cmend_status cmi_acquire_download(struct cmi_acquire *a, cmend_error *err)
 		return cmi_fail(err, a->download_status, "%s", why.message);
 	}
 	a->downloaded = true;
+	for (size_t i = 0; i < came.n; i++)
+		CMI_TRY(cmi_cert_list_add(&a->came, came.certs[i], err));
 	CMI_TRY(cmi_acquire_sort(a, &came, err));
 	snprintf(a->download_says, sizeof(a->download_says),
 		"%zu certificates came, %zu kept, %u in quarantine, %u without "
@@ -229,7 +235,7 @@ static cmend_status judge(struct cmi_acquire *a,
 		.sent = chain->sent,
 		.n_sent = chain->n_sent,
 		.trust = a->stores->anchors,
-		.at_s = judged_at(a),
+		.at_s = cmi_acquire_time(a),
 		.host = a->name ? a->name : a->host,
 		.no_wildcards = true,
 		.security_level = 1, /* whatever the clock says */
@@ -263,6 +269,7 @@ enum cmi_finding_id cmi_acquire_judge(
 		.store = a->stores->issuers,
 	};
 	cmend_error err = {0};
+	bool pinned;
 
 	if (a->judged)
 		cmi_complete_result_dispose(&a->last);
@@ -275,6 +282,9 @@ enum cmi_finding_id cmi_acquire_judge(
 		cmi_emit(a->net->env, "judge", a->host, err.message, 0);
 		return CMI_F_SEARCH_LIMIT;
 	}
+	if (!a->last.accepted &&
+		cmi_first_use_judge(a, chain, &pinned, &err) != CMEND_OK)
+		cmi_emit(a->net->env, "first-use", a->host, err.message, 0);
 	if (a->last.accepted)
 		return CMI_F_NONE;
 	return a->last.reason ? a->last.reason : CMI_F_MISSING_INTERMEDIATE;

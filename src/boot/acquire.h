@@ -50,11 +50,14 @@ struct cmi_acquire {
 	int64_t at_s;     /* 0: now */
 	bool allow_private;     /* AIA may go to private addresses */
 	const char *aia_target; /* the server's own address, or NULL */
+	bool first_use;         /* see boot/first_use */
 
 	/* What happened, for whoever explains. */
 	bool downloaded; /* an answer came over port 80 */
 	cmend_status download_status;
 	char download_says[200];         /* why not, or what was in it */
+	struct cmi_cert_list came;       /* all that was downloaded */
+	struct cmi_cert *pinned;         /* the root that counted, or NULL */
 	struct cmi_cert_list usable;     /* what of it chains to an anchor */
 	unsigned n_untrusted;            /* dropped: no path to an anchor */
 	struct cmi_complete_result last; /* of the last handshake */
@@ -62,6 +65,9 @@ struct cmi_acquire {
 };
 
 void cmi_acquire_dispose(struct cmi_acquire *a);
+
+/* The time at which certificates are judged, seconds. */
+int64_t cmi_acquire_time(const struct cmi_acquire *a);
 
 /* Port 80, sorted and kept as the rules say.  A download that gives nothing
  * is a failure; that a certificate is refused is none. */

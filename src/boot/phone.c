@@ -93,7 +93,7 @@ static cmend_status step_locate(
 	if (p->options->anchors)
 		CMI_TRY(cmi_stores_install(
 			&p->stores, p->options->anchors, err));
-	if (!cmi_trust_count(p->stores.anchors))
+	if (!cmi_trust_count(p->stores.anchors) && !p->options->first_use)
 		return cmi_fail(err, CMEND_NOT_FOUND,
 			"phone in \"%s\" trusts no root: install some with "
 			"--anchors FILE",
@@ -617,6 +617,7 @@ static cmend_status prepare(struct phone *p, cmend_error *err)
 		.host = o->server,
 		.at_s = o->at_s,
 		.allow_private = o->allow_private,
+		.first_use = o->first_use,
 		.aia_target = o->net.connect_to ? o->net.connect_to : o->server,
 	};
 	return CMEND_OK;
@@ -647,6 +648,9 @@ cmend_status cmi_phone_sign_in(const struct cmi_phone_options *options,
 	if (!status)
 		status = run(&p, &why);
 	result->downloaded = p.acquire.downloaded;
+	if (p.acquire.pinned)
+		snprintf(result->pinned, sizeof(result->pinned), "%s",
+			p.acquire.pinned->sha256_hex);
 	result->quarantined = p.stores.quarantined;
 	result->took_ms = cmi_mono_ms(options->net.env) - begin;
 	if (status)

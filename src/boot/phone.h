@@ -36,6 +36,7 @@ struct cmi_phone_options {
 	bool dsk_legacy; /* TLS 1.0 with RSA inside TLS-DSK */
 	bool leave;      /* end the registration at once: a test */
 	bool allow_private;
+	bool first_use; /* believe a downloaded root once, for this server */
 };
 
 enum cmi_phone_state {
@@ -66,6 +67,7 @@ struct cmi_phone_result {
 	unsigned registered_s;        /* for how long; 0: not registered */
 	bool secret_sent;
 	bool downloaded; /* over port 80 */
+	char pinned[65]; /* SHA-256 of the root that counts here alone; "" */
 	unsigned quarantined;
 	enum cmi_origin issuer_from; /* of the leaf's issuer, when accepted */
 	size_t n_path;

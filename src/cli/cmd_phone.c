@@ -23,7 +23,7 @@ struct options {
 	const char *registrar;
 	uint64_t http_port, https_port, sip_port, wait_s;
 	const char *ntp, *capture, *dns;
-	bool tls12, legacy_dsk, nagios;
+	bool tls12, legacy_dsk, nagios, first_use;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -40,6 +40,10 @@ static const struct cmi_option option_table[] = {
 		"fixed: any way may download a missing issuer; broken: only "
 		"a PIN does",
 		AT(firmware), 0, "fixed|broken"},
+	{"first-use", 0, CMI_OPT_FLAG, NULL,
+		"believe a root from port 80 once, for this server alone, and "
+		"show its fingerprint (risky)",
+		AT(first_use), 0, NULL},
 	{"number", 0, CMI_OPT_TEXT, "NUMBER", "phone number or extension",
 		AT(number), 0, NULL},
 	{"pin-file", 0, CMI_OPT_TEXT, "FILE", "the PIN is its first line",
@@ -127,6 +131,7 @@ static void tell_json(struct cmi_cli *cli, const struct cmi_phone_options *o,
 	cmi_json_cstr(&j, "issuer_from",
 		r->signed_in ? cmi_origin_name(r->issuer_from) : NULL);
 	cmi_json_bool(&j, "downloaded", r->downloaded);
+	cmi_json_cstr(&j, "pinned", *r->pinned ? r->pinned : NULL);
 	cmi_json_cstr(&j, "ticket_url", *r->ticket_url ? r->ticket_url : NULL);
 	if (r->no.id)
 		cmi_json_int(&j, "error_id", r->no.id);
@@ -149,6 +154,11 @@ static void tell(struct cmi_cli *cli, const struct cmi_phone_result *r)
 	const char *why = cmi_finding_name(r->why);
 
 	fprintf(cli->out, "display: %s\n", r->display);
+	if (*r->pinned)
+		fprintf(cli->out,
+			"a root trusted on first use, for this server alone: "
+			"SHA-256 %s\n",
+			r->pinned);
 	if (r->signed_in) {
 		fprintf(cli->out,
 			"signed in as %s in %.2f s; the server's issuer came "
@@ -373,6 +383,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		.at_s = cli->common.has_at ? cli->common.at_s : 0,
 		.tls12_only = o->tls12,
 		.dsk_legacy = o->legacy_dsk,
+		.first_use = o->first_use,
 		.allow_private = cli->common.allow_private,
 	};
 	int status;

@@ -5,6 +5,7 @@ import base64
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -278,3 +279,90 @@ def test_dhcp_of_ours_and_a_rogue_name(namespace, program, clean_env, pki,
     assert "refused 1" in done.stdout
     assert "not in the domain" in done.stderr
 
+
+
+# Trust on first use.
+
+def pins(tmp_path):
+    return {f.name: f.read_bytes()
+            for f in (tmp_path / "phone" / "pinned").glob("*")}
+
+
+def test_first_use_must_be_asked_for(serve, pki, tmp_path):
+    stranger = pki.root("Other Root")
+    server = serve(offer=[pki.intermediate, pki.anchor])
+    run = server.phone("--anchors", stranger.pem)
+    assert run.status == 1 and not run.lines[0]["secret_sent"]
+    assert not pins(tmp_path)
+    run = server.phone("--anchors", stranger.pem, "--first-use")
+    line, = run.lines
+    assert run.status == 0 and line["pinned"] == pki.anchor.sha256, run
+    assert pins(tmp_path) == {"localhost.der": pki.anchor.der}
+    # It is no anchor, and needs no asking any more.
+    assert (tmp_path / "phone" / "anchors.pem").read_text().count(
+        "BEGIN CERTIFICATE") == 1
+    run = server.phone("--anchors", stranger.pem)
+    assert run.status == 0 and run.lines[0]["pinned"] == pki.anchor.sha256
+
+
+def test_a_pinned_root_is_not_replaced(serve, pki, rogue, tmp_path):
+    mallory = pki.root("Mallory")
+    chain = pki.p7b("mallory.p7b", mallory)
+    stranger = pki.root("Other Root")
+    server = serve(offer=[pki.intermediate, pki.anchor])
+    (tmp_path / "phone" / "pinned").mkdir(parents=True)
+    (tmp_path / "phone" / "pinned" / "localhost.der").write_bytes(mallory.der)
+    for http in (None, rogue(whole(chain.read_bytes())).server_port):
+        run = server.phone("--anchors", stranger.pem, "--first-use", http=http)
+        assert run.status == 1 and not run.lines[0]["secret_sent"], run
+        assert pins(tmp_path) == {"localhost.der": mallory.der}
+
+
+def test_a_pin_is_for_one_name(serve, pki, tmp_path):
+    stranger = pki.root("Other Root")
+    server = serve(offer=[pki.intermediate, pki.anchor])
+    (tmp_path / "phone" / "pinned").mkdir(parents=True)
+    (tmp_path / "phone" / "pinned" / "other.example.der").write_bytes(
+        pki.anchor.der)
+    run = server.phone("--anchors", stranger.pem)
+    assert run.status == 1 and not run.lines[0]["secret_sent"], run
+
+
+# Nobody is stalled, and nothing leaks where the path is cut.
+
+def test_stripped_intermediates(serve, tmp_path):
+    """The server's chain is cut to its leaf and port 80 is away."""
+    run = serve().phone(http=servers.free_port())
+    line, = run.lines
+    assert run.status == 1 and not line["secret_sent"]
+    assert line["reached"] == "connect"
+    assert not list((tmp_path / "phone" / "quarantine").iterdir())
+
+
+def dripping(server, pki, stop):
+    """A client that sends a head, then a body, a byte at a time."""
+    context = ssl.create_default_context(cafile=pki.anchor.pem)
+    raw = socket.create_connection(("127.0.0.1", server.https))
+    with raw, context.wrap_socket(raw, server_hostname="localhost") as s:
+        s.sendall(b"POST /WebTicket/WebTicketService.svc/Pin HTTP/1.1\r\n"
+                  b"Host: localhost\r\nContent-Length: 200000\r\n\r\n")
+        while not stop.wait(0.05):
+            s.sendall(b"<")
+
+
+def test_dripping_clients_stop_nobody(serve, pki):
+    server = serve(chain=[pki.leaf, pki.intermediate])
+    stop = threading.Event()
+    clients = [threading.Thread(target=dripping, args=(server, pki, stop))
+               for _ in range(50)]
+    for client in clients:
+        client.start()
+    try:
+        began = time.monotonic()
+        for _ in range(3):
+            assert server.phone().status == 0
+        assert time.monotonic() - began < 30
+    finally:
+        stop.set()
+        for client in clients:
+            client.join(10)
