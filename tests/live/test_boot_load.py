@@ -37,6 +37,7 @@ class Mortal:
         self.args = ("serve", "--state", self.state, "--host", "localhost",
                      "--address", "127.0.0.1", "--http-port",
                      servers.free_port(), "--https-port", self.https,
+                     "--sip-port", servers.free_port(),
                      "--cert", chain, "--key", pki.leaf.key, "--quiet")
         for sip, number in ((SIP, NUMBER), (OTHER, OTHER_NUMBER)):
             user = ("serve", "--state", self.state, "user")
