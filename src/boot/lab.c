@@ -131,6 +131,7 @@ const struct cmi_lab_break cmi_lab_breaks[] = {
 		.what = "the certificate is signed with SHA-1",
 		.finding = CMI_F_WEAK_SIGNATURE,
 		.sha1 = true,
+		.no_registrar = true, /* which would not take it */
 		SOUND},
 	{.name = "aia-ldap",
 		.what = "the issuer is to be had by LDAP alone",

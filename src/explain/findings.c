@@ -452,33 +452,30 @@ static const struct cmi_finding_text texts[CMI_F_COUNT] = {
 		"while.",
 		NULL, "Wait, or have the administrator unlock it.", ERR,
 		CMI_BLAME_CLIENT},
-	[CMI_F_REGISTRAR_UNREACHABLE] =
-		{"the SIP registrar cannot be reached",
-			"Ticket and certificate are in order; nobody answers "
-			"where the phone is to register.",
-			NULL,
-			"Compare DHCP option 120 (or the SRV record) with the "
-			"registrar's name, and let phones reach its port 5061.",
-			ERR, CMI_BLAME_SERVER},
-	[CMI_F_REGISTRATION_REFUSED] =
-		{"the SIP registrar refused the phone",
-			"The phone holds a certificate, but the registrar "
-			"takes none, does not find this one, or refuses its "
-			"user.",
-			NULL,
-			"See that the registrar takes certificates, that it "
-			"reaches the store to which they are published, and "
-			"that the user is enabled.",
-			ERR, CMI_BLAME_SERVER},
-	[CMI_F_REGISTRAR_UNPROVEN] =
-		{"the SIP registrar did not prove itself",
-			"Its answer bears no signature, or one that was not "
-			"made with the key which both ends agreed on; whoever "
-			"answered is not who shook hands.",
-			NULL,
-			"Look for a proxy or a gateway between phones and "
-			"registrar that answers or rewrites SIP.",
-			ERR, CMI_BLAME_SERVER},
+	[CMI_F_REGISTRAR_UNREACHABLE] = {"the SIP registrar cannot be reached",
+		"Ticket and certificate are in order; nobody answers "
+		"where the phone is to register.",
+		NULL,
+		"Compare DHCP option 120 (or the SRV record) with the "
+		"registrar's name, and let phones reach its port 5061.",
+		ERR, CMI_BLAME_SERVER},
+	[CMI_F_REGISTRATION_REFUSED] = {"the SIP registrar refused the phone",
+		"The phone holds a certificate, but the registrar "
+		"takes none, does not find this one, or refuses its "
+		"user.",
+		NULL,
+		"See that the registrar takes certificates, that it "
+		"reaches the store to which they are published, and "
+		"that the user is enabled.",
+		ERR, CMI_BLAME_SERVER},
+	[CMI_F_REGISTRAR_UNPROVEN] = {"the SIP registrar did not prove itself",
+		"Its answer bears no signature, or one that was not "
+		"made with the key which both ends agreed on; whoever "
+		"answered is not who shook hands.",
+		NULL,
+		"Look for a proxy or a gateway between phones and "
+		"registrar that answers or rewrites SIP.",
+		ERR, CMI_BLAME_SERVER},
 	[CMI_F_SEARCH_LIMIT] = {"the search for a path was ended at a ceiling",
 		"So many certificates fit each other that not all paths were "
 		"tried. "
