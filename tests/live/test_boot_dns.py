@@ -91,7 +91,7 @@ def test_a_sound_town(town):
     steps = town()
     good = [name for name, s in steps.items() if s["result"] == "ok"]
     assert good == ["dns", "name", "clock", "port 80", "chain", "metadata",
-                    "ticket", "certificate"], steps
+                    "ticket", "certificate", "registration"], steps
     assert "pool.corp.example" in steps["dns"]["says"]
     assert "time.corp.example" in steps["clock"]["says"]
     assert steps["name"]["says"].endswith("127.0.0.1")
