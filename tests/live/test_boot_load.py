@@ -4,6 +4,7 @@ thousand connections that say nothing."""
 import contextlib
 import hashlib
 import http.client
+import os
 import random
 import resource
 import socket
@@ -224,10 +225,13 @@ def test_more_connections_than_descriptors(chainmend, pki, tmp_path):
                 ")")[1].split()
             return int(words[11]) + int(words[12])
 
+        fds = f"/proc/{server.process.pid}/fd"
+        servers.wait_until(lambda: len(os.listdir(fds)) >= 199, "no files left")
         start, began = used(), time.monotonic()
         time.sleep(1)  # what is measured is the use of this second
         share = (used() - start) / 100 / (time.monotonic() - began)
-        assert share < 0.5
+        # A loop that spins takes all that a busy machine has left.
+        assert share < 0.08, share
         for s in idle:
             s.close()
         idle = []
