@@ -96,7 +96,8 @@ void cmi_pool_stop(struct cmi_pool *p, void (*drop)(struct cmi_pool_job *job))
 		struct cmi_pool_job *job = p->first;
 
 		p->first = job->next;
-		drop(job);
+		if (drop)
+			drop(job);
 	}
 	pthread_cond_destroy(&p->work);
 	pthread_mutex_destroy(&p->lock);

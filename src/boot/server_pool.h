@@ -26,7 +26,8 @@ cmend_status cmi_pool_start(unsigned threads, size_t queue_max,
  * served. */
 bool cmi_pool_put(struct cmi_pool *p, struct cmi_pool_job *job)
 	__attribute__((warn_unused_result));
-/* Waits for the jobs at hand; those not begun go to drop. */
+/* Waits for the jobs at hand; those not begun go to drop, or
+ * nowhere if it is NULL. */
 void cmi_pool_stop(struct cmi_pool *p, void (*drop)(struct cmi_pool_job *job));
 
 #endif

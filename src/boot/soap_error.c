@@ -149,7 +149,7 @@ bool cmi_soap_error_read(struct cmi_xml *doc, struct cmi_soap_error *out)
 static void quoted(struct cmi_buf *out, const char *v, size_t max)
 {
 	cmi_buf_text(out, ";\"");
-	for (size_t i = 0; v[i] && i < max; i++)
+	for (size_t i = 0; i < max && v[i]; i++)
 		cmi_buf_u8(out, v[i] == '"' ? '\'' : (uint8_t)v[i]);
 	cmi_buf_text(out, "\"");
 }
@@ -184,7 +184,7 @@ cmend_status cmi_diagnostics_read(
 {
 	struct cmi_cursor at = cmi_cursor_of(value);
 	struct cmi_diagnostics d = {0};
-	struct cmi_bytes digits;
+	struct cmi_bytes digits = {0};
 	uint64_t id;
 	size_t n = 0;
 	uint8_t c;
