@@ -38,6 +38,7 @@ struct cmi_item_cert {
 /* How one kind of client takes it. */
 struct cmi_item_profile {
 	const char *profile;
+	const char *title; /* for people; or NULL */
 	bool accepts;
 	bool unknown; /* not enough is known of it; accepts is false */
 	enum cmi_finding_id why;   /* CMI_F_NONE where it accepts */

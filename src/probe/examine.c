@@ -575,6 +575,7 @@ static cmend_status judge_profile(struct cmi_examination *x,
 	struct cmi_judge_request r = judge_request(x, p);
 
 	item->profile = p->name;
+	item->title = p->title;
 	item->why = cannot_do(x, p, &item->says);
 	if (item->why != CMI_F_NONE)
 		item->help = short_help(item->why);

@@ -16,11 +16,14 @@ struct cmi_page {
 	size_t n_steps, steps_cap;
 	/* Parts, rendered as their items come. */
 	struct cmi_buf short_, symptoms, applies, cause, resolution, workaround,
-		certs, evidence, sections, out;
+		certs, evidence, sections, index, out;
 	const char *headline, *verdict, *cause_id;
 	bool is_bad, has_summary;
 	struct cmi_item_summary summary;
 	size_t n_sections, left_out;
+	size_t n_endpoints, n_bad_endpoints;
+	struct cmi_page_clients clients;
+	const char *first_target;
 	const char *names[2];
 };
 
@@ -28,7 +31,7 @@ static struct cmi_buf *part(struct cmi_page *p, size_t i)
 {
 	struct cmi_buf *const parts[] = {&p->short_, &p->symptoms, &p->applies,
 		&p->cause, &p->resolution, &p->workaround, &p->certs,
-		&p->evidence, &p->sections, &p->out};
+		&p->evidence, &p->sections, &p->index, &p->out};
 
 	return i < CMI_LEN(parts) ? parts[i] : NULL;
 }
@@ -289,42 +292,19 @@ static void section(struct cmi_page *p, const struct cmi_item_handshake *h)
 
 static void endpoint(struct cmi_page *p, const struct cmi_item_endpoint *e)
 {
-	struct cmi_buf *out = &p->sections;
-	const struct cmi_finding_text *t = cmi_finding_text(e->verdict);
-	char when[CMI_TIME_TEXT];
+	struct cmi_page_clients n;
 
-	cmi_buf_text(out, "<section><h2>");
-	cmi_page_text(out, e->target);
-	if (t)
-		element(out, ": ", t->title, "");
-	cmi_buf_text(out, "</h2>\n<ul class=\"badges\">");
-	badge(out, e->verdict ? "bad" : "good",
-		e->verdict ? cmi_finding_name(e->verdict) : "ok");
-	cmi_buf_text(out, "</ul>\n<div class=\"card\"><dl class=\"facts\">\n");
-	fact(out, "Address", e->address);
-	fact(out, "After", e->starttls);
-	fact(out, "Version", cmi_tls_version_name(e->version));
-	fact(out, "Judged at", cmi_time_us(when, e->at_us));
-	for (size_t i = 0; i < e->n_profiles; i++) {
-		cmi_buf_text(out, "<dt>");
-		cmi_page_text(out, e->profiles[i].profile);
-		cmi_buf_printf(out, "</dt><dd>%s%s%s</dd>\n",
-			e->profiles[i].accepts ? "accepts" : "refuses",
-			e->profiles[i].why ? ": " : "",
-			e->profiles[i].why
-				? cmi_finding_name(e->profiles[i].why)
-				: "");
-	}
-	cmi_buf_text(out, "</dl></div>\n");
-	if (e->n_findings) {
-		evidence_head(out, "The verdict first");
-		cmi_page_findings(out, e->findings, e->n_findings);
-		cmi_buf_text(out, "</tbody></table></div>\n");
-	}
-	cmi_buf_text(out, "<h3>Certificates</h3>\n");
-	cmi_page_sent(out, e->sent, e->n_sent, e->path, e->path_has_anchor,
-		"missing: not sent");
-	cmi_buf_text(out, "</section>\n");
+	p->n_endpoints++;
+	cmi_page_count(e, &n);
+	p->n_bad_endpoints += e->verdict || e->trouble || n.refuse;
+	p->clients.accept += n.accept;
+	p->clients.refuse += n.refuse;
+	p->clients.unknown += n.unknown;
+	p->is_bad |= e->verdict || e->trouble || n.refuse;
+	if (!p->first_target)
+		p->first_target = copy(p, e->target);
+	cmi_page_index_row(&p->index, e, p->n_endpoints);
+	cmi_page_endpoint(&p->sections, e, p->n_endpoints);
 }
 
 static bool has_room(struct cmi_page *p)
@@ -352,7 +332,6 @@ cmend_status cmi_page_take(
 			section(p, item->handshake);
 		break;
 	case CMI_ITEM_ENDPOINT:
-		p->is_bad |= item->endpoint->verdict != CMI_F_NONE;
 		if (has_room(p))
 			endpoint(p, item->endpoint);
 		break;
@@ -370,8 +349,42 @@ cmend_status cmi_page_take(
 	return CMEND_OK;
 }
 
+/* A page of check: endpoints and nothing else. */
+static bool of_endpoints(const struct cmi_page *p)
+{
+	return p->n_endpoints && !p->has_summary;
+}
+
+static void check_title(struct cmi_page *p, struct cmi_buf *out)
+{
+	const struct cmi_page_clients *n = &p->clients;
+	size_t all = n->accept + n->refuse + n->unknown;
+
+	if (p->n_endpoints > 1 && p->n_bad_endpoints) {
+		cmi_buf_printf(out,
+			"%zu of %zu servers are refused by some "
+			"client",
+			p->n_bad_endpoints, p->n_endpoints);
+	} else if (p->n_endpoints > 1) {
+		cmi_buf_printf(out, "%zu servers, every chain is whole",
+			p->n_endpoints);
+	} else if (all && n->refuse) {
+		cmi_page_text(out, p->first_target);
+		cmi_buf_printf(
+			out, ": %zu of %zu clients refuse it", n->refuse, all);
+	} else {
+		cmi_page_text(out, p->first_target);
+		cmi_buf_text(out, p->is_bad ? ": this chain needs mending"
+					    : ": the chain is whole");
+	}
+}
+
 static void title_text(struct cmi_page *p, struct cmi_buf *out)
 {
+	if (!p->o.title && of_endpoints(p)) {
+		check_title(p, out);
+		return;
+	}
 	if (p->o.title) {
 		cmi_page_text(out, p->o.title);
 	} else if (p->headline) {
@@ -398,11 +411,12 @@ static void head(struct cmi_page *p)
 			  "'unsafe-inline'\">\n<title>");
 	title_text(p, out);
 	element(out, "</title>\n<style>\n", "", cmi_page_style);
-	cmi_buf_text(out,
-		"</style>\n</head>\n<body>\n<a class=\"skip\" "
-		"href=\"#main\">to the text</a>\n<header "
-		"class=\"head\"><div>\n<p class=\"eyebrow\">Knowledge "
-		"base article</p>\n<h1>");
+	cmi_buf_text(out, "</style>\n</head>\n<body>\n<a class=\"skip\" "
+			  "href=\"#main\">to the text</a>\n<header "
+			  "class=\"head\"><div>\n<p class=\"eyebrow\">");
+	cmi_buf_text(out, of_endpoints(p) ? "Who accepts this server"
+					  : "Knowledge base article");
+	cmi_buf_text(out, "</p>\n<h1>");
 	title_text(p, out);
 	cmi_buf_text(out, "</h1>\n<ul class=\"badges\">\n");
 	badge(out, "bad", p->verdict);
@@ -527,6 +541,33 @@ static void article(struct cmi_page *p)
 	part_of(p, "evidence", "Evidence", &p->evidence, "", "");
 }
 
+static void left_out(struct cmi_page *p)
+{
+	if (p->left_out)
+		cmi_buf_printf(&p->out, "<p>%zu more are not drawn here.</p>\n",
+			p->left_out);
+}
+
+static void endpoints(struct cmi_page *p)
+{
+	struct cmi_buf *out = &p->out;
+
+	cmi_buf_text(out, "</div></header>\n<main id=\"main\">\n");
+	if (p->n_endpoints > 1) {
+		cmi_buf_text(out,
+			"<nav aria-label=\"servers\"><div class=\"scroll "
+			"index\"><table><thead><tr><th scope=\"col\">Server"
+			"</th><th scope=\"col\">Chain</th><th "
+			"scope=\"col\">Clients that accept</th><th "
+			"scope=\"col\">Good until</th></tr></thead>"
+			"<tbody>\n");
+		cmi_buf_add_bytes(out, cmi_buf_view(&p->index));
+		cmi_buf_text(out, "</tbody></table></div></nav>\n");
+	}
+	left_out(p);
+	cmi_buf_add_bytes(out, cmi_buf_view(&p->sections));
+}
+
 static void overview(struct cmi_page *p)
 {
 	struct cmi_buf *out = &p->out;
@@ -546,10 +587,9 @@ static void overview(struct cmi_page *p)
 			(unsigned long long)p->summary.cut);
 	else
 		cmi_buf_printf(out, "%zu looked at.", p->n_sections);
-	if (p->left_out)
-		cmi_buf_printf(
-			out, " %zu more are not drawn here.", p->left_out);
-	cmi_buf_text(out, "</p></div>\n");
+	cmi_buf_text(out, "</p>");
+	left_out(p);
+	cmi_buf_text(out, "</div>\n");
 	cmi_buf_add_bytes(out, cmi_buf_view(&p->sections));
 }
 
@@ -573,6 +613,8 @@ cmend_status cmi_page_finish(
 	head(p);
 	if (p->n_steps || p->cause.n)
 		article(p);
+	else if (of_endpoints(p))
+		endpoints(p);
 	else
 		overview(p);
 	foot(p);

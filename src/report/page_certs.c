@@ -32,7 +32,7 @@ static void list(
 	cmi_buf_text(out, "</dd>\n");
 }
 
-static const char *name_of(const struct cmi_cert *c)
+const char *cmi_page_name(const struct cmi_cert *c)
 {
 	if (c->common_name && *c->common_name)
 		return c->common_name;
@@ -45,7 +45,7 @@ void cmi_page_cert(struct cmi_buf *out, const struct cmi_cert *c,
 	char from[CMI_TIME_TEXT], to[CMI_TIME_TEXT];
 
 	cmi_buf_text(out, "<details><summary>");
-	cmi_page_text(out, name_of(c));
+	cmi_page_text(out, cmi_page_name(c));
 	cmi_buf_printf(out, "<small>%s", role);
 	if (frame)
 		cmi_buf_printf(out, ", frame %llu", (unsigned long long)frame);
@@ -84,7 +84,7 @@ static void path_box(struct cmi_buf *out, const struct cmi_cert *c,
 {
 	cmi_buf_printf(out, "<li%s%s%s>", *class_name ? " class=\"" : "",
 		class_name, *class_name ? "\"" : "");
-	cmi_page_text(out, name_of(c));
+	cmi_page_text(out, cmi_page_name(c));
 	cmi_buf_printf(out, "<small>%s</small></li>\n", role);
 }
 
@@ -133,6 +133,13 @@ void cmi_page_sent(struct cmi_buf *out, const struct cmi_item_cert *certs,
 {
 	if (path && path->n)
 		path_row(out, certs, n, path, path_has_anchor, absent);
+	cmi_page_cert_list(out, certs, n, path, path_has_anchor, absent);
+}
+
+void cmi_page_cert_list(struct cmi_buf *out, const struct cmi_item_cert *certs,
+	size_t n, const struct cmi_path *path, bool path_has_anchor,
+	const char *absent)
+{
 	for (size_t i = 0; i < n; i++) {
 		if (certs[i].cert)
 			cmi_page_cert(

@@ -43,8 +43,8 @@ static void role_box(struct cmi_buf *out, int x, int height, const char *name)
 }
 
 /* A label cut to what fits; the whole stands in the rung's title. */
-static void label(
-	struct cmi_buf *out, int x, int y, const char *text, size_t most)
+void cmi_page_label(struct cmi_buf *out, const char *class_name, int x, int y,
+	const char *text, size_t most)
 {
 	struct cmi_bytes in = cmi_bytes_of(text);
 	size_t n = 0, shown = 0, step;
@@ -55,7 +55,7 @@ static void label(
 		shown++;
 	}
 	cmi_buf_printf(
-		out, "<text class=\"label halo\" x=\"%d\" y=\"%d\">", x, y);
+		out, "<text class=\"%s\" x=\"%d\" y=\"%d\">", class_name, x, y);
 	if (n < in.n) {
 		cmi_xml_text(out, (struct cmi_bytes){in.p, n > 3 ? n - 3 : n});
 		cmi_buf_text(out, "\xe2\x80\xa6");
@@ -154,8 +154,8 @@ static void rung(struct cmi_buf *out, const struct cmi_page_step *s,
 			"<text class=\"frame\" x=\"%d\" y=\"%d\">%llu</text>",
 			X_FRAME, y + 34, (unsigned long long)s->frame[side]);
 	arrow(out, from, to, y + 30);
-	label(out, (from < to ? from : to) + 10, y + 20, s->text[side],
-		*class_name ? BOLD_MAX : LABEL_MAX);
+	cmi_page_label(out, "label halo", (from < to ? from : to) + 10, y + 20,
+		s->text[side], *class_name ? BOLD_MAX : LABEL_MAX);
 	cmi_buf_text(out, "</g>\n");
 }
 

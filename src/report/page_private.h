@@ -26,6 +26,29 @@ void cmi_page_text(struct cmi_buf *out, const char *text);
  * steps have the same height, row by row. */
 void cmi_page_ladder(struct cmi_buf *out, const struct cmi_page_step *steps,
 	size_t n, unsigned side, const char *title);
+/* An SVG <text> of that class, cut to so many characters; the whole belongs
+ * into a <title> near it. */
+void cmi_page_label(struct cmi_buf *out, const char *class_name, int x, int y,
+	const char *text, size_t most);
+/* What people call a certificate. */
+const char *cmi_page_name(const struct cmi_cert *c);
+
+/* Of one endpoint's clients. */
+struct cmi_page_clients {
+	size_t accept, refuse, unknown;
+};
+void cmi_page_count(
+	const struct cmi_item_endpoint *e, struct cmi_page_clients *n);
+/* An endpoint as a section, number its anchor; and its line in the index. */
+void cmi_page_endpoint(
+	struct cmi_buf *out, const struct cmi_item_endpoint *e, size_t number);
+void cmi_page_index_row(
+	struct cmi_buf *out, const struct cmi_item_endpoint *e, size_t number);
+/* Its drawings, as <svg>. */
+void cmi_page_chain_drawing(
+	struct cmi_buf *out, const struct cmi_item_endpoint *e);
+void cmi_page_expiry_drawing(
+	struct cmi_buf *out, const struct cmi_item_endpoint *e);
 /* One certificate as <details>. */
 void cmi_page_cert(struct cmi_buf *out, const struct cmi_cert *c,
 	const char *role, uint64_t frame);
@@ -33,6 +56,10 @@ void cmi_page_cert(struct cmi_buf *out, const struct cmi_cert *c,
  * what is to be said of one that was not sent. */
 void cmi_page_chain(struct cmi_buf *out, const struct cmi_item_handshake *h);
 void cmi_page_sent(struct cmi_buf *out, const struct cmi_item_cert *certs,
+	size_t n, const struct cmi_path *path, bool path_has_anchor,
+	const char *absent);
+/* Only the certificates, without the row of boxes. */
+void cmi_page_cert_list(struct cmi_buf *out, const struct cmi_item_cert *certs,
 	size_t n, const struct cmi_path *path, bool path_has_anchor,
 	const char *absent);
 void cmi_page_findings(

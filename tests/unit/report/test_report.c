@@ -280,6 +280,75 @@ static void the_article_is_well_formed_whatever_comes(void **state)
 	cmi_arena_dispose(&s.arena);
 }
 
+/* Of a chain with everything in it that is drawn. */
+static void the_page_of_endpoints_is_well_formed(void **state)
+{
+	static struct watcher w;
+	struct cmi_page_options o = {.command = "check"};
+	static char subject[] = "CN=<leaf> & more", by[] = "CN=\"issuer\"";
+	static char signature[] = "x";
+	struct cmi_cert leaf = {.subject = subject,
+		.issuer = by,
+		.key_type = "EC",
+		.key_bits = 256,
+		.signature = signature,
+		.not_after_s = 1000 * 86400};
+	struct cmi_cert issuer = leaf, root = leaf, other = leaf;
+	struct cmi_item_cert sent[] = {{.cert = &leaf}, {.cert = &other},
+		{.der = {(const uint8_t *)"\1\2\3", 3}}};
+	struct cmi_path path = {.n = 3};
+	struct cmi_item_profile profiles[] = {
+		{.profile = "<phone>", .why = CMI_F_EXPIRED_ROOT},
+		{.profile = "b", .title = "<B>", .accepts = true, .until_s = 9},
+		{.profile = "c", .unknown = true}};
+	struct cmi_finding finding = {.id = CMI_F_MISSING_INTERMEDIATE,
+		.severity = CMI_SEVERITY_ERROR};
+	struct cmi_item_endpoint e = {.verdict = CMI_F_MISSING_INTERMEDIATE,
+		.sent = sent,
+		.n_sent = 3,
+		.path = &path,
+		.path_has_anchor = true,
+		.profiles = profiles,
+		.n_profiles = 3,
+		.findings = &finding,
+		.n_findings = 1,
+		.at_us = (int64_t)990 * 86400 * 1000000,
+		.until_s = 1000 * 86400};
+	struct cmi_page *p = NULL;
+	struct cmi_bytes html;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	memset(issuer.sha256, 1, sizeof(issuer.sha256));
+	memset(root.sha256, 2, sizeof(root.sha256));
+	memset(other.sha256, 3, sizeof(other.sha256));
+	path.certs[0] = &leaf;
+	path.certs[1] = &issuer;
+	path.certs[2] = &root;
+	path.origins[1] = CMI_FROM_AIA;
+	path.origins[2] = CMI_FROM_ANCHOR;
+	finding.says = e.target = e.until_subject = s.name;
+	assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+	give(p, CMI_ITEM_ENDPOINT, &e);
+	e.path_has_anchor = false;
+	give(p, CMI_ITEM_ENDPOINT, &e);
+	e = (struct cmi_item_endpoint){.target = "t", .trouble = s.name};
+	give(p, CMI_ITEM_ENDPOINT, &e);
+	assert_int_equal(cmi_page_finish(p, &html, NULL), CMEND_OK);
+	check_page(html, &w);
+	assert_int_equal(w.scripts, 0);
+	assert_int_equal(w.svgs, 4);
+	assert_non_null(strstr(w.text, "3 of 3 servers are refused"));
+	assert_non_null(strstr(w.text, "fetched from the CA"));
+	assert_non_null(strstr(w.text, "a malformed certificate"));
+	assert_non_null(strstr(w.text, "the path ends here"));
+	assert_non_null(strstr(w.text, "ends 1972-09-27, in 10 days"));
+	assert_non_null(strstr(w.text, "<script>alert(1)</script>"));
+	cmi_page_free(p);
+	cmi_arena_dispose(&s.arena);
+}
+
 static void the_overview_is_well_formed_too(void **state)
 {
 	static struct watcher w;
@@ -340,6 +409,7 @@ int main(void)
 		cmocka_unit_test(color_only_when_asked),
 		cmocka_unit_test(json_is_one_clean_line),
 		cmocka_unit_test(the_article_is_well_formed_whatever_comes),
+		cmocka_unit_test(the_page_of_endpoints_is_well_formed),
 		cmocka_unit_test(the_overview_is_well_formed_too),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
