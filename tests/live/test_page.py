@@ -81,7 +81,7 @@ def shop(tmp_path_factory):
     issuer = made.anchor.issue_ca("Shop Issuer", not_after=days_from_now(900))
     short = made.anchor.issue_ca("Short Issuer", not_after=days_from_now(20))
     leaf = issuer.issue("shop.example", sans=LOCAL,
-                        not_after=days_from_now(61))
+                        not_after=days_from_now(61.5))
     late = short.issue("mail.example", sans=LOCAL)
     made.issuer, made.leaf = issuer, leaf
     made.chains = {
@@ -111,7 +111,7 @@ def test_one_server(chainmend, shop, nginx, tmp_path):
     for words in (server.address, "Shop Issuer", "not sent; from the file",
                   "missing: a client that has no copy of the issuer",
                   "trusted root", "office-phones", "refuses", "firefox",
-                  "What to do.", "in 60 days"):
+                  "What to do.", "in 61 days"):
         assert words in page.text, words
     # Every client has its row, and both drawings are there, with titles.
     assert len([a for a in page.of("th") if a.get("scope") == "row"]) == 3
