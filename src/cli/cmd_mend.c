@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/gather.h"
+#include "cli/mend_prove.h"
 #include "cli/profile_set.h"
 #include "cli/setup.h"
 #include "core/file.h"
@@ -15,6 +16,7 @@ struct mend_options {
 	struct cmi_gather_options gather;
 	const char *output, *format, *key, *server, *deploy_check;
 	struct cmi_cli_list pool;
+	bool prove;
 };
 
 #define AT(field) offsetof(struct mend_options, field)
@@ -29,6 +31,10 @@ static const struct cmi_option options[] = {
 		NULL},
 	{"pool", 0, CMI_OPT_LIST, "FILE",
 		"bundle of issuers that may be missing", AT(pool), 0, NULL},
+	{"prove", 0, CMI_OPT_FLAG, NULL,
+		"try the chain out on a server on loopback before it is "
+		"written",
+		AT(prove), 0, NULL},
 	{"server", 0, CMI_OPT_TEXT, "NAME",
 		"configuration for this software only: nginx, iis ...",
 		AT(server), 0, NULL},
@@ -53,6 +59,9 @@ struct mend {
 	const char *host;
 	char host_text[CMI_NAME_MAX + 1];
 	struct cmi_mend_result result;
+	struct cmi_proof proof;
+	struct cmi_profile_set audience; /* of --prove */
+	char software[80];               /* what the server says it is; or "" */
 	FILE *told; /* where what people read goes: the chain may have stdout */
 };
 
@@ -68,6 +77,7 @@ static cmend_status take_word(
 	for (size_t i = 0; status == CMEND_OK && i < g.list.n; i++)
 		status = cmi_cert_list_add(&m->given, g.list.certs[i], err);
 	if (status == CMEND_OK && g.live) {
+		memcpy(m->software, g.dial.out.software, sizeof(m->software));
 		/* What a server sends first is its own. */
 		if (!m->leaf)
 			m->leaf = g.list.certs[0];
@@ -148,6 +158,8 @@ static void tell_changes(struct mend *m)
 		else if (c->moved)
 			fprintf(m->told, "       moved to its place\n");
 	}
+	if (m->proof.rehearsal)
+		cmi_proof_tell(&m->proof, m->o->key != NULL, m->told);
 	for (size_t i = 0; i < m->n_trusts; i++)
 		fprintf(m->told,
 			"proven: with these certificates alone, a client that "
@@ -181,6 +193,14 @@ static void tell_failure(struct mend *m)
 			why->refusals[i].cert ? ": " : "",
 			why->refusals[i].cert ? why->refusals[i].cert->subject
 					      : "");
+}
+
+/* The software to write configuration for; NULL: not known. */
+static const struct cmi_deploy *server_of(const struct mend *m)
+{
+	if (m->o->server)
+		return cmi_deploy_by_name(m->o->server);
+	return m->software[0] ? cmi_deploy_by_announcement(m->software) : NULL;
 }
 
 static void json_change(struct cmi_json *j, const struct cmi_mend_change *c)
@@ -219,6 +239,12 @@ static void tell_json(struct mend *m, struct cmi_bytes chain, FILE *out)
 	for (size_t i = 0; i < r->n_changes; i++)
 		json_change(&j, &r->changes[i]);
 	cmi_json_end_array(&j);
+	if (m->proof.rehearsal)
+		cmi_proof_json(&m->proof, &j);
+	if (m->software[0])
+		cmi_json_cstr(&j, "software", m->software);
+	if (server_of(m))
+		cmi_json_cstr(&j, "server", server_of(m)->name);
 	cmi_json_cstr(&j, "output", m->o->output);
 	if (!m->o->output && r->proven && !m->o->format)
 		cmi_json_text(&j, "pem", chain);
@@ -234,9 +260,15 @@ static void tell_deploy(struct mend *m)
 	struct cmi_buf text;
 
 	cmi_buf_init(&text, CMI_FILE_MAX);
-	cmi_buf_text(&text, "\nconfiguration:\n");
+	cmi_buf_text(&text, "\nconfiguration");
+	if (server_of(m) && !m->o->server)
+		cmi_buf_printf(&text,
+			" (the server says it is \"%s\"; --server names "
+			"another)",
+			m->software);
+	cmi_buf_text(&text, ":\n");
 	for (const struct cmi_deploy *d = cmi_deploys; d->name; d++) {
-		if (m->o->server && d != cmi_deploy_by_name(m->o->server))
+		if (server_of(m) && d != server_of(m))
 			continue;
 		cmi_buf_printf(&text, "  %s\n", d->title);
 		cmi_deploy_write(d, chain, key, 4, &text);
@@ -329,6 +361,36 @@ static cmend_status choose_clients(struct mend *m, cmend_error *err)
 	return CMEND_OK;
 }
 
+/* The profiles asked for; with neither profiles nor roots the current ones. */
+static cmend_status prove(struct mend *m, cmend_error *err)
+{
+	const struct cmi_common *common = &m->cli->common;
+	bool current = !common->profiles.n && !common->roots.n;
+	struct cmi_prove_request q = {
+		.chain = m->result.chain.certs,
+		.n = m->result.chain.n,
+		.key_file = m->o->key,
+		.host = m->host,
+		.setup = &m->setup,
+		.profiles = current ? &m->audience : &m->profiles,
+		.must_accept = common->profiles.n > 0,
+		.plain_counts = !common->profiles.n || common->roots.n,
+	};
+
+	if (current) {
+		CMI_TRY(cmi_profile_set_open(&m->setup, &m->audience, err));
+		CMI_TRY(cmi_profile_set_add(
+			&m->audience, &common->profiles, true, err));
+	}
+	CMI_TRY(cmi_prove(&q, &m->proof, err));
+	if (m->proof.good)
+		return CMEND_OK;
+	cmi_proof_tell(&m->proof, m->o->key != NULL, m->cli->err);
+	return cmi_fail(err, CMEND_REFUSED,
+		"the chain did not stand the trial on loopback: nothing is "
+		"written");
+}
+
 static cmend_status mend(struct mend *m, int *exit_status, cmend_error *err)
 {
 	struct cmi_mend_request q = {
@@ -355,6 +417,8 @@ static cmend_status mend(struct mend *m, int *exit_status, cmend_error *err)
 		return CMEND_OK;
 	}
 	keep_fetched(m);
+	if (m->o->prove)
+		CMI_TRY(prove(m, err));
 	CMI_TRY(write_chain(m, err));
 	if (!m->cli->common.quiet) {
 		tell_changes(m);
@@ -391,6 +455,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	m.told = m.o->output && !cli->common.json ? cli->out : cli->err;
 	if (m.o->server && !cmi_deploy_by_name(m.o->server))
 		return refuse_server(cli, m.o->server);
+	/* Told by --server, there is nothing to find out. */
+	m.o->gather.look = !m.o->server;
 	status = cmi_gather_prepare(&m.o->gather, &err);
 	if (status == CMEND_OK)
 		status = cmi_setup_open(cli, &setup, &m.setup, &err);
@@ -407,6 +473,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	else if (status != CMEND_OK)
 		exit_status = cmi_cli_fail(cli, &err);
 	cmi_gather_finish(&m.o->gather);
+	cmi_proof_dispose(&m.proof);
+	cmi_profile_set_dispose(&m.audience);
 	cmi_mend_result_dispose(&m.result);
 	cmi_cert_list_dispose(&m.given);
 	cmi_profile_set_dispose(&m.profiles);
@@ -420,6 +488,8 @@ const struct cmi_command cmi_cmd_mend = {
 	.usage = "mend [options] TARGET|CERT...",
 	.examples =
 		"  chainmend mend example.org -o fullchain.pem\n"
+		"  chainmend mend example.org --key privkey.pem --prove -o "
+		"fullchain.pem\n"
 		"  chainmend mend cert.pem --key privkey.pem -o fullchain.pem\n"
 		"  chainmend mend cert.pem ca-bundle.crt --server nginx "
 		"-o fullchain.pem\n",
@@ -428,7 +498,10 @@ const struct cmi_command cmi_cmd_mend = {
 		 "the pile, the cache, --pool or (unless\n--offline) the "
 		 "address in the certificate; roots, strangers and duplicates "
 		 "are\ndropped.  Nothing is written unless a client with "
-		 "nothing but the roots and the\nnew chain accepts it.\n\n"
+		 "nothing but the roots and the\nnew chain accepts "
+		 "it.\n--prove starts a server on "
+		 "loopback that sends it, and judges what came over the\nwire; "
+		 "with --key the handshakes are finished.\n\n"
 		 "exit status: 0 proven, 1 nothing could be proven, 3 it could "
 		 "not be done.\n",
 	.common =

@@ -61,7 +61,7 @@ cmend_status cmi_gather_prepare(struct cmi_gather_options *o, cmend_error *err)
 		return CMEND_OK;
 	CMI_TRY(cmi_secret_read(&from, password, err));
 	snprintf(o->via.password, sizeof(o->via.password), "%s", password);
-	explicit_bzero(password, sizeof(password));
+	cmi_wipe(password, sizeof(password));
 	return CMEND_OK;
 }
 

@@ -6,20 +6,20 @@
 #include "core/text.h"
 
 const struct cmi_deploy cmi_deploys[] = {
-	{"nginx", "nginx",
+	{"nginx", "nginx", "nginx",
 		"ssl_certificate     %c;\n"
 		"ssl_certificate_key %k;\n",
 		"nginx -t && nginx -s reload"},
-	{"apache", "Apache 2.4.8 or later",
+	{"apache", "Apache 2.4.8 or later", "Apache/",
 		"SSLCertificateFile    %c\n"
 		"SSLCertificateKeyFile %k\n",
 		"apachectl configtest && apachectl graceful"},
-	{"haproxy", "HAProxy",
+	{"haproxy", "HAProxy", NULL,
 		"# cat %c %k > /etc/haproxy/site.pem\n"
 		"bind :443 ssl crt /etc/haproxy/site.pem\n",
 		"haproxy -c -f /etc/haproxy/haproxy.cfg && "
 		"systemctl reload haproxy"},
-	{"iis", "IIS",
+	{"iis", "IIS", "Microsoft-IIS",
 		"# openssl pkcs12 -export -in %c -inkey %k -out site.pfx\n"
 		"certutil -importpfx site.pfx\n"
 		"# Windows sends the chain that it can build: the "
@@ -28,39 +28,39 @@ const struct cmi_deploy cmi_deploys[] = {
 		"account, not of a user;\n"
 		"# bind the new certificate to the site afterwards\n",
 		NULL},
-	{"postfix", "Postfix 3.4 or later", "smtpd_tls_chain_files = %k, %c\n",
-		"postfix reload"},
-	{"dovecot", "Dovecot 2.x",
+	{"postfix", "Postfix 3.4 or later", "Postfix",
+		"smtpd_tls_chain_files = %k, %c\n", "postfix reload"},
+	{"dovecot", "Dovecot 2.x", "Dovecot",
 		"ssl_cert = <%c\n"
 		"ssl_key  = <%k\n",
 		"doveadm reload"},
-	{"exim", "Exim",
+	{"exim", "Exim", "Exim",
 		"tls_certificate = %c\n"
 		"tls_privatekey  = %k\n",
 		"systemctl reload exim4"},
-	{"lighttpd", "lighttpd",
+	{"lighttpd", "lighttpd", "lighttpd",
 		"ssl.pemfile = \"%c\"\n"
 		"ssl.privkey = \"%k\"\n",
 		"lighttpd -tt -f /etc/lighttpd/lighttpd.conf && "
 		"systemctl reload lighttpd"},
-	{"caddy", "Caddy", "tls %c %k\n", "caddy reload"},
-	{"openldap", "OpenLDAP",
+	{"caddy", "Caddy", "Caddy", "tls %c %k\n", "caddy reload"},
+	{"openldap", "OpenLDAP", NULL,
 		"olcTLSCertificateFile: %c\n"
 		"olcTLSCertificateKeyFile: %k\n",
 		NULL},
-	{"postgresql", "PostgreSQL",
+	{"postgresql", "PostgreSQL", NULL,
 		"ssl_cert_file = '%c'\n"
 		"ssl_key_file  = '%k'\n",
 		"SELECT pg_reload_conf();"},
-	{"vsftpd", "vsftpd",
+	{"vsftpd", "vsftpd", "vsFTPd",
 		"rsa_cert_file=%c\n"
 		"rsa_private_key_file=%k\n",
 		"systemctl restart vsftpd"},
-	{"tomcat", "Tomcat 8.5 or later",
+	{"tomcat", "Tomcat 8.5 or later", "Apache-Coyote",
 		"<Certificate certificateFile=\"%c\"\n"
 		"             certificateKeyFile=\"%k\" />\n",
 		NULL},
-	{NULL, NULL, NULL, NULL},
+	{NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct cmi_deploy *cmi_deploy_by_name(const char *name)
@@ -79,6 +79,26 @@ void cmi_deploy_names(struct cmi_buf *out)
 			cmi_buf_text(out, d[1].name ? ", " : " and ");
 		cmi_buf_text(out, d->name);
 	}
+}
+
+/* Without regard to case. */
+static bool contains(struct cmi_bytes text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (; text.n >= n; text.p++, text.n--)
+		if (cmi_text_equal_nocase(
+			    (struct cmi_bytes){text.p, n}, cmi_bytes_of(word)))
+			return true;
+	return false;
+}
+
+const struct cmi_deploy *cmi_deploy_by_announcement(const char *text)
+{
+	for (const struct cmi_deploy *d = cmi_deploys; d->name; d++)
+		if (d->announces && contains(cmi_bytes_of(text), d->announces))
+			return d;
+	return NULL;
 }
 
 static void write_indent(struct cmi_buf *out, unsigned indent)

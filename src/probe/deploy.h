@@ -9,8 +9,9 @@
 #include "core/buf.h"
 
 struct cmi_deploy {
-	const char *name;  /* "nginx": for --server */
-	const char *title; /* "nginx" as people write it */
+	const char *name;      /* "nginx": for --server */
+	const char *title;     /* "nginx" as people write it */
+	const char *announces; /* in its Server line or greeting; or NULL */
 	/* Lines with %c for the chain file and %k for the key file. */
 	const char *lines;
 	const char *check; /* a command that tests and reloads, or NULL */
@@ -20,6 +21,9 @@ struct cmi_deploy {
 extern const struct cmi_deploy cmi_deploys[];
 /* NULL where there is none by that name. */
 const struct cmi_deploy *cmi_deploy_by_name(const char *name);
+/* By what a server says of itself: "nginx/1.22.1", "220 mx ESMTP Postfix".
+ * NULL where that tells nothing. */
+const struct cmi_deploy *cmi_deploy_by_announcement(const char *text);
 
 /* Append "nginx, apache ... and tomcat". */
 void cmi_deploy_names(struct cmi_buf *out);

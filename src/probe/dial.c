@@ -244,6 +244,20 @@ static cmend_status plain_send(
 		     : CMEND_OK;
 }
 
+/* The first line of a server that speaks first. */
+static void keep_greeting(struct dial *d, struct cmi_bytes heard)
+{
+	struct cmi_cursor c = cmi_cursor_of(heard);
+	struct cmi_bytes line;
+
+	if (d->speaks != d->o->starttls || d->out->software[0])
+		return;
+	if (!cmi_cursor_line(&c, &line))
+		line = heard;
+	cmi_safe_cstr(d->out->software, sizeof(d->out->software),
+		cmi_text_trim(line));
+}
+
 static cmend_status plain_receive(
 	void *ctx, struct cmi_buf *to, cmend_error *err)
 {
@@ -269,6 +283,7 @@ static cmend_status plain_receive(
 		return cmi_fail(err, CMEND_NET,
 			"%s closed the connection before TLS", target_text(d));
 	cmi_buf_add(to, chunk, (size_t)n);
+	keep_greeting(d, (struct cmi_bytes){chunk, (size_t)n});
 	return cmi_buf_status(to, err);
 }
 

@@ -55,7 +55,8 @@ struct cmi_dialed {
 	bool client_cert_sent;
 	enum cmi_client_cert client_cert;
 	unsigned http_status; /* of the GET; 0: none, or no answer */
-	char software[80];    /* its Server line, safe text; or "" */
+	char software[80]; /* its Server line, or its greeting where TLS comes
+			    * later; safe text; or "" */
 };
 
 /*

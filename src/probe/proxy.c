@@ -86,7 +86,7 @@ cmend_status cmi_proxy_parse(
 
 void cmi_proxy_wipe(struct cmi_proxy *p)
 {
-	explicit_bzero(p->password, sizeof(p->password));
+	cmi_wipe(p->password, sizeof(p->password));
 }
 
 static cmend_status more(struct talk *t)
@@ -115,7 +115,7 @@ static void add_credentials(const struct cmi_proxy *p, struct cmi_buf *out)
 	cmi_base64(out, cmi_buf_view(&pair), 0, NULL);
 	cmi_buf_text(out, "\r\n");
 	if (pair.p)
-		explicit_bzero(pair.p, pair.n);
+		cmi_wipe(pair.p, pair.n);
 	cmi_buf_dispose(&pair);
 }
 
@@ -137,7 +137,7 @@ static cmend_status send_connect(
 		status = t->plain->send(
 			t->plain->ctx, cmi_buf_view(&request), t->err);
 	if (request.p)
-		explicit_bzero(request.p, request.n);
+		cmi_wipe(request.p, request.n);
 	cmi_buf_dispose(&request);
 	return status;
 }
@@ -225,7 +225,7 @@ static cmend_status say(struct talk *t, struct cmi_buf *b)
 	if (status == CMEND_OK)
 		status = t->plain->send(t->plain->ctx, cmi_buf_view(b), t->err);
 	if (b->p)
-		explicit_bzero(b->p, b->n);
+		cmi_wipe(b->p, b->n);
 	cmi_buf_clear(b);
 	return status;
 }

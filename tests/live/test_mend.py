@@ -202,3 +202,112 @@ def test_server_lines(chainmend, pki, tmp_path):
     assert "nginx" not in run.out
     run = chainmend(*args, "--server", "no-such")
     assert run.status == 2, run
+
+
+# --------------------------------------------------------------- tried out
+
+def test_proved_with_the_real_key(chainmend, pki, broken, tmp_path):
+    server, leaf = broken
+    out = tmp_path / "fullchain.pem"
+    run = chainmend("mend", server.address, "--roots", pki.anchor.pem,
+                    "--key", leaf.key, "--prove", "-o", out)
+    assert run.status == 0, run
+    assert "a server on loopback sends this chain" in run.out, run
+    assert "both handshakes are finished" in run.out
+    assert out.read_text() == leaf.text + pki.intermediate.text
+
+
+@pytest.mark.parametrize("kind", ["ec", "rsa"])
+def test_proved_without_the_key(chainmend, pki, tmp_path, kind):
+    leaf = pki.intermediate.issue("web.example", sans=LOCAL, key=kind)
+    out = tmp_path / "fullchain.pem"
+    run = chainmend("mend", leaf.pem, pki.intermediate.pem, "--roots",
+                    pki.anchor.pem, "--offline", "--prove", "-o", out,
+                    "--json")
+    line, = run.of_kind("mend")
+    proof = line["prove"]
+    assert proof["good"] and proof["same"] and not proof["finished"], run
+    assert proof["verdict"] is None
+    assert openssl_verifies(out, pki.anchor.pem)
+
+
+def test_proved_with_other_kinds_of_key(chainmend, pki, tmp_path):
+    key, csr, pem = (tmp_path / n for n in ("ed.key", "ed.csr", "ed.pem"))
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ed25519", "-nodes",
+                    "-keyout", key, "-subj", "/CN=web.example", "-out", csr],
+                   check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(["openssl", "x509", "-req", "-in", csr, "-CA",
+                    pki.intermediate.pem, "-CAkey", pki.intermediate.key,
+                    "-CAcreateserial", "-CAserial", tmp_path / "serial",
+                    "-days", "30", "-out", pem], check=True,
+                   stderr=subprocess.DEVNULL)
+    for more, finished in ((("--key", key), True), ((), False)):
+        run = chainmend("mend", pem, pki.intermediate.pem, "--roots",
+                        pki.anchor.pem, "--offline", "--prove", "--json",
+                        *more)
+        line, = run.of_kind("mend")
+        assert line["prove"]["good"], run
+        assert line["prove"]["finished"] is finished
+
+
+def test_every_profile_judges_what_came_over_the_wire(chainmend, pki,
+                                                      tmp_path):
+    from pathlib import Path
+    for name in ("office", "no-curves"):
+        assert chainmend("profiles", "add", name,
+                         pki.anchor.pem).status == 0
+    ini, = Path(chainmend.env["XDG_CONFIG_HOME"]).rglob("no-curves.ini")
+    ini.write_text(ini.read_text().replace("elliptic = unknown",
+                                           "elliptic = no"))
+    out = tmp_path / "fullchain.pem"
+    args = ("mend", pki.leaf.pem, pki.intermediate.pem, "--offline",
+            "--prove", "--profile", "office", "-o", out)
+    run = chainmend(*args)
+    assert run.status == 0 and "accepts  office" in run.out, run
+    out.unlink()
+    # A client that can take no such key: nothing is written.
+    run = chainmend(*args, "--profile", "no-curves")
+    assert run.status == 1 and not out.exists(), run
+    assert "refuses  no-curves: unsupported-signature" in run.err
+    assert "nothing is written" in run.err
+
+
+def test_the_trial_is_a_real_connection(chainmend, pki, tmp_path):
+    """Where even loopback is down there is nothing to connect to."""
+    args = ("mend", pki.leaf.pem, pki.intermediate.pem, "--roots",
+            pki.anchor.pem, "--offline", "-o", tmp_path / "out.pem")
+    prefix = ["unshare", "--user", "--map-root-user", "--net", "--"]
+    if subprocess.run(prefix + ["true"]).returncode != 0:
+        pytest.skip("no user namespaces here")
+    assert chainmend(*args, prefix=prefix).status == 0
+    (tmp_path / "out.pem").unlink()
+    run = chainmend(*args, "--prove", prefix=prefix)
+    assert run.status == 3 and "cannot be reached" in run.err, run
+    assert not (tmp_path / "out.pem").exists()
+
+
+# ---------------------------------------------------------- which software
+
+def test_nginx_is_recognised(chainmend, pki, broken, tmp_path):
+    server, _ = broken
+    args = ("mend", server.address, "--roots", pki.anchor.pem, "-o",
+            tmp_path / "fullchain.pem")
+    run = chainmend(*args)
+    assert 'the server says it is "nginx/' in run.out, run
+    assert "ssl_certificate " in run.out and "SSLCertificateFile" not in \
+        run.out
+    line, = chainmend(*args, "--json").of_kind("mend")
+    assert line["server"] == "nginx" and line["software"].startswith("nginx")
+    # Told otherwise, it is believed.
+    run = chainmend(*args, "--server", "apache")
+    assert "SSLCertificateFile" in run.out, run
+    assert "ssl_certificate " not in run.out
+
+
+def test_software_that_says_nothing(chainmend, pki, s_server, tmp_path):
+    server = s_server(pki.leaf.pem, pki.leaf.key)
+    run = chainmend("mend", server.address, "--roots", pki.anchor.pem,
+                    "--pool", pki.intermediate.pem, "--offline", "-o",
+                    tmp_path / "fullchain.pem")
+    assert run.status == 0, run
+    assert "SSLCertificateFile" in run.out and "ssl_certificate " in run.out
