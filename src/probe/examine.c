@@ -101,11 +101,25 @@ static void fill_sources(struct cmi_examination *x)
 	}
 }
 
-/* The first sent certificate that could have issued c, and is not taken. */
+/* Where it stands among those sent. */
+static size_t place_of(
+	const struct cmi_judge_request *r, const struct cmi_cert *c)
+{
+	size_t i = 0;
+
+	while (i < r->n_sent && r->sent[i] != c)
+		i++;
+	return i;
+}
+
+/* The first sent certificate that could have issued c, and is not taken.  One
+ * that does not reorder looks only behind c. */
 static struct cmi_cert *first_issuer(const struct cmi_examination *x,
 	const struct cmi_judge_request *r, const struct cmi_cert *c)
 {
-	for (size_t i = 1; i < r->n_sent; i++) {
+	size_t from = r->reorder_off ? place_of(r, c) + 1 : 1;
+
+	for (size_t i = from; i < r->n_sent; i++) {
 		struct cmi_cert *p = r->sent[i];
 		bool taken = false;
 
@@ -203,6 +217,7 @@ static struct cmi_judge_request judge_request(
 		r.sent = other->sent;
 		r.n_sent = other->n_sent;
 	}
+	r.reorder_off = p->reorders == CMI_NO;
 	if (p->alternatives == CMI_NO && first_path(x, &r, p)) {
 		r.sent = x->first;
 		r.n_sent = x->n_first;
@@ -210,7 +225,6 @@ static struct cmi_judge_request judge_request(
 	/* Without its list of roots: any root we know, to see the rest. */
 	r.trust = p->list_path ? p->trust : q->any_trust;
 	r.no_wildcards = p->wildcards == CMI_NO;
-	r.reorder_off = p->reorders == CMI_NO;
 	r.anchor_dates_off = p->root_expiry == CMI_NO;
 	r.security_level = p->security_level >= 0 ? p->security_level
 			   : p->sha1 == CMI_NO    ? 1
@@ -539,6 +553,32 @@ static void weigh_ignorance(struct cmi_examination *x,
 	item->help = NULL;
 }
 
+/* Would it accept the same certificates in another order?  Then that is what
+ * is wrong, and not what it missed. */
+static cmend_status weigh_order(struct cmi_examination *x,
+	const struct cmi_judge_request *r, struct cmi_item_profile *item,
+	cmend_error *err)
+{
+	struct cmi_judge_request any = *r;
+	struct cmi_judgement j = {0};
+	cmend_status status;
+
+	if (!r->reorder_off || item->why != CMI_F_MISSING_INTERMEDIATE)
+		return CMEND_OK;
+	any.sent = x->sent;
+	any.n_sent = x->q->n_sent;
+	any.reorder_off = false;
+	status = cmi_judge(&any, &j, err);
+	if (status == CMEND_OK && j.accepted) {
+		item->why = CMI_F_WRONG_ORDER;
+		item->says = "this client takes an issuer only behind the "
+			     "certificate that it issued";
+		item->help = short_help(item->why);
+	}
+	cmi_judgement_dispose(&j);
+	return status;
+}
+
 static cmend_status weigh_profile(struct cmi_examination *x,
 	const struct cmi_profile *p, const struct cmi_judge_request *r,
 	struct cmi_item_profile *item, cmend_error *err)
@@ -557,6 +597,7 @@ static cmend_status weigh_profile(struct cmi_examination *x,
 			item->help = help_for(x, &j);
 		apply_list(x, p, &j.result, item);
 		weigh_ignorance(x, p, &j, item);
+		status = weigh_order(x, r, item, err);
 	}
 	if (status == CMEND_OK && item->accepts)
 		status = find_until(x, r, p->root_expiry != CMI_NO, &j.result,
