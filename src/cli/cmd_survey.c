@@ -185,6 +185,45 @@ static bool is_issuer(const struct survey *s, const struct cmi_cert *c)
 	       cmi_cert_valid_at(c, s->setup.at_s);
 }
 
+static void tell_issuer(
+	struct survey *s, const struct cmi_profile *p, const struct cmi_cert *c)
+{
+	char day[CMI_TIME_TEXT];
+	struct cmi_buf line;
+	struct cmi_json j;
+
+	if (!s->cli->common.json) {
+		fprintf(s->cli->out, "  until %.10s  %s\n",
+			cmi_time_s(day, c->not_after_s), c->subject);
+		return;
+	}
+	cmi_buf_init(&line, CMI_FILE_MAX);
+	cmi_json_begin(&j, &line, "survey");
+	cmi_json_cstr(&j, "profile", p->name);
+	cmi_json_cstr(&j, "issuer", c->subject);
+	cmi_json_cstr(&j, "sha256", c->sha256_hex);
+	cmi_json_time_us(&j, "until", c->not_after_s * 1000000);
+	cmi_json_end_object(&j);
+	fprintf(s->cli->out, "%s\n", cmi_buf_cstr(&line));
+	cmi_buf_dispose(&line);
+}
+
+/* The bundles given, else what chainmend data update got. */
+static size_t count_issuers(const struct survey *s)
+{
+	if (s->setup.pool)
+		return cmi_memory_count(s->setup.pool);
+	return s->setup.preload ? cmi_preload_count(s->setup.preload) : 0;
+}
+
+/* A reference of the caller's own; NULL where it cannot be read. */
+static struct cmi_cert *issuer_at(struct survey *s, size_t i)
+{
+	if (s->setup.pool)
+		return cmi_cert_ref(cmi_memory_at(s->setup.pool, i));
+	return cmi_preload_at(s->setup.preload, i);
+}
+
 static cmend_status tell_buyable(
 	struct survey *s, const struct cmi_profile *p, cmend_error *err)
 {
@@ -195,20 +234,19 @@ static cmend_status tell_buyable(
 			"\nissuers whose certificates %s accepts "
 			"when the chain is sent:\n",
 			p->name);
-	for (size_t i = 0; i < cmi_memory_count(s->setup.pool); i++) {
-		struct cmi_cert *c = cmi_memory_at(s->setup.pool, i);
-		char day[CMI_TIME_TEXT];
+	for (size_t i = 0; i < count_issuers(s); i++) {
+		struct cmi_cert *c = issuer_at(s, i);
+		cmend_status status = CMEND_OK;
 		bool yes = false;
 
-		if (!is_issuer(s, c))
-			continue;
-		CMI_TRY(leads_there(s, c, p, &yes, err));
-		if (!yes)
-			continue;
-		n++;
-		if (!s->cli->common.json)
-			fprintf(s->cli->out, "  until %.10s  %s\n",
-				cmi_time_s(day, c->not_after_s), c->subject);
+		if (c && is_issuer(s, c))
+			status = leads_there(s, c, p, &yes, err);
+		if (yes) {
+			n++;
+			tell_issuer(s, p, c);
+		}
+		cmi_cert_unref(c);
+		CMI_TRY(status);
 	}
 	if (!s->cli->common.json)
 		fprintf(s->cli->out, "  %zu issuers\n", n);
@@ -227,11 +265,12 @@ static cmend_status survey(
 		&s->profiles, &s->cli->common.profiles, !chosen, err));
 	CMI_TRY(read_table(s, err));
 	tell_direct(s);
-	if (!s->setup.pool) {
-		if (!s->cli->common.json && chosen)
-			fputs("\nfor the issuers whose certificates these "
-			      "clients accept, give a pool: --pool FILE\n",
-				s->cli->out);
+	if (!count_issuers(s)) {
+		fputs("chainmend: this is the shipped table alone: for the "
+		      "issuers whose certificates a client accepts there must "
+		      "be a pool: get one with chainmend data update, or give "
+		      "--pool FILE\n",
+			s->cli->err);
 		return CMEND_OK;
 	}
 	for (size_t i = 0; chosen && i < s->profiles.n; i++)
@@ -265,8 +304,10 @@ const struct cmi_command cmi_cmd_survey = {
 		    "  chainmend survey --profile android-7.0 --pool "
 		    "issuers.pem\n",
 	.notes = "The table of certificates issued straight from a root is "
-		 "shipped with its\nsources; the pool is any bundle of public "
-		 "issuers and roots.\n",
+		 "shipped with its\nsources. For a profile the issuers whose "
+		 "certificates it accepts are listed, from\n--pool (any bundle "
+		 "of public issuers and roots), else from what chainmend data\n"
+		 "update got.\n",
 	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_JSON,
 	.options = options,
 	.options_size = sizeof(struct survey_options),
