@@ -191,7 +191,7 @@ static void give_room(struct visit *v, const struct cmi_jail_message *m)
 /* Until the child is done, or gone. */
 static void serve(struct visit *v)
 {
-	struct cmi_jail_message m;
+	struct cmi_jail_message m = {0};
 
 	while (cmi_jail_hear(v->fd, &m)) {
 		if (m.word == CMI_JAIL_DONE) {

@@ -126,7 +126,7 @@ static void be_the_reader(const struct cmi_reader *r) __attribute__((noreturn));
 static void be_the_reader(const struct cmi_reader *r)
 {
 	struct reading g = {.r = r, .env = *cmi_env_system()};
-	struct cmi_jail_message m;
+	struct cmi_jail_message m = {0};
 	cmend_error err = {0};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -226,7 +226,7 @@ static cmend_status take(const struct cmi_reader *r, size_t n,
 static cmend_status ask(struct cmi_reader *r, const char *path, int capture,
 	struct cmi_buf *result, cmend_error *err)
 {
-	struct cmi_jail_message m;
+	struct cmi_jail_message m = {0};
 	uint64_t n;
 
 	if (!cmi_jail_tell(r->fd, CMI_JAIL_FILE, path) && errno == ENAMETOOLONG)

@@ -442,7 +442,7 @@ static void ask_for_page(struct dial *d)
 static void hear_answer(struct dial *d, struct cmi_buf *text)
 {
 	int64_t until_ms = cmi_mono_ms(d->o->env) + CMI_LOOK_MS;
-	uint8_t chunk[CHUNK];
+	uint8_t chunk[CHUNK] = {0};
 	cmend_error ignored;
 	bool end = false;
 	int error = 0;
