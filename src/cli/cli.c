@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -240,6 +241,7 @@ static int take_option(
 				cli, "--%s needs a value: %s", o->name, o->arg);
 		value = argv[++*i];
 	}
+	assert(base); /* who has options has a place for them */
 	return set_value(cli, o, base, value);
 }
 

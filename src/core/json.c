@@ -70,7 +70,8 @@ static void before_value(struct cmi_json *j, struct cmi_bytes key)
 	/* Keys are ours: nothing in them needs an escape. */
 	*to++ = '"';
 	memcpy(to, key.p, key.n);
-	memcpy(to + key.n, "\":", 2);
+	to[key.n] = '"';
+	to[key.n + 1] = ':';
 }
 
 static void open_level(struct cmi_json *j, struct cmi_bytes key, char c)

@@ -242,7 +242,7 @@ static cmend_status agree_method(
 	struct talk *t, struct cmi_buf *out, uint8_t *method)
 {
 	bool user = t->proxy->user[0] != 0;
-	uint8_t answer[2];
+	uint8_t answer[2] = {0};
 
 	cmi_buf_u8(out, SOCKS_VERSION);
 	cmi_buf_u8(out, user ? 2 : 1);
