@@ -73,7 +73,7 @@ static cmend_status set_up(struct cmi_dsk_end *e,
 
 	/* OpenSSL 3 has TLS 1.0 below level 1 only (MD5 and SHA-1 together
 	 * sign its handshake). */
-	if (o->legacy)
+	if (o->legacy || o->weak)
 		SSL_CTX_set_security_level(e->ctx, 0);
 	SSL_CTX_set_min_proto_version(
 		e->ctx, o->legacy ? TLS1_VERSION : TLS1_2_VERSION);

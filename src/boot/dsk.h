@@ -38,6 +38,7 @@ cmend_status cmi_dsk_keys_of(struct ssl_st *ssl, struct cmi_dsk_keys *out,
 struct cmi_dsk_options {
 	bool server;
 	bool legacy;
+	bool weak; /* our own certificate may be signed with SHA-1 */
 	struct cmi_cert *const *chain; /* leaf first */
 	size_t n_chain;
 	struct evp_pkey_st *key;

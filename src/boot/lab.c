@@ -73,6 +73,11 @@ const struct cmi_lab_break cmi_lab_breaks[] = {
 		.finding = CMI_F_REGISTRAR_UNREACHABLE,
 		.no_registrar = true,
 		SOUND},
+	{.name = "registrar-wildcard",
+		.what = "the registrar's certificate bears *.domain",
+		.finding = CMI_F_WILDCARD_UNSUPPORTED,
+		.registrar_wildcard = true,
+		SOUND},
 	{.name = "certificate-auth-off",
 		.what = "the registrar takes NTLM and Kerberos, no certificate",
 		.finding = CMI_F_REGISTRATION_REFUSED,
@@ -172,6 +177,8 @@ void cmi_lab_dispose(struct cmi_lab *lab)
 	cmi_cert_list_dispose(&lab->offer);
 	cmi_cert_unref(lab->root);
 	cmi_key_free(lab->key);
+	cmi_cert_list_dispose(&lab->sip_chain);
+	cmi_key_free(lab->sip_key);
 	*lab = (struct cmi_lab){0};
 }
 
@@ -252,6 +259,28 @@ static cmend_status arrange(const struct cmi_lab_break *b,
 	return CMEND_OK;
 }
 
+/* The registrar's own certificate, where it is to differ. */
+static cmend_status arrange_registrar(const struct cmi_lab_break *b,
+	const char *host, const struct pair *inter, const struct cmi_env *env,
+	struct cmi_lab *out, cmend_error *err)
+{
+	struct cmi_lab_break other = *b;
+	struct pair leaf = {0};
+	cmend_status status;
+
+	if (!b->registrar_wildcard)
+		return CMEND_OK;
+	other.names = CMI_LAB_WILDCARD;
+	status = make_leaf(&other, host, inter, &leaf, env, err);
+	if (!status)
+		status = cmi_cert_list_add(&out->sip_chain, leaf.cert, err);
+	if (!status)
+		status = cmi_cert_list_add(&out->sip_chain, inter->cert, err);
+	out->sip_key = cmi_key_ref(leaf.key);
+	pair_dispose(&leaf);
+	return status;
+}
+
 cmend_status cmi_lab_make(const struct cmi_lab_break *b, const char *host,
 	const struct cmi_env *env, struct cmi_lab *out, cmend_error *err)
 {
@@ -275,6 +304,8 @@ cmend_status cmi_lab_make(const struct cmi_lab_break *b, const char *host,
 		status = make_leaf(b, host, &inter, &leaf, env, err);
 	if (!status)
 		status = arrange(b, &root, &other, &inter, &leaf, out, err);
+	if (!status)
+		status = arrange_registrar(b, host, &inter, env, out, err);
 	if (status)
 		cmi_lab_dispose(out);
 	pair_dispose(&root);

@@ -34,6 +34,7 @@ struct cmi_lab_break {
 	bool store_down;
 	enum cmi_pin_verdict every_pin; /* what each meets; GOOD: as is */
 	bool no_registrar;
+	bool registrar_wildcard; /* its certificate alone */
 	enum cmi_registrar_fault registrar;
 };
 /* Ends with a NULL name; the first is whole and sound. */
@@ -45,6 +46,8 @@ struct cmi_lab {
 	struct cmi_cert_list offer; /* on port 80 */
 	struct cmi_cert *root;      /* for phones */
 	struct evp_pkey_st *key;
+	struct cmi_cert_list sip_chain; /* of the registrar; or as above */
+	struct evp_pkey_st *sip_key;
 };
 cmend_status cmi_lab_make(const struct cmi_lab_break *b, const char *host,
 	const struct cmi_env *env, struct cmi_lab *out, cmend_error *err)

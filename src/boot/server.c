@@ -53,7 +53,7 @@ struct worker {
 
 struct cmi_server {
 	struct cmi_server_state state;
-	SSL_CTX *tls;
+	SSL_CTX *tls, *sip_tls;
 	struct cmi_registrar *registrar;
 	int fd_http, fd_https, fd_sip, fd_wake;
 	struct cmi_server_ports ports;
@@ -96,28 +96,30 @@ static cmend_status listen_on(const char *address, unsigned port, int *fd,
 	return CMEND_OK;
 }
 
-static cmend_status make_tls(struct cmi_server *s, cmend_error *err)
+static cmend_status make_tls(const struct cmi_server_options *o,
+	struct cmi_cert *const *chain, size_t n_chain, struct evp_pkey_st *key,
+	SSL_CTX **out, cmend_error *err)
 {
-	const struct cmi_server_options *o = &s->state.options;
+	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
 
-	s->tls = SSL_CTX_new(TLS_server_method());
-	if (!s->tls)
+	if (!tls)
 		return cmi_nomem(err);
-	SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION);
+	*out = tls;
+	SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
 	if (o->tls12_only)
-		SSL_CTX_set_max_proto_version(s->tls, TLS1_2_VERSION);
+		SSL_CTX_set_max_proto_version(tls, TLS1_2_VERSION);
 	if (o->tls13_only)
-		SSL_CTX_set_min_proto_version(s->tls, TLS1_3_VERSION);
+		SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
 	if (o->weak_tls)
-		SSL_CTX_set_security_level(s->tls, 0);
+		SSL_CTX_set_security_level(tls, 0);
 	/* Send the configured chain and nothing that OpenSSL could add. */
-	SSL_CTX_set_mode(s->tls, SSL_MODE_NO_AUTO_CHAIN);
-	SSL_CTX_set_options(s->tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
-	SSL_CTX_set_session_cache_mode(s->tls, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_mode(tls, SSL_MODE_NO_AUTO_CHAIN);
+	SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+	SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
 	/* Nothing is resumed, so no TLS 1.3 tickets either: sipsak gives up
 	 * where they come before the answer. */
-	SSL_CTX_set_num_tickets(s->tls, 0);
-	return cmi_tls_use_chain(s->tls, o->chain, o->n_chain, o->key, err);
+	SSL_CTX_set_num_tickets(tls, 0);
+	return cmi_tls_use_chain(tls, chain, n_chain, key, err);
 }
 
 static void send_reply(
@@ -437,8 +439,8 @@ static cmend_status start_worker(
 		evhttp_set_bevcb(w->https, new_tls_connection, s);
 	}
 	if (s->fd_sip >= 0)
-		CMI_TRY(cmi_sip_listen(w->base, s->fd_sip, s->tls, s->registrar,
-			s->state.options.env, &w->sip, err));
+		CMI_TRY(cmi_sip_listen(w->base, s->fd_sip, s->sip_tls,
+			s->registrar, s->state.options.env, &w->sip, err));
 	if (pthread_create(&w->thread, NULL, work, w) != 0)
 		return cmi_fail(err, CMEND_IO, "cannot start a thread");
 	w->running = true;
@@ -448,21 +450,25 @@ static cmend_status start_worker(
 static cmend_status make_registrar(struct cmi_server *s, cmend_error *err)
 {
 	const struct cmi_server_options *o = &s->state.options;
+	bool own = o->sip_chain != NULL;
 	const struct cmi_registrar_options registrar = {
 		.host = o->registrar ? o->registrar : o->host,
 		.web = o->host,
 		.web_port = s->ports.https ? s->ports.https : 443,
-		.chain = o->chain,
-		.n_chain = o->n_chain,
-		.key = o->key,
+		.chain = own ? o->sip_chain : o->chain,
+		.n_chain = own ? o->n_sip_chain : o->n_chain,
+		.key = own ? o->sip_key : o->key,
 		.ledger = o->ledger,
 		.legacy = o->dsk_legacy,
+		.weak = o->weak_tls,
 		.offer_ntlm = o->offer_ntlm,
 		.offer_kerberos = o->offer_kerberos,
 		.fault = o->registrar_fault,
 		.env = o->env,
 	};
 
+	CMI_TRY(make_tls(o, registrar.chain, registrar.n_chain, registrar.key,
+		&s->sip_tls, err));
 	CMI_TRY(listen_on(
 		o->address, o->sip_port, &s->fd_sip, &s->ports.sip, err));
 	return cmi_registrar_new(&registrar, &s->registrar, err);
@@ -475,8 +481,9 @@ static cmend_status start(struct cmi_server *s, cmend_error *err)
 
 	CMI_TRY(cmi_tickets_new(o->env, &s->state.tickets, err));
 	CMI_TRY(cmi_web_prepare(&s->state, err));
-	if (o->https_port || o->sip_port)
-		CMI_TRY(make_tls(s, err));
+	if (o->https_port)
+		CMI_TRY(make_tls(
+			o, o->chain, o->n_chain, o->key, &s->tls, err));
 	s->fd_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->fd_wake < 0)
 		return cmi_fail(err, CMEND_IO, "eventfd: %s", strerror(errno));
@@ -574,6 +581,7 @@ void cmi_server_stop(struct cmi_server *s)
 		close(s->fd_wake);
 	cmi_registrar_free(s->registrar);
 	SSL_CTX_free(s->tls);
+	SSL_CTX_free(s->sip_tls);
 	cmi_tickets_free(s->state.tickets);
 	cmi_buf_dispose(&s->state.chain_soap);
 	cmi_buf_dispose(&s->state.chain_p7b);

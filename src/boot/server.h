@@ -45,6 +45,9 @@ struct cmi_server_options {
 	struct cmi_ledger *ledger;
 	/* The registrar: TLS 1.0 inside TLS-DSK too; schemes that are named
 	 * and let nobody in; a fault that was asked for. */
+	struct cmi_cert *const *sip_chain; /* NULL: chain and key */
+	size_t n_sip_chain;
+	struct evp_pkey_st *sip_key;
 	bool dsk_legacy, offer_ntlm, offer_kerberos;
 	enum cmi_registrar_fault registrar_fault;
 	bool tls13_only;      /* which such phones do not speak */

@@ -47,6 +47,7 @@ cmend_status cmi_registrar_new(const struct cmi_registrar_options *options,
 	struct cmi_dsk_options dsk = {
 		.server = true,
 		.legacy = options->legacy,
+		.weak = options->weak,
 		.chain = options->chain,
 		.n_chain = options->n_chain,
 		.key = options->key,

@@ -36,6 +36,7 @@ struct cmi_registrar_options {
 	struct evp_pkey_st *key;
 	struct cmi_ledger *ledger;
 	bool legacy; /* TLS 1.0 inside TLS-DSK, too */
+	bool weak;   /* our certificate may be signed with SHA-1 */
 	/* Named as schemes in the challenge; nobody gets in by them. */
 	bool offer_ntlm, offer_kerberos;
 	enum cmi_registrar_fault fault;

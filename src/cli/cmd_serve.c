@@ -52,6 +52,11 @@ static const struct cmi_option option_table[] = {
 	{"registrar", 0, CMI_OPT_TEXT, "FQDN",
 		"our name as SIP registrar, which DHCP gives out (--host)",
 		AT(registrar), 0, NULL},
+	{"sip-cert", 0, CMI_OPT_TEXT, "FILE",
+		"the registrar's certificate and what is sent with it (--cert)",
+		AT(sip_cert), 0, NULL},
+	{"sip-key", 0, CMI_OPT_TEXT, "FILE", "its private key, PEM (--key)",
+		AT(sip_key), 0, NULL},
 	{"offer-schemes", 0, CMI_OPT_CHOICE, "WHICH",
 		"name NTLM, or NTLM and Kerberos, beside TLS-DSK in the "
 		"registrar's challenge; nobody gets in by them",
@@ -102,9 +107,9 @@ static void log_event(void *ctx, const struct cmi_event *e)
 }
 
 struct house {
-	struct cmi_bundle chain, offer;
+	struct cmi_bundle chain, offer, sip_chain;
 	struct cmi_cert_list given; /* what port 80 gives */
-	struct evp_pkey_st *key, *issuer_key;
+	struct evp_pkey_st *key, *issuer_key, *sip_key;
 	struct cmi_cert *issuer;
 	struct cmi_ledger *ledger;
 	const struct cmi_lab_break *broken; /* NULL: not in the lab */
@@ -115,6 +120,8 @@ static void house_dispose(struct house *h)
 	cmi_bundle_dispose(&h->chain);
 	cmi_bundle_dispose(&h->offer);
 	cmi_cert_list_dispose(&h->given);
+	cmi_bundle_dispose(&h->sip_chain);
+	cmi_key_free(h->sip_key);
 	cmi_key_free(h->key);
 	cmi_key_free(h->issuer_key);
 	cmi_cert_unref(h->issuer);
@@ -212,6 +219,10 @@ static cmend_status furnish_lab(
 	for (size_t i = 0; i < lab.offer.n; i++)
 		CMI_TRY(cmi_cert_list_add(&h->given, lab.offer.certs[i], err));
 	h->key = cmi_key_ref(lab.key);
+	for (size_t i = 0; i < lab.sip_chain.n; i++)
+		CMI_TRY(cmi_cert_list_add(
+			&h->sip_chain.list, lab.sip_chain.certs[i], err));
+	h->sip_key = cmi_key_ref(lab.sip_key);
 	CMI_TRY(cmi_bundle_write(&lab.root, 1, CMI_FORM_PEM, true, &pem, err));
 	snprintf(path, sizeof(path), "%s/lab-root.pem", o->state);
 	return cmi_file_write(path, cmi_buf_view(&pem), 0644, err);
@@ -228,6 +239,11 @@ static cmend_status furnish(
 	CMI_TRY(cmi_bundle_read_file(
 		o->cert, CMI_SENT_CERTS_MAX, &h->chain, err));
 	CMI_TRY(read_key(o->key, &h->key, err));
+	if (o->sip_cert) {
+		CMI_TRY(cmi_bundle_read_file(
+			o->sip_cert, CMI_SENT_CERTS_MAX, &h->sip_chain, err));
+		CMI_TRY(read_key(o->sip_key, &h->sip_key, err));
+	}
 	CMI_TRY(choose_offer(o, h, err));
 	CMI_TRY(cmi_serve_ledger(o, &h->ledger, err));
 	return load_issuer(o, h, err);
@@ -298,6 +314,9 @@ static cmend_status serve(struct cmi_cli *cli,
 		.chain = h->chain.list.certs,
 		.n_chain = h->chain.list.n,
 		.key = h->key,
+		.sip_chain = h->sip_chain.list.certs,
+		.n_sip_chain = h->sip_chain.list.n,
+		.sip_key = h->sip_key,
 		.offer = h->given.certs,
 		.n_offer = h->given.n,
 		.issuer = h->issuer,
@@ -366,6 +385,9 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	if (!o->host || (!h.broken && (!o->cert || !o->key)))
 		return cmi_cli_usage(
 			cli, "--host, --cert and --key (or --lab) are needed");
+	if (!o->sip_cert != !o->sip_key || (h.broken && o->sip_cert))
+		return cmi_cli_usage(cli,
+			"--sip-cert and --sip-key go together, without --lab");
 	if (o->hours && o->hours < 8)
 		return cmi_cli_usage(cli, "--hours is 8 at least");
 	status = furnish(o, &h, &err);

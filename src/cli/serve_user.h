@@ -14,7 +14,7 @@ struct cmi_serve_options {
 	uint64_t http_port, https_port, sip_port, workers, hours;
 	bool tls12, dhcp, lab, legacy_dsk;
 	const char *break_name;
-	const char *registrar, *schemes;
+	const char *registrar, *sip_cert, *sip_key, *schemes;
 	const char *sip, *number, *extension, *login;
 	const char *secret_file, *secret_fd;
 };

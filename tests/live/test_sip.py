@@ -481,6 +481,18 @@ def test_many_quiet_connections_stop_nobody(holder, dial):
         sock.close()
 
 
+def test_a_registrar_with_a_name_of_its_own(serve, pki, tmp_path):
+    pool = pki.intermediate.issue("pool", sans=["DNS:pool.example"])
+    server = serve("--registrar", "pool.example", "--sip-cert",
+                   pki.file("pool.pem", pool, pki.intermediate), "--sip-key",
+                   pool.key)
+    run = server.phone("--registrar", "pool.example")
+    assert run.status == 0, run
+    # By the web server's name it is not to be had.
+    run = server.phone()
+    assert run.lines[0]["why"] == "name-mismatch", run
+
+
 # The phone against registrars.
 
 class Registrar:
