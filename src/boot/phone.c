@@ -10,6 +10,7 @@
 #include "boot/proof.h"
 #include "boot/sip_register.h"
 #include "boot/soap.h"
+#include "core/cursor.h"
 #include "core/file.h"
 #include "core/text.h"
 
@@ -470,7 +471,6 @@ static cmend_status ask_certificate(struct phone *p, struct cmi_bytes csr,
 	cmi_buf_init(&security, CMI_SOAP_MAX);
 	cmi_xml_init(&doc);
 	CMI_TRY(uuid(p, request_id, err));
-	CMI_TRY(uuid(p, p->device_id, err));
 	snprintf(device, sizeof(device), "{%s}", p->device_id);
 	CMI_TRY(secure(p, &security, err));
 	ask.security = cmi_buf_view(&security);
@@ -602,6 +602,35 @@ static cmend_status run(struct phone *p, cmend_error *err)
 	return CMEND_OK;
 }
 
+static bool is_uuid(struct cmi_bytes v)
+{
+	struct cmi_cursor c = cmi_cursor_of(v);
+	uint8_t ch;
+
+	while (cmi_cursor_u8(&c, &ch))
+		if (!(ch && strchr("0123456789abcdef-", ch)))
+			return false;
+	return v.n == 36;
+}
+
+/* The same one at every sign-in, so that a server knows the device again and
+ * its registration takes the place of the one before. */
+static cmend_status know_device(struct phone *p, cmend_error *err)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf text, path = {0};
+	const char *name = cmi_stores_path(&p->stores, "device-id", &path);
+
+	cmi_buf_init(&text, 4096);
+	if (cmi_file_read(name, &text, NULL) == CMEND_OK &&
+		is_uuid(cmi_buf_view(&text))) {
+		snprintf(p->device_id, sizeof(p->device_id), "%s",
+			cmi_buf_cstr(&text));
+		return CMEND_OK;
+	}
+	CMI_TRY(uuid(p, p->device_id, err));
+	return cmi_file_write(name, cmi_bytes_of(p->device_id), 0600, err);
+}
+
 static cmend_status prepare(struct phone *p, cmend_error *err)
 {
 	const struct cmi_phone_options *o = p->options;
@@ -609,6 +638,7 @@ static cmend_status prepare(struct phone *p, cmend_error *err)
 	cmi_buf_init(&p->ticket_body, CMI_SOAP_MAX);
 	cmi_xml_init(&p->ticket_doc);
 	CMI_TRY(cmi_stores_open(o->state_dir, o->net.env, &p->stores, err));
+	CMI_TRY(know_device(p, err));
 	p->acquire = (struct cmi_acquire){
 		.plan = cmi_acquire_plan_for(o->firmware, o->way),
 		.how = o->how,

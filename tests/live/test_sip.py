@@ -481,6 +481,16 @@ def test_many_quiet_connections_stop_nobody(holder, dial):
         sock.close()
 
 
+def test_our_phone_takes_its_own_place(holder, dial, tmp_path):
+    server, pem = holder()
+    assert server.phone().status == 0  # the same phone, from another port
+    assert server.phone(state="another").status == 0
+    phone = Phone(dial(server))
+    assert phone.handshake(pem, None, tmp_path)
+    answer = phone.signed(contacts=[])
+    assert answer.status == 200 and len(answer.all("contact")) == 2, answer
+
+
 def test_a_registrar_with_a_name_of_its_own(serve, pki, tmp_path):
     pool = pki.intermediate.issue("pool", sans=["DNS:pool.example"])
     server = serve("--registrar", "pool.example", "--sip-cert",
