@@ -72,6 +72,9 @@ def commands_shown():
 
 def without_shell(text):
     """The words of the first command of a line."""
+    # A variable stands for a number, or for a part of a name; of a command
+    # that goes on, its first line is looked at.
+    text = re.sub(r"\$\w+", "1", text.rstrip("\\"))
     lexer = shlex.shlex(text, posix=True, punctuation_chars="|;&<>")
     lexer.whitespace_split = True
     words = []
