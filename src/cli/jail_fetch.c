@@ -64,7 +64,8 @@ void cmi_jail_fetcher(const struct cmi_jail *jail, int fd)
 	cmend_error err = {0};
 	cmend_status status;
 
-	if (cmi_fetcher_new(jail->fetch, &f, &err) != CMEND_OK)
+	if (cmi_fetcher_new(jail->fetch, &f, &err) != CMEND_OK ||
+		cmi_fetcher_warm(f, &err) != CMEND_OK)
 		_exit(CMI_EXIT_CANNOT);
 	/* That there is no sandbox is said by the reader. */
 	status = cmi_sandbox_enter(CMI_ROLE_FETCHER, &err);

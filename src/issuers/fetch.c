@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "issuers/fetch.h"
 
-#include <curl/curl.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +9,7 @@
 
 #include "core/text.h"
 #include "issuers/address.h"
+#include "issuers/fetch_curl.h"
 #include "issuers/aia.h"
 #include "issuers/flight.h"
 
@@ -19,10 +18,11 @@
 
 /* CURLOPT_PROTOCOLS is deprecated since 7.85, its successor not in 7.81. */
 #if LIBCURL_VERSION_NUM >= 0x075500
-#define SET_HTTP_ONLY(curl, option) curl_easy_setopt(curl, option##_STR, "http")
+#define SET_HTTP_ONLY(curl, option)                                            \
+	cmi_curl.easy_setopt(curl, option##_STR, "http")
 #else
 #define SET_HTTP_ONLY(curl, option)                                            \
-	curl_easy_setopt(curl, option, CURLPROTO_HTTP)
+	cmi_curl.easy_setopt(curl, option, CURLPROTO_HTTP)
 #endif
 
 struct cmi_fetcher {
@@ -50,18 +50,6 @@ struct transfer {
 	char visited[CMI_AIA_REDIRECTS_MAX + 1][CMI_URL_MAX + 1];
 	unsigned hops;
 };
-
-static void global_init(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-void cmi_fetch_begin(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, global_init);
-}
 
 static cmend_status refuse(struct transfer *t, cmend_status status,
 	enum cmi_finding_id trouble, const char *what, const char *detail,
@@ -178,7 +166,7 @@ static char *url_part(CURLU *u, CURLUPart part)
 {
 	char *v = NULL;
 
-	return curl_url_get(u, part, &v, 0) ? NULL : v;
+	return cmi_curl.url_get(u, part, &v, 0) ? NULL : v;
 }
 
 static bool has_part(CURLU *u, CURLUPart part)
@@ -186,7 +174,7 @@ static bool has_part(CURLU *u, CURLUPart part)
 	char *v = url_part(u, part);
 	bool has = v != NULL;
 
-	curl_free(v);
+	cmi_curl.free(v);
 	return has;
 }
 
@@ -197,7 +185,7 @@ static bool port_is_fine(struct cmi_fetcher *f, CURLU *u)
 	uint64_t port = 80;
 	bool ok = !text || cmi_parse_uint(cmi_bytes_of(text), 65535, &port);
 
-	curl_free(text);
+	cmi_curl.free(text);
 	return ok && (port == 80 || port >= 1024 || f->allow_private);
 }
 
@@ -211,15 +199,15 @@ static cmend_status vet_parts(struct transfer *t, CURLU *u, cmend_error *err)
 	if (!port_is_fine(t->f, u))
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"names the port of another service", "", err);
-	(void)curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
+	(void)cmi_curl.url_set(u, CURLUPART_FRAGMENT, NULL, 0);
 	whole = url_part(u, CURLUPART_URL);
 	if (!whole || strlen(whole) > CMI_URL_MAX) {
-		curl_free(whole);
+		cmi_curl.free(whole);
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"is no usable URL", "", err);
 	}
 	snprintf(t->visited[t->hops], sizeof(t->visited[0]), "%s", whole);
-	curl_free(whole);
+	cmi_curl.free(whole);
 	return CMEND_OK;
 }
 
@@ -249,15 +237,16 @@ static cmend_status vet_url(
 	if (url[7] == '/' || url[7] == 0)
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"names no host", "", err);
-	u = curl_url();
+	CMI_TRY(cmi_curl_load(err));
+	u = cmi_curl.url();
 	if (!u)
 		return cmi_nomem(err);
-	if (curl_url_set(u, CURLUPART_URL, url, 0))
+	if (cmi_curl.url_set(u, CURLUPART_URL, url, 0))
 		status = refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"is no URL", "", err);
 	else
 		status = vet_parts(t, u, err);
-	curl_url_cleanup(u);
+	cmi_curl.url_cleanup(u);
 	return status;
 }
 
@@ -267,34 +256,35 @@ static void set_limits(struct transfer *t, int64_t ms)
 
 	SET_HTTP_ONLY(c, CURLOPT_PROTOCOLS);
 	SET_HTTP_ONLY(c, CURLOPT_REDIR_PROTOCOLS);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(
+	cmi_curl.easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	cmi_curl.easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms);
+	cmi_curl.easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+	cmi_curl.easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	cmi_curl.easy_setopt(
 		c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->f->body_max);
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
-	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	cmi_curl.easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	cmi_curl.easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
+	cmi_curl.easy_setopt(
+		c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	/* "" switches the environment's proxies off. */
-	curl_easy_setopt(c, CURLOPT_PROXY, t->f->proxy ? t->f->proxy : "");
-	curl_easy_setopt(c, CURLOPT_NOPROXY, "");
+	cmi_curl.easy_setopt(c, CURLOPT_PROXY, t->f->proxy ? t->f->proxy : "");
+	cmi_curl.easy_setopt(c, CURLOPT_NOPROXY, "");
 	/* libcurl's defaults, said aloud: no user data of any kind. */
-	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(c, CURLOPT_COOKIEFILE, NULL);
-	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, NULL);
-	curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, USER_AGENT);
+	cmi_curl.easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	cmi_curl.easy_setopt(c, CURLOPT_COOKIEFILE, NULL);
+	cmi_curl.easy_setopt(c, CURLOPT_ACCEPT_ENCODING, NULL);
+	cmi_curl.easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	cmi_curl.easy_setopt(c, CURLOPT_USERAGENT, USER_AGENT);
 }
 
 static void set_callbacks(struct transfer *t)
 {
 	CURL *c = t->f->curl;
 
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+	cmi_curl.easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
+	cmi_curl.easy_setopt(c, CURLOPT_WRITEDATA, t);
+	cmi_curl.easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
+	cmi_curl.easy_setopt(c, CURLOPT_HEADERDATA, t);
 }
 
 /* libcurl's failure as a finding: nothing came (dead), or it was not wanted. */
@@ -309,7 +299,8 @@ static cmend_status name_failure(
 	if (t->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		return refuse(t, CMEND_LIMIT, CMI_F_AIA_REFUSED,
 			"answers more than is taken", "", err);
-	(void)curl_easy_getinfo(t->f->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)cmi_curl.easy_getinfo(
+		t->f->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return refuse(t, CMEND_TIMEOUT,
 			status || t->head ? CMI_F_AIA_REFUSED : CMI_F_AIA_DEAD,
@@ -317,21 +308,21 @@ static cmend_status name_failure(
 					  : "does not answer in time",
 			"", err);
 	return refuse(t, CMEND_NET, CMI_F_AIA_DEAD,
-		"cannot be had: ", curl_easy_strerror(code), err);
+		"cannot be had: ", cmi_curl.easy_strerror(code), err);
 }
 
 static struct curl_slist *post_headers(
 	const char *post_type, const char *soap_action)
 {
 	char line[512];
-	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+	struct curl_slist *list = cmi_curl.slist_append(NULL, "Expect:");
 
 	snprintf(line, sizeof(line), "Content-Type: %s",
 		post_type ? post_type : "application/octet-stream");
-	list = curl_slist_append(list, line);
+	list = cmi_curl.slist_append(list, line);
 	if (soap_action) {
 		snprintf(line, sizeof(line), "SOAPAction: \"%s\"", soap_action);
-		list = curl_slist_append(list, line);
+		list = cmi_curl.slist_append(list, line);
 	}
 	return list;
 }
@@ -341,35 +332,37 @@ static cmend_status perform(struct transfer *t, struct cmi_bytes post,
 	struct curl_slist *headers, char **next, cmend_error *err)
 {
 	struct cmi_fetch_answer *a = t->answer;
-	CURL *c = t->f->curl;
 	int64_t ms = t->deadline_ms - cmi_mono_ms(t->f->env);
 	const char *type = NULL;
 	CURLcode code;
+	CURL *c;
 
 	*next = NULL;
+	CMI_TRY(cmi_fetcher_warm(t->f, err));
+	c = t->f->curl;
 	if (ms <= 0)
 		return refuse(t, CMEND_TIMEOUT, CMI_F_AIA_REFUSED,
 			"answers too slowly", "", err);
-	curl_easy_reset(c);
+	cmi_curl.easy_reset(c);
 	set_limits(t, ms);
 	set_callbacks(t);
-	curl_easy_setopt(c, CURLOPT_URL, t->visited[t->hops]);
+	cmi_curl.easy_setopt(c, CURLOPT_URL, t->visited[t->hops]);
 	if (headers) {
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, post.p);
-		curl_easy_setopt(
+		cmi_curl.easy_setopt(c, CURLOPT_POSTFIELDS, post.p);
+		cmi_curl.easy_setopt(
 			c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post.n);
-		curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+		cmi_curl.easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	}
 	t->head = 0;
 	cmi_buf_clear(&a->body);
-	code = curl_easy_perform(c);
+	code = cmi_curl.easy_perform(c);
 	if (code)
 		return name_failure(t, code, err);
-	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status);
-	(void)curl_easy_getinfo(c, CURLINFO_CONTENT_TYPE, &type);
+	(void)cmi_curl.easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status);
+	(void)cmi_curl.easy_getinfo(c, CURLINFO_CONTENT_TYPE, &type);
 	(void)cmi_safe_cstr(a->type, sizeof(a->type), cmi_bytes_of(type));
 	if (a->status / 100 == 3)
-		(void)curl_easy_getinfo(c, CURLINFO_REDIRECT_URL, next);
+		(void)cmi_curl.easy_getinfo(c, CURLINFO_REDIRECT_URL, next);
 	return CMEND_OK;
 }
 
@@ -533,12 +526,14 @@ cmend_status cmi_fetch(struct cmi_fetcher *f, const char *url,
 	struct cmi_bytes post, const char *post_type, const char *soap_action,
 	struct cmi_fetch_answer *answer, cmend_error *err)
 {
-	struct curl_slist *headers =
-		post.n ? post_headers(post_type, soap_action) : NULL;
-	cmend_status status =
-		fetch_within(f, url, f->left_ms, post, headers, answer, err);
+	struct curl_slist *headers;
+	cmend_status status;
 
-	curl_slist_free_all(headers);
+	*answer = (struct cmi_fetch_answer){0};
+	CMI_TRY(cmi_fetcher_warm(f, err));
+	headers = post.n ? post_headers(post_type, soap_action) : NULL;
+	status = fetch_within(f, url, f->left_ms, post, headers, answer, err);
+	cmi_curl.slist_free_all(headers);
 	return status;
 }
 
@@ -569,10 +564,19 @@ void cmi_fetcher_free(struct cmi_fetcher *f)
 		return;
 	cmi_aia_free(f->aia);
 	if (f->curl)
-		curl_easy_cleanup(f->curl);
+		cmi_curl.easy_cleanup(f->curl);
 	cmi_free(f->target_host);
 	cmi_free(f->proxy);
 	cmi_free(f);
+}
+
+cmend_status cmi_fetcher_warm(struct cmi_fetcher *f, cmend_error *err)
+{
+	if (f->curl)
+		return CMEND_OK;
+	CMI_TRY(cmi_curl_load(err));
+	f->curl = cmi_curl.easy_init();
+	return f->curl ? CMEND_OK : cmi_nomem(err);
 }
 
 static cmend_status copy_text(const char *from, char **to, cmend_error *err)
@@ -589,7 +593,6 @@ cmend_status cmi_fetcher_new(const struct cmi_fetch_options *o,
 
 	if (!f)
 		return cmi_nomem(err);
-	cmi_fetch_begin();
 	*f = (struct cmi_fetcher){
 		.allow_private = o->allow_private,
 		.left_ms = o->total_ms ? o->total_ms : CMI_AIA_TOTAL_MS,
@@ -598,9 +601,6 @@ cmend_status cmi_fetcher_new(const struct cmi_fetch_options *o,
 		.env = o->env,
 		.flights = o->store ? cmi_store_flights(o->store) : NULL,
 	};
-	f->curl = curl_easy_init();
-	if (!f->curl)
-		return cmi_nomem(err);
 	CMI_TRY(copy_text(o->target_host, &f->target_host, err));
 	CMI_TRY(copy_text(o->proxy, &f->proxy, err));
 	CMI_TRY(cmi_aia_new(&(struct cmi_aia_transport){get_some, count, f},

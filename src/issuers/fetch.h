@@ -18,9 +18,6 @@
 
 struct cmi_fetcher;
 
-/* libcurl made ready, once in a process; any thread. */
-void cmi_fetch_begin(void);
-
 struct cmi_fetch_options {
 	bool allow_private; /* private and loopback addresses too */
 	/* An address that is allowed whatever it is: the target itself.  A
@@ -39,6 +36,11 @@ cmend_status cmi_fetcher_new(const struct cmi_fetch_options *options,
 	__attribute__((warn_unused_result));
 void cmi_fetcher_free(struct cmi_fetcher *f);
 CMI_DEFINE_CLEANUP(cmi_fetcher_freep, struct cmi_fetcher, cmi_fetcher_free)
+
+/* The first fetch does it: load what fetching needs.  For whoever may load
+ * nothing later.  CMEND_UNSUPPORTED: there is no libcurl here. */
+cmend_status cmi_fetcher_warm(struct cmi_fetcher *f, cmend_error *err)
+	__attribute__((warn_unused_result));
 
 struct cmi_fetch_answer {
 	struct cmi_buf body;

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "issuers/fetch_list.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/text.h"
-#include "issuers/fetch.h"
+#include "issuers/fetch_curl.h"
 
 /* CURLOPT_PROTOCOLS is deprecated since 7.85, its successor not in 7.81. */
 #if LIBCURL_VERSION_NUM >= 0x075500
 #define SET_HTTPS_ONLY(curl, option)                                           \
-	curl_easy_setopt(curl, option##_STR, "https")
+	cmi_curl.easy_setopt(curl, option##_STR, "https")
 #else
 #define SET_HTTPS_ONLY(curl, option)                                           \
-	curl_easy_setopt(curl, option, CURLPROTO_HTTPS)
+	cmi_curl.easy_setopt(curl, option, CURLPROTO_HTTPS)
 #endif
 
 struct transfer {
@@ -97,40 +96,41 @@ static void set_limits(const struct transfer *t)
 
 	SET_HTTPS_ONLY(c, CURLOPT_PROTOCOLS);
 	SET_HTTPS_ONLY(c, CURLOPT_REDIR_PROTOCOLS);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)CMI_LIST_REDIRECTS_MAX);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)silence_ms);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(
+	cmi_curl.easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+	cmi_curl.easy_setopt(
+		c, CURLOPT_MAXREDIRS, (long)CMI_LIST_REDIRECTS_MAX);
+	cmi_curl.easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms);
+	cmi_curl.easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)silence_ms);
+	cmi_curl.easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	cmi_curl.easy_setopt(
 		c, CURLOPT_LOW_SPEED_TIME, (long)((silence_ms + 999) / 1000));
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(
+	cmi_curl.easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	cmi_curl.easy_setopt(
 		c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->out->body.max);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "chainmend");
-	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
+	cmi_curl.easy_setopt(c, CURLOPT_USERAGENT, "chainmend");
+	cmi_curl.easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
 	/* libcurl's defaults, said aloud. */
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	cmi_curl.easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
+	cmi_curl.easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+	cmi_curl.easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	if (!how->roots)
 		return;
-	curl_easy_setopt(c, CURLOPT_CAINFO, how->roots);
-	curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	cmi_curl.easy_setopt(c, CURLOPT_CAINFO, how->roots);
+	cmi_curl.easy_setopt(c, CURLOPT_CAPATH, NULL);
 }
 
 static void set_callbacks(struct transfer *t)
 {
 	CURL *c = t->curl;
 
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->says);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
-	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, tell_progress);
-	curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
+	cmi_curl.easy_setopt(c, CURLOPT_ERRORBUFFER, t->says);
+	cmi_curl.easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
+	cmi_curl.easy_setopt(c, CURLOPT_WRITEDATA, t);
+	cmi_curl.easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
+	cmi_curl.easy_setopt(c, CURLOPT_HEADERDATA, t);
+	cmi_curl.easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	cmi_curl.easy_setopt(c, CURLOPT_XFERINFOFUNCTION, tell_progress);
+	cmi_curl.easy_setopt(c, CURLOPT_XFERINFODATA, t);
 }
 
 static struct curl_slist *add_condition(
@@ -141,13 +141,13 @@ static struct curl_slist *add_condition(
 	if (!value || !*value || strpbrk(value, "\r\n"))
 		return list;
 	snprintf(line, sizeof(line), "%s: %s", name, value);
-	return curl_slist_append(list, line);
+	return cmi_curl.slist_append(list, line);
 }
 
 static cmend_status name_failure(
 	const struct transfer *t, CURLcode code, cmend_error *err)
 {
-	const char *says = t->says[0] ? t->says : curl_easy_strerror(code);
+	const char *says = t->says[0] ? t->says : cmi_curl.easy_strerror(code);
 	const char *url = t->how->url;
 
 	if (t->too_large || code == CURLE_FILESIZE_EXCEEDED)
@@ -183,7 +183,7 @@ static cmend_status check_answer(struct transfer *t, cmend_error *err)
 {
 	long status = 0;
 
-	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)cmi_curl.easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
 	t->out->unchanged = status == 304;
 	if (status != 200 && status != 304)
 		return cmi_fail(err, CMEND_NET, "\"%s\" answers %ld",
@@ -204,10 +204,10 @@ static cmend_status run(struct transfer *t, cmend_error *err)
 		conditions, "If-Modified-Since", t->how->modified);
 	set_limits(t);
 	set_callbacks(t);
-	curl_easy_setopt(t->curl, CURLOPT_URL, t->how->url);
-	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, conditions);
-	code = curl_easy_perform(t->curl);
-	curl_slist_free_all(conditions);
+	cmi_curl.easy_setopt(t->curl, CURLOPT_URL, t->how->url);
+	cmi_curl.easy_setopt(t->curl, CURLOPT_HTTPHEADER, conditions);
+	code = cmi_curl.easy_perform(t->curl);
+	cmi_curl.slist_free_all(conditions);
 	return code ? name_failure(t, code, err) : check_answer(t, err);
 }
 
@@ -228,12 +228,12 @@ cmend_status cmi_list_fetch(const struct cmi_list_fetch *how,
 	if (how->roots && access(how->roots, R_OK) != 0)
 		return cmi_fail(err, CMEND_IO,
 			"the roots cannot be read from \"%s\"", how->roots);
-	cmi_fetch_begin();
-	t.curl = curl_easy_init();
+	CMI_TRY(cmi_curl_load(err));
+	t.curl = cmi_curl.easy_init();
 	if (!t.curl)
 		return cmi_nomem(err);
 	status = run(&t, err);
-	curl_easy_cleanup(t.curl);
+	cmi_curl.easy_cleanup(t.curl);
 	return status;
 }
 

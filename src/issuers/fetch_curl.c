@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "issuers/fetch_curl.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+
+/* By the name of its interface, which has stood since 2006. */
+#define LIBCURL "libcurl.so.4"
+
+struct cmi_curl cmi_curl;
+static char trouble[200];
+
+/* Not by the macros that libcurl's header lays over some of them. */
+#define FIND(name) (*(void **)&cmi_curl.name = dlsym(handle, "curl_" #name))
+
+static void load(void)
+{
+	/* Never closed: its threads and tables live as long as the process. */
+	void *handle = dlopen(LIBCURL, RTLD_NOW | RTLD_LOCAL);
+	const char *why = handle ? NULL : dlerror();
+
+	if (handle && FIND(easy_cleanup) && FIND(easy_getinfo) &&
+		FIND(easy_init) && FIND(easy_perform) && FIND(easy_reset) &&
+		FIND(easy_setopt) && FIND(easy_strerror) && FIND(free) &&
+		FIND(global_init) && FIND(slist_append) &&
+		FIND(slist_free_all) && FIND(url) && FIND(url_cleanup) &&
+		FIND(url_get) && FIND(url_set))
+		cmi_curl.global_init(CURL_GLOBAL_DEFAULT);
+	else
+		snprintf(trouble, sizeof(trouble), "%s",
+			why ? why : LIBCURL " is too old");
+}
+
+cmend_status cmi_curl_load(cmend_error *err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, load);
+	return trouble[0] ? cmi_fail(err, CMEND_UNSUPPORTED,
+				    "nothing can be fetched: %s", trouble)
+			  : CMEND_OK;
+}

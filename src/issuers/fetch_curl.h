@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libcurl, loaded when the first thing is fetched.
+ *
+ * It brings some thirty libraries with it, which takes the loader longer than
+ * most of what this program does; and most of the time nothing is fetched.
+ */
+#ifndef CMI_ISSUERS_FETCH_CURL_H
+#define CMI_ISSUERS_FETCH_CURL_H
+
+#include <curl/curl.h>
+
+#include "core/error.h"
+
+/* In functions that have curl_ in front in libcurl. */
+struct cmi_curl {
+	__typeof__(curl_easy_cleanup) *easy_cleanup;
+	__typeof__(curl_easy_getinfo) *easy_getinfo;
+	__typeof__(curl_easy_init) *easy_init;
+	__typeof__(curl_easy_perform) *easy_perform;
+	__typeof__(curl_easy_reset) *easy_reset;
+	__typeof__(curl_easy_setopt) *easy_setopt;
+	__typeof__(curl_easy_strerror) *easy_strerror;
+	__typeof__(curl_free) *free;
+	__typeof__(curl_global_init) *global_init;
+	__typeof__(curl_slist_append) *slist_append;
+	__typeof__(curl_slist_free_all) *slist_free_all;
+	__typeof__(curl_url) *url;
+	__typeof__(curl_url_cleanup) *url_cleanup;
+	__typeof__(curl_url_get) *url_get;
+	__typeof__(curl_url_set) *url_set;
+};
+
+/* Valid once cmi_curl_load succeeded; never changes again. */
+extern struct cmi_curl cmi_curl;
+
+/* Any thread, any number of times.  CMEND_UNSUPPORTED: there is no libcurl
+ * here, and why. */
+cmend_status cmi_curl_load(cmend_error *err)
+	__attribute__((warn_unused_result));
+
+#endif
