@@ -38,15 +38,21 @@ struct cmi_acquire_plan cmi_acquire_plan_for(
 	return plans[firmware][way];
 }
 
+void cmi_acquire_forget(struct cmi_acquire *a)
+{
+	if (a->judged)
+		cmi_complete_result_dispose(&a->last);
+	a->judged = false;
+	a->last = (struct cmi_complete_result){0};
+}
+
 void cmi_acquire_dispose(struct cmi_acquire *a)
 {
 	cmi_cert_list_dispose(&a->usable);
 	cmi_cert_list_dispose(&a->came);
 	cmi_cert_unref(a->pinned);
 	a->pinned = NULL;
-	if (a->judged)
-		cmi_complete_result_dispose(&a->last);
-	a->judged = false;
+	cmi_acquire_forget(a);
 }
 
 int64_t cmi_acquire_time(const struct cmi_acquire *a)
@@ -271,10 +277,7 @@ enum cmi_finding_id cmi_acquire_judge(
 	cmend_error err = {0};
 	bool pinned;
 
-	if (a->judged)
-		cmi_complete_result_dispose(&a->last);
-	a->judged = false;
-	a->last = (struct cmi_complete_result){0};
+	cmi_acquire_forget(a);
 	if (a->plan.aia && chain->leaf->n_aia_urls &&
 		cmi_fetcher_new(&options, &fetcher, NULL) != CMEND_OK)
 		fetcher = NULL; /* one supplier less, no less safe */

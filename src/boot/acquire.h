@@ -65,6 +65,8 @@ struct cmi_acquire {
 };
 
 void cmi_acquire_dispose(struct cmi_acquire *a);
+/* The last judgement is of no more interest: nothing is judged. */
+void cmi_acquire_forget(struct cmi_acquire *a);
 
 /* The time at which certificates are judged, seconds. */
 int64_t cmi_acquire_time(const struct cmi_acquire *a);

@@ -519,7 +519,7 @@ static cmend_status connect_registrar(
 	status = cmi_channel_open(
 		&p->options->net, p->acquire.name, 5061, &c, err);
 	if (!status) {
-		p->acquire.judged = false;
+		cmi_acquire_forget(&p->acquire);
 		status = cmi_channel_start_tls(c, &tls, err);
 		if (status == CMEND_REFUSED && p->acquire.judged &&
 			!p->acquire.last.accepted)

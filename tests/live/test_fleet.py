@@ -32,7 +32,8 @@ class Redis:
     def start(self):
         self.process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.socket,
-             "--appendonly", "yes", "--save", "", "--logfile", "log",
+             "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+             "--logfile", "log",
              *self.more], cwd=self.directory)
         servers.wait_until(lambda: self.cli("ping") == "PONG", "redis")
 

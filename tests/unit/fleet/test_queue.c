@@ -27,8 +27,9 @@ static void start_server(void)
 		if (chdir(dir) == 0)
 			execlp("redis-server", "redis-server", "--port", "0",
 				"--unixsocket", path, "--appendonly", "yes",
-				"--save", "", "--loglevel", "warning",
-				"--logfile", "log", (char *)NULL);
+				"--appendfsync", "always", "--save", "",
+				"--loglevel", "warning", "--logfile", "log",
+				(char *)NULL);
 		_exit(127);
 	}
 }
