@@ -59,6 +59,21 @@ def program(name):
                         ":/usr/sbin:/sbin:/usr/local/sbin")
 
 
+def end_accepting(listener, thread, connections=()):
+    """Wake a thread that waits in accept or reads, see it end, and only then
+    let go of the sockets.  A thread that is left waiting would take the
+    connections of whoever gets the same descriptor next."""
+    for s in (listener, *connections):
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+    thread.join(DEADLINE_S)
+    assert not thread.is_alive()
+    for s in (listener, *connections):
+        s.close()
+
+
 class Process:
     """A server process, stopped by stop() whatever became of it."""
 

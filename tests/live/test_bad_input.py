@@ -9,6 +9,8 @@ import threading
 import time
 
 import pytest
+
+import servers
 from pki import LOCAL
 
 CLEAN = set(range(0x20, 0x7f)) | {0x0a}
@@ -53,7 +55,8 @@ class Server:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
         self.open = []
-        threading.Thread(target=self._run, daemon=True).start()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def _run(self):
         while True:
@@ -75,9 +78,7 @@ class Server:
             pass
 
     def stop(self):
-        self.socket.close()
-        for s in self.open:
-            s.close()
+        servers.end_accepting(self.socket, self.thread, self.open)
 
 
 @pytest.fixture
@@ -217,10 +218,11 @@ class Cutter:
         self.port, self.k, self.flight = port, -1, 0
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
-        threading.Thread(target=self._run, daemon=True).start()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def stop(self):
-        self.socket.close()
+        servers.end_accepting(self.socket, self.thread)
 
     def _run(self):
         while True:
@@ -300,7 +302,8 @@ def test_endless_handshake_is_bounded(program, clean_env):
         except OSError:
             s.close()
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=endless, daemon=True).start()
+    thread = threading.Thread(target=endless, daemon=True)
+    thread.start()
     start = time.monotonic()
     child = subprocess.Popen(
         [program, "check", "127.0.0.1:%d" % listener.getsockname()[1],
@@ -308,7 +311,7 @@ def test_endless_handshake_is_bounded(program, clean_env):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = 0
-    listener.close()
+    servers.end_accepting(listener, thread)
     assert os.waitstatus_to_exitcode(status) in (1, 3)
     assert time.monotonic() - start < 20
     if not any(k.endswith("SAN_OPTIONS") for k in clean_env):

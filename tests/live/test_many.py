@@ -172,9 +172,7 @@ class Picky(threading.Thread):
             taken.close()
 
     def stop(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        self.join()
+        servers.end_accepting(self.socket, self)
 
 
 @pytest.fixture

@@ -213,9 +213,7 @@ class Flipping(threading.Thread):
             taken.close()
 
     def stop(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        self.join()
+        servers.end_accepting(self.socket, self)
 
 
 def test_killed_again_and_again_no_event_is_lost_or_repeated(monitor, pki):

@@ -24,10 +24,11 @@ class Proxy:
         self.asked = []
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self._run, daemon=True).start()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def stop(self):
-        self.socket.close()
+        servers.end_accepting(self.socket, self.thread)
 
     def _run(self):
         while True:
@@ -209,23 +210,22 @@ class Hostile:
         self.port = self.socket.getsockname()[1]
         self.http = f"http://127.0.0.1:{self.port}"
         self.socks = f"socks5://127.0.0.1:{self.port}"
-        self.behave, self.open = behave, []
-        threading.Thread(target=self._run, daemon=True).start()
+        self.behave, self.open, self.ending = behave, [], False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def _run(self):
-        while True:
+        while not self.ending:
             try:
                 s, _ = self.socket.accept()
                 self.open.append(s)
                 self.behave(s)
             except (OSError, AssertionError):
-                if self.socket.fileno() < 0:
-                    return
+                pass
 
     def stop(self):
-        self.socket.close()
-        for s in self.open:
-            s.close()
+        self.ending = True
+        servers.end_accepting(self.socket, self.thread, self.open)
 
 
 def endless_head(s):

@@ -543,8 +543,7 @@ class Registrar:
         tls.sendall(answer.replace("COPIED", copied).encode())
 
     def stop(self):
-        self.listener.close()
-        self.thread.join(20)
+        servers.end_accepting(self.listener, self.thread)
 
 
 OK = "SIP/2.0 200 OK\r\nCOPIEDExpires: 7200\r\nContent-Length: 0\r\n\r\n"

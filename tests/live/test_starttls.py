@@ -8,6 +8,8 @@ import threading
 
 import pytest
 
+import servers
+
 
 def lines(script):
     """A server that says and waits for lines: (expect or None, answer)."""
@@ -93,7 +95,8 @@ class Server:
         self.address = f"127.0.0.1:{self.port}"
         self.talk = talk
         self.shook = 0
-        threading.Thread(target=self.run, daemon=True).start()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def run(self):
         while True:
@@ -111,7 +114,7 @@ class Server:
             s.close()
 
     def stop(self):
-        self.socket.close()
+        servers.end_accepting(self.socket, self.thread)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ key, at every address of a name, and with a certificate of its own."""
 import subprocess
 
 import pytest
+
+import servers
 from pki import LOCAL
 
 
@@ -137,9 +139,10 @@ def test_another_chain_for_tls12(check, pki, s_server, tmp_path):
             up.sendall(hello)
             for pair in ((s, up), (up, s)):
                 threading.Thread(target=pump, args=pair, daemon=True).start()
-    threading.Thread(target=serve, daemon=True).start()
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
     line = endpoint(check("localhost:%d" % listener.getsockname()[1], "-4"))
-    listener.close()
+    servers.end_accepting(listener, thread)
     assert line["verdict"] is None, line
     finding, = found(line, "chain-varies")
     assert "with TLS 1.2: 1 certificate," in finding["says"]
