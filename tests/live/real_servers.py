@@ -207,6 +207,7 @@ postlog unix-dgram n - n - 1 postlogd
 class Dovecot(Server):
     needs, mend, starttls = ("dovecot",), "dovecot", "imap"
     protocol = "imap"
+    only_root = True  # it gives its sockets to its own users
 
     def leaf_lines(self):
         return f"ssl_cert = <{self.leaf}\nssl_key = <{self.key}\n"

@@ -198,7 +198,11 @@ def test_failures_of_dhcp(chainmend, namespace, program, clean_env, tmp_path,
 trap 'kill $serve $sniff $child' EXIT
 """ + try_until("ss -Hlnu 'sport = :67' | grep -q .", 300) +
                    try_until(f"[ -e {capture}.ready ]", 300) +
-                   f"{test} && exit 8\n[ $? = 1 ]\n", clean_env)
+                   f"{test} && exit 8\n[ $? = 1 ] || exit 7\n"
+                       # Question and answer are in the file, not only seen.
+                       f"i=0; until [ $(stat -c %s {capture}) -gt 640 ] || "
+                       "[ $i -ge 50 ]; do i=$((i+1)); sleep 0.1; done\n",
+                       clean_env)
     assert done.returncode == 0, (done, (tmp_path / "log").read_text())
     steps = {s["test"]: s for s in map(json.loads, done.stdout.splitlines())}
     assert steps["discovery"]["result"] == "failed"

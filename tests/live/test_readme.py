@@ -129,7 +129,8 @@ def scratch(tmp_path_factory):
 def test_example(setup, block, program, clean_env, scratch):
     build = Path(os.environ.get("CMI_BUILD", Path(program).parents[2]))
     env = {**clean_env, "SOURCE": str(ROOT),
-           "PATH": str(Path(program).parent) + ":" + clean_env["PATH"],
+           "PATH": str(Path(program).parent) + ":" + clean_env["PATH"] +
+                   ":/usr/sbin:/sbin",  # nginx; not in a user's own
            # The library as it is in the build, not as it may be installed.
            "PKG_CONFIG_PATH": str(build / "meson-uninstalled"),
            "LD_LIBRARY_PATH": str(build / "src" / "api")}
