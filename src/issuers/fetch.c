@@ -17,7 +17,7 @@
 #define USER_AGENT "chainmend"
 
 /* CURLOPT_PROTOCOLS is deprecated since 7.85, its successor not in 7.81. */
-#if LIBCURL_VERSION_NUM >= 0x075500
+#if LIBCURL_VERSION_NUM >= CMI_CURL_NAMED_PROTOCOLS
 #define SET_HTTP_ONLY(curl, option)                                            \
 	cmi_curl.easy_setopt(curl, option##_STR, "http")
 #else

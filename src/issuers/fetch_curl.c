@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* By the name of its interface, which has stood since 2006. */
@@ -13,6 +14,17 @@ static char trouble[200];
 
 /* Not by the macros that libcurl's header lays over some of them. */
 #define FIND(name) (*(void **)&cmi_curl.name = dlsym(handle, "curl_" #name))
+
+/* An older one than the header would pass over options that it does not
+ * know, the limits on protocols among them. */
+static bool knows_our_options(void)
+{
+	const curl_version_info_data *v =
+		cmi_curl.version_info(CURLVERSION_NOW);
+
+	return LIBCURL_VERSION_NUM < CMI_CURL_NAMED_PROTOCOLS ||
+	       v->version_num >= CMI_CURL_NAMED_PROTOCOLS;
+}
 
 static void load(void)
 {
@@ -25,7 +37,8 @@ static void load(void)
 		FIND(easy_setopt) && FIND(easy_strerror) && FIND(free) &&
 		FIND(global_init) && FIND(slist_append) &&
 		FIND(slist_free_all) && FIND(url) && FIND(url_cleanup) &&
-		FIND(url_get) && FIND(url_set))
+		FIND(url_get) && FIND(url_set) && FIND(version_info) &&
+		knows_our_options())
 		cmi_curl.global_init(CURL_GLOBAL_DEFAULT);
 	else
 		snprintf(trouble, sizeof(trouble), "%s",

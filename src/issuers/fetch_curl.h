@@ -12,6 +12,9 @@
 
 #include "core/error.h"
 
+/* 7.85: protocols are limited by name (CURLOPT_PROTOCOLS_STR). */
+#define CMI_CURL_NAMED_PROTOCOLS 0x075500
+
 /* In functions that have curl_ in front in libcurl. */
 struct cmi_curl {
 	__typeof__(curl_easy_cleanup) *easy_cleanup;
@@ -29,6 +32,7 @@ struct cmi_curl {
 	__typeof__(curl_url_cleanup) *url_cleanup;
 	__typeof__(curl_url_get) *url_get;
 	__typeof__(curl_url_set) *url_set;
+	__typeof__(curl_version_info) *version_info;
 };
 
 /* Valid once cmi_curl_load succeeded; never changes again. */

@@ -9,7 +9,7 @@
 #include "issuers/fetch_curl.h"
 
 /* CURLOPT_PROTOCOLS is deprecated since 7.85, its successor not in 7.81. */
-#if LIBCURL_VERSION_NUM >= 0x075500
+#if LIBCURL_VERSION_NUM >= CMI_CURL_NAMED_PROTOCOLS
 #define SET_HTTPS_ONLY(curl, option)                                           \
 	cmi_curl.easy_setopt(curl, option##_STR, "https")
 #else
