@@ -27,28 +27,10 @@ struct show {
 	int worst;
 };
 
-/* The place of a certificate among those sent, from 1; 0: not sent. */
-static size_t sent_place(
-	const struct cmi_item_endpoint *e, const struct cmi_cert *c)
-{
-	for (size_t i = 0; i < e->n_sent; i++)
-		if (e->sent[i].cert && cmi_cert_equal(e->sent[i].cert, c))
-			return i + 1;
-	return 0;
-}
-
-static bool on_path(const struct cmi_item_endpoint *e, const struct cmi_cert *c)
-{
-	for (size_t i = 0; e->path && i < e->path->n; i++)
-		if (cmi_cert_equal(e->path->certs[i], c))
-			return true;
-	return false;
-}
-
 static void draw_origin(FILE *out, const struct cmi_item_endpoint *e,
 	const struct cmi_cert *c, enum cmi_origin origin)
 {
-	size_t place = sent_place(e, c);
+	size_t place = cmi_endpoint_sent_place(e, c);
 
 	if (origin == CMI_FROM_ANCHOR)
 		fputs(place ? "trusted root, and sent without need"
@@ -110,7 +92,7 @@ static void draw_rest(FILE *out, const struct cmi_item_endpoint *e)
 	for (size_t i = 0; i < e->n_sent; i++) {
 		const struct cmi_cert *c = e->sent[i].cert;
 
-		if (c && on_path(e, c))
+		if (c && cmi_endpoint_on_path(e, c))
 			continue;
 		if (!head)
 			fputs("  also sent, and not on this path:\n", out);

@@ -40,3 +40,21 @@ const char *cmi_item_kind_name(enum cmi_item_kind k)
 
 	return names[k];
 }
+
+size_t cmi_endpoint_sent_place(
+	const struct cmi_item_endpoint *e, const struct cmi_cert *c)
+{
+	for (size_t i = 0; i < e->n_sent; i++)
+		if (e->sent[i].cert && cmi_cert_equal(e->sent[i].cert, c))
+			return i + 1;
+	return 0;
+}
+
+bool cmi_endpoint_on_path(
+	const struct cmi_item_endpoint *e, const struct cmi_cert *c)
+{
+	for (size_t i = 0; e->path && i < e->path->n; i++)
+		if (cmi_cert_equal(e->path->certs[i], c))
+			return true;
+	return false;
+}

@@ -207,4 +207,10 @@ struct cmi_item_sink {
 	void *ctx;
 };
 
+/* A certificate's place among those sent, from 1; 0: not sent. */
+size_t cmi_endpoint_sent_place(
+	const struct cmi_item_endpoint *e, const struct cmi_cert *c);
+bool cmi_endpoint_on_path(
+	const struct cmi_item_endpoint *e, const struct cmi_cert *c);
+
 #endif

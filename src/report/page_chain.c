@@ -26,31 +26,14 @@ struct drawing {
 	bool last_broken; /* the link to what stands above */
 };
 
-/* Its place in what was sent, from 1; 0: not sent. */
-static size_t place_of(
-	const struct cmi_item_endpoint *e, const struct cmi_cert *c)
-{
-	for (size_t i = 0; i < e->n_sent; i++)
-		if (e->sent[i].cert && cmi_cert_equal(e->sent[i].cert, c))
-			return i + 1;
-	return 0;
-}
-
-static bool on_path(const struct cmi_item_endpoint *e, const struct cmi_cert *c)
-{
-	for (size_t i = 0; e->path && i < e->path->n; i++)
-		if (cmi_cert_equal(e->path->certs[i], c))
-			return true;
-	return false;
-}
-
 /* A malformed one stands for itself. */
 static size_t count_beside(const struct cmi_item_endpoint *e)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < e->n_sent; i++)
-		n += !e->sent[i].cert || !on_path(e, e->sent[i].cert);
+		n += !e->sent[i].cert ||
+		     !cmi_endpoint_on_path(e, e->sent[i].cert);
 	return n < BESIDE_MAX ? n : BESIDE_MAX;
 }
 
@@ -123,7 +106,7 @@ static void path_cert(struct drawing *d, size_t i)
 	const struct cmi_path *path = d->e->path;
 	const struct cmi_cert *c = path->certs[i];
 	bool anchor = d->e->path_has_anchor && i + 1 == path->n;
-	size_t place = place_of(d->e, c);
+	size_t place = cmi_endpoint_sent_place(d->e, c);
 	char line[160], chip[60];
 	bool expired = c->not_after_s * 1000000 < d->e->at_us;
 
@@ -150,7 +133,8 @@ static void link_to(struct drawing *d, size_t upper)
 {
 	const struct cmi_path *path = d->e->path;
 	bool anchor = d->e->path_has_anchor && upper + 1 == path->n;
-	bool there = anchor || place_of(d->e, path->certs[upper]);
+	bool there =
+		anchor || cmi_endpoint_sent_place(d->e, path->certs[upper]);
 
 	link_up(d, !there,
 		there ? "issued by"
@@ -193,7 +177,7 @@ static void beside(struct drawing *d, size_t n)
 		const struct cmi_cert *c = d->e->sent[i].cert;
 		char chip[60];
 
-		if (c && on_path(d->e, c))
+		if (c && cmi_endpoint_on_path(d->e, c))
 			continue;
 		snprintf(chip, sizeof(chip), "sent, number %zu", i + 1);
 		if (c)
