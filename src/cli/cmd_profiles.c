@@ -112,6 +112,9 @@ static void show_one(FILE *out, const struct cmi_profile *p, bool verbose)
 			trusted_roots(p), trusted_roots(p) - p->n_absent);
 	else
 		fputs("  roots: not publicly known\n", out);
+	if (p->n_unlisted)
+		fprintf(out, "  beyond the list: %zu in %s.pem, not trusted\n",
+			p->n_unlisted, p->name);
 	fprintf(out, "  versions: %s to %s\n", version_text(p->version_min),
 		version_text(p->version_max));
 	if (p->rsa_bits_min)

@@ -99,9 +99,18 @@ static bool in_path(char *out, size_t n_out, const char *dir, const char *name,
 	return n > 0 && (size_t)n < n_out;
 }
 
-/* The certificates of the list: from the pool. */
-static cmend_status resolve(
-	struct cmi_profile *p, struct cmi_root_pool *pool, cmend_error *err)
+static struct cmi_cert *find_root(struct cmi_root_pool *beside,
+	struct cmi_root_pool *pool, const uint8_t sha256[CMI_SHA256_LEN])
+{
+	struct cmi_cert *c = cmi_root_pool_find(beside, sha256);
+
+	return c ? c : cmi_root_pool_find(pool, sha256);
+}
+
+/* The certificates of the list, from the .pem beside it or the pool.  The
+ * list decides: what the .pem has beyond it is counted, and not trusted. */
+static cmend_status resolve(struct cmi_profile *p, struct cmi_root_pool *beside,
+	struct cmi_root_pool *pool, cmend_error *err)
 {
 	if (p->n_roots)
 		qsort(p->roots, p->n_roots, sizeof(*p->roots), by_digest);
@@ -110,41 +119,52 @@ static cmend_status resolve(
 
 		if (r->blocked)
 			continue;
-		r->cert = cmi_cert_ref(cmi_root_pool_find(pool, r->sha256));
+		r->cert = cmi_cert_ref(find_root(beside, pool, r->sha256));
 		if (r->cert)
 			CMI_TRY(cmi_trust_add(p->trust, r->cert, err));
 		else
 			p->n_absent++;
 	}
+	for (size_t i = 0; i < beside->list.n; i++)
+		p->n_unlisted += !cmi_profile_root_of(p, beside->list.certs[i]);
 	return CMEND_OK;
 }
 
-/* Roots given as certificates beside the profile: all of them count. */
-static cmend_status add_pem(
-	struct cmi_profile *p, const char *path, cmend_error *err)
+/* Roots given as certificates alone: all of them count. */
+static cmend_status take_all(struct cmi_profile *p,
+	const struct cmi_cert_list *list, cmend_error *err)
 {
-	struct cmi_bundle b = {0};
-	cmend_status status;
 	size_t cap = p->n_roots;
 
-	status = cmi_bundle_read_file(path, CMI_PROFILE_ROOTS_MAX, &b, err);
-	for (size_t i = 0; status == CMEND_OK && i < b.list.n; i++) {
-		struct cmi_cert *c = b.list.certs[i];
+	for (size_t i = 0; i < list->n; i++) {
+		struct cmi_cert *c = list->certs[i];
 
-		status = cmi_trust_add(p->trust, c, err);
-		if (status == CMEND_OK)
-			status = CMI_GROW(&p->roots, &cap, p->n_roots + 1,
-				CMI_PROFILE_ROOTS_MAX, err);
-		if (status != CMEND_OK)
-			break;
+		CMI_TRY(cmi_trust_add(p->trust, c, err));
+		CMI_TRY(CMI_GROW(&p->roots, &cap, p->n_roots + 1,
+			CMI_PROFILE_ROOTS_MAX, err));
 		p->roots[p->n_roots] =
 			(struct cmi_profile_root){.cert = cmi_cert_ref(c)};
 		memcpy(p->roots[p->n_roots++].sha256, c->sha256,
 			CMI_SHA256_LEN);
 	}
-	cmi_bundle_dispose(&b);
-	if (status == CMEND_OK)
+	if (p->n_roots)
 		qsort(p->roots, p->n_roots, sizeof(*p->roots), by_digest);
+	return CMEND_OK;
+}
+
+/* NAME.pem; no such file is an empty one. */
+static cmend_status read_beside(
+	const char *path, struct cmi_root_pool *out, cmend_error *err)
+{
+	struct cmi_bundle b = {0};
+	cmend_status status;
+
+	if (access(path, R_OK) != 0)
+		return CMEND_OK;
+	status = cmi_bundle_read_file(path, CMI_PROFILE_ROOTS_MAX, &b, err);
+	if (status == CMEND_OK)
+		status = cmi_root_pool_add(out, b.list.certs, b.list.n, err);
+	cmi_bundle_dispose(&b);
 	return status;
 }
 
@@ -156,37 +176,44 @@ static cmend_status read_text(
 }
 
 static cmend_status load_lists(struct cmi_profile *p, const char *dir,
-	struct cmi_root_pool *pool, struct cmi_buf *text, cmend_error *err)
+	struct cmi_root_pool *beside, struct cmi_root_pool *pool,
+	struct cmi_buf *text, cmend_error *err)
 {
 	char path[4096];
 
-	if (p->list_path) {
-		if (!in_path(path, sizeof(path), dir, p->list_path, ""))
-			return cmi_fail(err, CMEND_ARG, "path too long");
-		CMI_TRY(read_text(path, text, err));
-		CMI_TRY(cmi_profile_parse_roots(
-			cmi_buf_view(text), path, p, err));
+	if (!in_path(path, sizeof(path), dir, p->name, ".pem"))
+		return cmi_fail(err, CMEND_ARG, "path too long");
+	CMI_TRY(read_beside(path, beside, err));
+	if (!p->list_path && beside->list.n) {
+		p->list_path = cmi_strdup(path);
+		return p->list_path ? take_all(p, &beside->list, err)
+				    : cmi_nomem(err);
 	}
-	CMI_TRY(resolve(p, pool, err));
-	if (!in_path(path, sizeof(path), dir, p->name, ".pem") ||
-		access(path, R_OK) != 0)
+	if (!p->list_path)
 		return CMEND_OK;
-	cmi_free(p->list_path);
-	p->list_path = cmi_strdup(path);
-	return p->list_path ? add_pem(p, path, err) : cmi_nomem(err);
+	if (!in_path(path, sizeof(path), dir, p->list_path, ""))
+		return cmi_fail(err, CMEND_ARG, "path too long");
+	CMI_TRY(read_text(path, text, err));
+	CMI_TRY(cmi_profile_parse_roots(cmi_buf_view(text), path, p, err));
+	return resolve(p, beside, pool, err);
 }
 
 static cmend_status load(struct cmi_profile *p, const char *dir,
 	struct cmi_root_pool *pool, struct cmi_buf *text, cmend_error *err)
 {
+	struct cmi_root_pool beside;
 	char path[4096];
+	cmend_status status;
 
 	if (!in_path(path, sizeof(path), dir, p->name, ".ini"))
 		return cmi_fail(err, CMEND_ARG, "path too long");
 	CMI_TRY(read_text(path, text, err));
 	CMI_TRY(cmi_profile_parse(cmi_buf_view(text), path, p, err));
 	CMI_TRY(cmi_trust_new(p->title, &p->trust, err));
-	return load_lists(p, dir, pool, text, err);
+	cmi_root_pool_init(&beside);
+	status = load_lists(p, dir, &beside, pool, text, err);
+	cmi_root_pool_dispose(&beside);
+	return status;
 }
 
 static bool good_name(const char *name)

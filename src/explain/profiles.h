@@ -55,6 +55,8 @@ struct cmi_profile {
 	struct cmi_profile_root *roots;
 	size_t n_roots;  /* blocked ones among them */
 	size_t n_absent; /* trusted ones that are not at hand */
+	/* Certificates of NAME.pem that the list does not name: not trusted. */
+	size_t n_unlisted;
 	struct cmi_trust *trust;
 };
 
@@ -75,9 +77,10 @@ cmend_status cmi_root_pool_add(struct cmi_root_pool *p,
 struct cmi_cert *cmi_root_pool_find(
 	struct cmi_root_pool *p, const uint8_t sha256[CMI_SHA256_LEN]);
 
-/* Read NAME.ini in dir, its list of roots, and NAME.pem where it is there;
- * find the certificates in pool.  CMEND_NOT_FOUND: no such profile;
- * CMEND_PARSE: names file, line and what is wrong. */
+/* Read NAME.ini in dir, its list of roots, and NAME.pem where it is there.  The
+ * list says which roots are trusted; their certificates are found in NAME.pem,
+ * then in pool.  Without a list all of NAME.pem is trusted.  CMEND_NOT_FOUND:
+ * no such profile; CMEND_PARSE: names file, line and what is wrong. */
 cmend_status cmi_profile_load(const char *dir, const char *name,
 	struct cmi_root_pool *pool, struct cmi_profile **out, cmend_error *err)
 	__attribute__((warn_unused_result));

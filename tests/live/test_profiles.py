@@ -193,6 +193,42 @@ def test_own_profile(chainmend, pki, tmp_path):
         assert profile["accepts"] == accepts, run
 
 
+def test_roots_in_a_pem_beside_the_list(chainmend, pki, tmp_path):
+    """A list by digest, and a .pem that has what it names: no pool, no store
+    and nobody's system knows this root."""
+    there = tmp_path / "clients"
+    there.mkdir()
+    (there / "gate.ini").write_text(
+        "title = A gate\nsource = its maker\nroots = gate.txt\n"
+        "fetches-aia = no\n")
+    (there / "gate.txt").write_text(pki.anchor.sha256 + "\n")
+    env = {"CHAINMEND_PROFILES": str(there)}
+    chain = pki.file("gate-chain.pem", pki.leaf, pki.intermediate)
+
+    def opinion():
+        run = chainmend("check", chain, "--profile", "gate", "--offline",
+                        "--json", env=env)
+        profile, = run.of_kind("endpoint")[0]["profiles"]
+        shown, = chainmend("profiles", "gate", "--json",
+                           env=env).of_kind("profile")
+        return profile["accepts"], shown["roots"], shown["roots_absent"]
+
+    assert opinion() == (None, 1, 1)
+    # A stranger in the .pem is no root of it: the list decides.
+    pem = there / "gate.pem"
+    pem.write_bytes(Path(pki.stranger.pem).read_bytes())
+    assert opinion() == (None, 1, 1)
+    run = chainmend("profiles", "gate", env=env)
+    assert "beyond the list: 1 in gate.pem" in run.out, run
+    pem.write_bytes(Path(pki.anchor.pem).read_bytes())
+    assert opinion() == (True, 1, 0)
+    # And what is wrong with a chain is told as for any client.
+    run = chainmend("check", pki.leaf.pem, "--profile", "gate", "--offline",
+                    "--json", env=env)
+    profile, = run.of_kind("endpoint")[0]["profiles"]
+    assert run.status == 1 and profile["why"] == "missing-intermediate", run
+
+
 @pytest.mark.parametrize("name,content", [
     ("../escape", "x"), ("UPPER", "x"), (".hidden", "x"), ("ok", "no root"),
     ("ok", ""), ("ok", "zz" * 32)])

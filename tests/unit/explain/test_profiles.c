@@ -5,6 +5,7 @@
 
 #include "core/file.h"
 #include "explain/profiles.h"
+#include "x509/bundle.h"
 
 #define D1 "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6"
 #define D2 "0687260331a72403d909f105e69bcf0d32e1bd2493ffc6d9206d11bcd6770739"
@@ -224,6 +225,85 @@ static void test_roots_among_the_known(void **state)
 	rmdir(dir);
 }
 
+static void put_pem(const char *dir, const char *name,
+	struct cmi_cert *const *certs, size_t n)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+
+	cmi_buf_init(&b, 1 << 20);
+	assert_int_equal(
+		cmi_bundle_write(certs, n, CMI_FORM_PEM, true, &b, NULL),
+		CMEND_OK);
+	cmi_buf_u8(&b, 0);
+	put(dir, name, (const char *)b.p);
+}
+
+struct beside_row {
+	const char *name;
+	const char *roots; /* the value in the .ini */
+	bool block;        /* the list blocks the first one */
+	size_t n_roots, n_absent, n_unlisted, n_trusted;
+	bool has_first, has_other;
+};
+
+/* No pool knows these roots, and no store: only the .pem beside the list. */
+static const struct beside_row beside_rows[] = {
+	{"the list decides", "one.txt", false, 2, 1, 1, 1, true, false},
+	{"blocked stays blocked", "one.txt", true, 2, 1, 1, 0, false, false},
+	{"no list: all of them", "unknown", false, 2, 0, 0, 2, true, true},
+};
+
+static void check_beside(const struct beside_row *r, const char *dir,
+	const struct forged *first, const struct forged *other)
+{
+	char text[256];
+	struct cmi_root_pool pool;
+	struct cmi_profile *p = NULL;
+
+	print_message("%s\n", r->name);
+	snprintf(text, sizeof(text), "%s%s\n%064d\n", r->block ? "!" : "",
+		first->c->sha256_hex, 7);
+	put(dir, "one.txt", text);
+	snprintf(text, sizeof(text), "title = One\nroots = %s\n", r->roots);
+	put(dir, "one.ini", text);
+	cmi_root_pool_init(&pool);
+	assert_int_equal(cmi_profile_load(dir, "one", &pool, &p, NULL), 0);
+	assert_non_null(p->list_path);
+	assert_int_equal(p->n_roots, r->n_roots);
+	assert_int_equal(p->n_absent, r->n_absent);
+	assert_int_equal(p->n_unlisted, r->n_unlisted);
+	assert_int_equal(cmi_trust_count(p->trust), r->n_trusted);
+	assert_int_equal(cmi_trust_has(p->trust, first->c), r->has_first);
+	assert_int_equal(cmi_trust_has(p->trust, other->c), r->has_other);
+	/* They are the profile's own: another one does not get them. */
+	assert_int_equal(pool.list.n, 0);
+	cmi_profile_free(p);
+	cmi_root_pool_dispose(&pool);
+}
+
+static void test_roots_beside(void **state)
+{
+	struct forged *first =
+		forge(&(struct forge_order){.name = "First", .ca = true});
+	struct forged *other =
+		forge(&(struct forge_order){.name = "Other", .ca = true});
+	struct cmi_cert *certs[] = {first->c, other->c, first->c};
+	static const char *const names[] = {"one.ini", "one.txt", "one.pem"};
+	char dir[] = "/tmp/chainmend-profiles-XXXXXX", path[128];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	put_pem(dir, "one.pem", certs, CMI_LEN(certs));
+	for (size_t i = 0; i < CMI_LEN(beside_rows); i++)
+		check_beside(&beside_rows[i], dir, first, other);
+	forge_free_all();
+	for (size_t i = 0; i < CMI_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_names_that_are_none),
 		cmocka_unit_test(test_roots_among_the_known),
+		cmocka_unit_test(test_roots_beside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
