@@ -2,13 +2,12 @@
 /*
  * HTTP/1.1 as the phone speaks it (RFC 9112): one request, one answer, over a
  * connection that is already open; several in turn while it stays open.
- * Every size is bounded before memory is asked for.
  */
 #ifndef CMI_BOOT_HTTP_H
 #define CMI_BOOT_HTTP_H
 
 #include "boot/channel.h"
-#include "core/buf.h"
+#include "boot/http_answer.h"
 
 struct cmi_http_ask {
 	const char *method;
@@ -20,18 +19,9 @@ struct cmi_http_ask {
 	size_t answer_max;
 };
 
-struct cmi_http_answer {
-	unsigned status;
-	char type[128];        /* safe text */
-	char diagnostics[256]; /* X-Ms-diagnostics, safe text */
-	bool closes;           /* no further request on this connection */
-	struct cmi_buf body;
-};
-
 /* The answer is to be disposed of in any case. */
 cmend_status cmi_http_exchange(struct cmi_channel *c,
 	const struct cmi_http_ask *ask, struct cmi_http_answer *answer,
 	cmend_error *err) __attribute__((warn_unused_result));
-void cmi_http_answer_dispose(struct cmi_http_answer *a);
 
 #endif

@@ -282,7 +282,7 @@ static cmend_status measure(
 {
 	struct cmi_cursor c = cmi_cursor_of(stream), head;
 	struct cmi_sip m = {0};
-	size_t body;
+	size_t body = 0;
 
 	if (!cmi_cursor_sub(&c, f->head, &head))
 		return CMEND_OK;
@@ -320,7 +320,7 @@ cmend_status cmi_sip_read(
 	struct cmi_bytes message, struct cmi_sip *out, cmend_error *err)
 {
 	struct cmi_cursor c = cmi_cursor_of(message);
-	size_t n;
+	size_t n = 0;
 
 	*out = (struct cmi_sip){0};
 	CMI_TRY(read_head(&c, out, err));
@@ -516,7 +516,7 @@ cmend_status cmi_sip_basics(
 	const struct cmi_sip *m, struct cmi_sip_basics *out, cmend_error *err)
 {
 	struct cmi_sip_basics b = {0};
-	struct cmi_bytes from, to, cseq;
+	struct cmi_bytes from = {0}, to = {0}, cseq = {0};
 
 	CMI_TRY(the_one(m, "from", &from, err));
 	CMI_TRY(the_one(m, "to", &to, err));
