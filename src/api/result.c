@@ -18,6 +18,7 @@ cmend_result_type cmend_result_kind(const cmend_result *result)
 		return CMEND_RESULT_DHCP;
 	case CMI_ITEM_TCP:
 		return CMEND_RESULT_TCP;
+	case CMI_ITEM_TOLD: /* never passed on: see tell() */
 	case CMI_ITEM_STEP:
 	case CMI_ITEM_DIVERGENCE:
 	case CMI_ITEM_SUMMARY:

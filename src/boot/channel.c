@@ -92,6 +92,24 @@ static bool address_of(const char *text, uint16_t port,
 	return false;
 }
 
+/* Ports that are mapped to others for a test keep their own number. */
+static void tap_open(struct cmi_channel *c, const struct sockaddr *to,
+	enum cmi_tap_answer answer)
+{
+	struct cmi_tap *t = c->net->tap;
+	struct cmi_tap_ends ends;
+
+	if (!t)
+		return;
+	cmi_tap_ends_of(c->fd, &ends);
+	cmi_tap_endpoint(to, &ends.server);
+	ends.server.port = c->port;
+	t->last_id++;
+	if (answer == CMI_TAP_CONNECTED)
+		c->tap_id = t->last_id;
+	t->open(t->ctx, t->last_id, &ends, answer);
+}
+
 static cmend_status connect_one(struct cmi_channel *c,
 	const struct sockaddr *to, socklen_t n_to, cmend_error *err)
 {
@@ -110,13 +128,21 @@ static cmend_status connect_one(struct cmi_channel *c,
 			bind(c->fd, (struct sockaddr *)&from, n_from) < 0))
 		return cmi_fail(err, CMEND_NET, "cannot come from \"%s\": %s",
 			c->net->source, strerror(errno));
-	if (connect(c->fd, to, n_to) == 0)
-		return CMEND_OK;
-	if (errno != EINPROGRESS)
-		return cmi_fail(err, CMEND_NET, "cannot reach %s port %u: %s",
-			c->peer, c->port, strerror(errno));
-	CMI_TRY(wait_for(c, POLLOUT, err));
-	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &result, &n_result);
+	if (connect(c->fd, to, n_to) != 0)
+		result = errno;
+	if (result == EINPROGRESS) {
+		cmend_status status = wait_for(c, POLLOUT, err);
+
+		if (status) {
+			tap_open(c, to, CMI_TAP_SILENT);
+			return status;
+		}
+		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &result, &n_result);
+	}
+	tap_open(c, to,
+		!result                  ? CMI_TAP_CONNECTED
+		: result == ECONNREFUSED ? CMI_TAP_REFUSED
+					 : CMI_TAP_SILENT);
 	if (result)
 		return cmi_fail(err, CMEND_NET, "cannot reach %s port %u: %s",
 			c->peer, c->port, strerror(result));
@@ -172,10 +198,6 @@ cmend_status cmi_channel_open(const struct cmi_net *net, const char *host,
 	c->deadline_ms = cmi_mono_ms(net->env) + wait;
 	cmi_safe_cstr(c->peer, sizeof(c->peer), cmi_bytes_of(host));
 	CMI_TRY(connect_any(c, host, err));
-	if (net->tap) {
-		c->tap_id = ++net->tap->last_id;
-		net->tap->open(net->tap->ctx, c->tap_id, port);
-	}
 	*out = CMI_TAKE(c);
 	return CMEND_OK;
 }

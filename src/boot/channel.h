@@ -9,19 +9,9 @@
 #ifndef CMI_BOOT_CHANNEL_H
 #define CMI_BOOT_CHANNEL_H
 
+#include "boot/tap.h"
 #include "boot/tls.h"
 #include "core/env.h"
-
-/* Sees every byte on the wire, for the demo's captures where packets cannot
- * be captured.  `id` counts connections from 1. */
-struct cmi_tap {
-	void (*open)(void *ctx, unsigned id, uint16_t port);
-	void (*bytes)(
-		void *ctx, unsigned id, bool by_phone, struct cmi_bytes data);
-	void (*close)(void *ctx, unsigned id);
-	void *ctx;
-	unsigned last_id;
-};
 
 /* How to reach the network; shared by all connections of a phone. */
 struct cmi_net {

@@ -6,6 +6,7 @@
 #ifndef CMI_BOOT_DHCP_INFORM_H
 #define CMI_BOOT_DHCP_INFORM_H
 
+#include "boot/tap.h"
 #include "wire/dhcp_uc.h"
 #include "core/env.h"
 
@@ -34,6 +35,7 @@ struct cmi_inform_options {
 	const char *to;   /* server; NULL: everybody (broadcast) */
 	uint16_t client_port, server_port; /* 0: 68 and 67 */
 	int64_t wait_ms;
+	struct cmi_tap *tap; /* or NULL */
 	const struct cmi_env *env;
 };
 /* Ask, and take the first answer that carries a name. */

@@ -68,8 +68,20 @@ struct asking {
 	int fd;
 	uint32_t xid;
 	int64_t deadline_ms;
+	struct cmi_tap *tap;
+	struct cmi_tap_ends ends;
 	const struct cmi_env *env;
 };
+
+/* Whatever came to our port, ours or not. */
+static void tap_answer(const struct asking *a, const struct sockaddr_in *from,
+	const void *p, size_t n)
+{
+	struct cmi_tap_ends ends = a->ends;
+
+	cmi_tap_endpoint((const struct sockaddr *)from, &ends.server);
+	cmi_tap_datagram(a->tap, &ends, false, p, n);
+}
 
 static cmend_status await(const struct asking *a, struct cmi_uc_options *o,
 	struct cmi_uc_faults *faults, char server[16], cmend_error *err)
@@ -94,12 +106,29 @@ static cmend_status await(const struct asking *a, struct cmi_uc_options *o,
 			&n_from);
 		if (n < 0)
 			continue;
+		tap_answer(a, &from, in, (size_t)n);
 		inet_ntop(AF_INET, &from.sin_addr, server, 16);
 		if (cmi_inform_read((struct cmi_bytes){in, (size_t)n}, a->xid,
 			    o, faults, &why) == CMEND_OK)
 			return CMEND_OK;
 		cmi_emit(a->env, "dhcp-ignored", server, why.message, n);
 	}
+}
+
+/* From our own address to the server's, or to everybody. */
+static cmend_status send_question(struct asking *a, const uint8_t ours[4],
+	const struct sockaddr_in *to, struct cmi_bytes question,
+	cmend_error *err)
+{
+	cmi_tap_ends_of(a->fd, &a->ends);
+	memcpy(a->ends.phone.addr, ours, 4);
+	cmi_tap_endpoint((const struct sockaddr *)to, &a->ends.server);
+	cmi_tap_datagram(a->tap, &a->ends, true, question.p, question.n);
+	if (sendto(a->fd, question.p, question.n, 0,
+		    (const struct sockaddr *)to, sizeof(*to)) < 0)
+		return cmi_fail(err, CMEND_NET, "cannot ask by DHCP: %s",
+			strerror(errno));
+	return CMEND_OK;
 }
 
 cmend_status cmi_inform_ask(const struct cmi_inform_options *options,
@@ -110,7 +139,7 @@ cmend_status cmi_inform_ask(const struct cmi_inform_options *options,
 		.sin_port = htons(
 			options->server_port ? options->server_port : 67)};
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf question;
-	struct asking a = {.fd = -1, .env = options->env};
+	struct asking a = {.fd = -1, .tap = options->tap, .env = options->env};
 	uint8_t ours[4] = {0};
 	cmend_status status;
 
@@ -129,10 +158,9 @@ cmend_status cmi_inform_ask(const struct cmi_inform_options *options,
 		(options->wait_ms ? options->wait_ms : CMI_BOOT_WAIT_MS);
 	status = open_socket(options->to ? options->from : NULL,
 		options->client_port ? options->client_port : 68, &a.fd, err);
-	if (!status && sendto(a.fd, question.p, question.n, 0,
-			       (struct sockaddr *)&to, sizeof(to)) < 0)
-		status = cmi_fail(err, CMEND_NET, "cannot ask by DHCP: %s",
-			strerror(errno));
+	if (!status)
+		status = send_question(
+			&a, ours, &to, cmi_buf_view(&question), err);
 	if (!status)
 		status = await(&a, o, faults, server, err);
 	if (a.fd >= 0)

@@ -2,6 +2,7 @@
 #include "boot/dns_ask.h"
 
 #include <arpa/inet.h>
+#include <arpa/nameser.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -12,8 +13,10 @@
 #include "core/text.h"
 
 /* Larger ones come in parts by TCP; a few services fit many times. */
-#define ANSWER_MAX 8192
+#define ANSWER_MAX   8192
+#define QUESTION_MAX 512
 enum { TYPE_A = 1, TYPE_AAAA = 28, TYPE_SRV = 33 };
+enum { RCODE_NO_NAME = 3 };
 
 static cmend_status begin(const struct cmi_dns_at *at,
 	struct __res_state *state, cmend_error *err)
@@ -36,23 +39,67 @@ static cmend_status begin(const struct cmi_dns_at *at,
 		err, CMEND_ARG, "\"%s\" is not an IPv4 address", at->server);
 }
 
-static cmend_status why_not(
-	const struct __res_state *state, const char *name, cmend_error *err)
+static cmend_status no_answer(const char *name, cmend_error *err)
 {
 	char shown[CMI_NAME_MAX + 1];
 
 	cmi_safe_cstr(shown, sizeof(shown), cmi_bytes_of(name));
-	switch (state->res_h_errno) {
-	case HOST_NOT_FOUND:
+	return cmi_fail(
+		err, CMEND_TIMEOUT, "DNS gives no answer about \"%s\"", shown);
+}
+
+static cmend_status check_answer(
+	struct cmi_bytes answer, const char *name, cmend_error *err)
+{
+	char shown[CMI_NAME_MAX + 1];
+	struct cmi_dns_message m;
+
+	CMI_TRY(cmi_dns_message(answer, &m, err));
+	cmi_safe_cstr(shown, sizeof(shown), cmi_bytes_of(name));
+	if (m.rcode == RCODE_NO_NAME)
 		return cmi_fail(
 			err, CMEND_NOT_FOUND, "DNS knows no \"%s\"", shown);
-	case NO_DATA:
+	if (m.rcode)
+		return no_answer(name, err);
+	if (!m.n_answers)
 		return cmi_fail(err, CMEND_NOT_FOUND,
 			"DNS has no such record of \"%s\"", shown);
-	default:
-		return cmi_fail(err, CMEND_TIMEOUT,
-			"DNS gives no answer about \"%s\"", shown);
-	}
+	return CMEND_OK;
+}
+
+/* Whom the resolver asks first. */
+static void tapped_ends(
+	const struct __res_state *state, struct cmi_tap_ends *ends)
+{
+	const struct sockaddr *to =
+		(const struct sockaddr *)&state->nsaddr_list[0];
+
+	if (to->sa_family != AF_INET && state->_u._ext.nsaddrs[0])
+		to = (const struct sockaddr *)state->_u._ext.nsaddrs[0];
+	cmi_tap_ends_to(to, ends);
+}
+
+/* Sent, and the answer's length, or -1. */
+static int send_question(const struct cmi_dns_at *at, struct __res_state *state,
+	const char *name, uint16_t type, uint8_t *to)
+{
+	uint8_t question[QUESTION_MAX];
+	struct cmi_tap_ends ends;
+	int asked = res_nmkquery(state, ns_o_query, name, ns_c_in, type, NULL,
+		0, NULL, question, sizeof(question));
+	int n;
+
+	if (asked <= 0)
+		return -1;
+	if (at->tap)
+		tapped_ends(state, &ends);
+	cmi_tap_datagram(at->tap, &ends, true, question, (size_t)asked);
+	n = res_nsend(state, question, asked, to, ANSWER_MAX);
+	if (n > ANSWER_MAX)
+		n = -1;
+	if (n > 0)
+		cmi_tap_datagram(at->tap, &ends, false, to, (size_t)n);
+	return n > 0 ? n : -1;
 }
 
 static cmend_status ask(const struct cmi_dns_at *at, const char *name,
@@ -65,13 +112,12 @@ static cmend_status ask(const struct cmi_dns_at *at, const char *name,
 	if (!to)
 		return cmi_nomem(err);
 	CMI_TRY(begin(at, &state, err));
-	n = res_nquery(&state, name, 1, type, to, ANSWER_MAX);
-	if (n > 0 && n <= ANSWER_MAX)
-		cmi_buf_used(answer, (size_t)n);
-	else
-		n = -1;
+	n = send_question(at, &state, name, type, to);
 	res_nclose(&state);
-	return n < 0 ? why_not(&state, name, err) : CMEND_OK;
+	if (n < 0)
+		return no_answer(name, err);
+	cmi_buf_used(answer, (size_t)n);
+	return check_answer(cmi_buf_view(answer), name, err);
 }
 
 static int by_preference(const void *a, const void *b)

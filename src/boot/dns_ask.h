@@ -6,12 +6,15 @@
 #ifndef CMI_BOOT_DNS_ASK_H
 #define CMI_BOOT_DNS_ASK_H
 
+#include "boot/tap.h"
 #include "core/mem.h"
 #include "wire/dns.h"
 
 struct cmi_dns_at {
-	const char *server; /* IPv4 address; NULL: the system's servers */
-	unsigned wait_s;    /* for each of two tries; 0: 2 */
+	const char *server;  /* IPv4 address; NULL: the system's servers */
+	unsigned wait_s;     /* for each of two tries; 0: 2 */
+	struct cmi_tap *tap; /* or NULL; the phone's port is not the real one:
+			      * the resolver does not tell it */
 };
 
 /* Room for an address as text. */

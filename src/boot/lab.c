@@ -125,6 +125,7 @@ const struct cmi_lab_break cmi_lab_breaks[] = {
 		SOUND},
 	{.name = "store-down",
 		.what = "no certificate can be put on record",
+		.finding = CMI_F_CERTIFICATE_NOT_ISSUED,
 		.store_down = true,
 		SOUND},
 	{.name = "tls-1.3-only",

@@ -57,13 +57,14 @@ cmend_status cmi_ntp_read(struct cmi_bytes in, uint64_t nonce,
 	return CMEND_OK;
 }
 
-static cmend_status exchange(int fd, int64_t wait_ms, uint64_t nonce,
-	int64_t *server_s, cmend_error *err)
+static cmend_status exchange(int fd, const struct cmi_ntp_question *q,
+	uint64_t nonce, int64_t *server_s, cmend_error *err)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf out;
 	static const uint8_t zeros[PACKET];
 	uint8_t in[PACKET * 2];
+	struct cmi_tap_ends ends;
 	ssize_t n;
 
 	cmi_buf_init(&out, PACKET);
@@ -71,10 +72,12 @@ static cmend_status exchange(int fd, int64_t wait_ms, uint64_t nonce,
 	cmi_buf_add(&out, zeros, PACKET - 9);
 	cmi_buf_be(&out, 8, nonce);
 	CMI_TRY(cmi_buf_status(&out, err));
+	cmi_tap_ends_of(fd, &ends);
+	cmi_tap_datagram(q->tap, &ends, true, out.p, out.n);
 	if (send(fd, out.p, out.n, 0) < 0)
 		return cmi_fail(err, CMEND_NET, "cannot ask for the time: %s",
 			strerror(errno));
-	if (poll(&p, 1, (int)wait_ms) <= 0)
+	if (poll(&p, 1, (int)q->wait_ms) <= 0)
 		return cmi_fail(
 			err, CMEND_TIMEOUT, "the time server does not answer");
 	n = recv(fd, in, sizeof(in), 0);
@@ -82,25 +85,26 @@ static cmend_status exchange(int fd, int64_t wait_ms, uint64_t nonce,
 		return cmi_fail(err, CMEND_NET,
 			"the time server cannot be reached: %s",
 			strerror(errno));
+	cmi_tap_datagram(q->tap, &ends, false, in, (size_t)n);
 	return cmi_ntp_read(
 		(struct cmi_bytes){in, (size_t)n}, nonce, server_s, err);
 }
 
-cmend_status cmi_ntp_ask(const char *host, uint16_t port, int64_t wait_ms,
-	const struct cmi_env *env, int64_t *offset_s, cmend_error *err)
+cmend_status cmi_ntp_ask(
+	const struct cmi_ntp_question *q, int64_t *offset_s, cmend_error *err)
 {
 	int64_t server_s = 0;
 	cmend_status status;
 	uint64_t nonce = 0;
 	int fd = -1;
 
-	if (cmi_random(env, (uint8_t *)&nonce, sizeof(nonce)) != CMEND_OK)
+	if (cmi_random(q->env, (uint8_t *)&nonce, sizeof(nonce)) != CMEND_OK)
 		return cmi_fail(err, CMEND_IO, "no randomness");
-	status = open_to(host, port ? port : 123, &fd, err);
+	status = open_to(q->host, q->port ? q->port : 123, &fd, err);
 	if (!status)
-		status = exchange(fd, wait_ms, nonce, &server_s, err);
+		status = exchange(fd, q, nonce, &server_s, err);
 	if (!status)
-		*offset_s = server_s - cmi_now_us(env) / 1000000;
+		*offset_s = server_s - cmi_now_us(q->env) / 1000000;
 	if (fd >= 0)
 		close(fd);
 	return status;

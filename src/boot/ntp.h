@@ -6,6 +6,7 @@
 #ifndef CMI_BOOT_NTP_H
 #define CMI_BOOT_NTP_H
 
+#include "boot/tap.h"
 #include "core/env.h"
 
 /* The server's time in an answer to our question, which it must echo (RFC 4330
@@ -14,9 +15,16 @@ cmend_status cmi_ntp_read(struct cmi_bytes in, uint64_t nonce,
 	int64_t *server_s, cmend_error *err)
 	__attribute__((warn_unused_result));
 
+struct cmi_ntp_question {
+	const char *host;
+	uint16_t port; /* 0: 123 */
+	int64_t wait_ms;
+	struct cmi_tap *tap; /* or NULL */
+	const struct cmi_env *env;
+};
 /* *offset_s: what must be added to our clock. */
-cmend_status cmi_ntp_ask(const char *host, uint16_t port, int64_t wait_ms,
-	const struct cmi_env *env, int64_t *offset_s, cmend_error *err)
+cmend_status cmi_ntp_ask(const struct cmi_ntp_question *question,
+	int64_t *offset_s, cmend_error *err)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "capture/file.h"
 #include "capture/pipeline.h"
+#include "capture/told.h"
 #include "core/limits.h"
 
 /* "TLSK", the one kind of secrets block of use here. */
@@ -58,6 +59,18 @@ static cmend_status take_secrets(
 	return status == CMEND_NOMEM ? status : CMEND_OK;
 }
 
+/* Of several captures only the merged numbers count, which it has not. */
+static cmend_status take_told(
+	void *ctx, const struct cmi_raw_block *block, cmend_error *err)
+{
+	const struct source *s = ctx;
+	struct cmi_raw_block b = *block;
+
+	if (s->reading->n > 1)
+		b.number = 0;
+	return cmi_told_of_block(&b, s->path, &s->reading->options->sink, err);
+}
+
 static bool pass_wait(void *ctx)
 {
 	const struct source *s = ctx;
@@ -73,6 +86,7 @@ static cmend_status open_source(
 	const struct cmi_capfile_hooks hooks = {
 		.note = pass_note,
 		.secrets = take_secrets,
+		.block = take_told,
 		.wait = pass_wait,
 		.ctx = s,
 		.env = r->options->env,

@@ -30,7 +30,7 @@ struct work {
 	struct cmi_report report;
 	struct cmi_captures captures;
 	struct cmi_remarks remarks;
-	uint64_t warnings;
+	uint64_t warnings, told_failures;
 	int64_t began_ms;
 	char **files;
 	size_t n_files;
@@ -74,6 +74,8 @@ static bool is_reported(const struct work *w, const struct cmi_item *item)
 {
 	if (w->o->all || item->kind == CMI_ITEM_SUMMARY)
 		return true;
+	if (item->kind == CMI_ITEM_TOLD)
+		return true;
 	return item->kind == CMI_ITEM_HANDSHAKE &&
 	       (item->handshake->verdict != CMI_F_NONE ||
 		       item->handshake->outcome == CMI_FAILED);
@@ -90,6 +92,8 @@ static cmend_status count_and_report(
 		for (size_t i = 0; i < item->handshake->n_findings; i++)
 			w->warnings += item->handshake->findings[i].severity ==
 				       CMI_SEVERITY_WARNING;
+	if (item->kind == CMI_ITEM_TOLD)
+		w->told_failures += strcmp(item->told->result, "failed") == 0;
 	if (w->o->export_dir)
 		CMI_TRY(export_item(w, item, err));
 	if (!is_reported(w, item))
@@ -263,7 +267,7 @@ static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 	cmi_report_init(&w->report, cli->out, cli->common.json);
 	if (explain(w, first, &err) != CMEND_OK)
 		code = cmi_cli_fail(cli, &err);
-	else if (cmi_diagnose_counts(w->diagnose).failed ||
+	else if (cmi_diagnose_counts(w->diagnose).failed || w->told_failures ||
 		 (cli->common.strict && w->warnings))
 		code = CMI_EXIT_FAILS;
 	else

@@ -45,12 +45,13 @@ cmend_status cmi_demo_run(struct cmi_demo *d, const struct cmi_demo_step *step,
 	struct cmi_demo_outcome *out, cmend_error *err)
 	__attribute__((warn_unused_result));
 
-/* A tap that writes the connections of a phone as packets. */
+/* A tap that writes what a phone sends and receives as packets. */
 struct cmi_demo_tap;
-cmend_status cmi_demo_tap_open(const char *path, const char *server,
-	struct cmi_demo_tap **out, cmend_error *err)
-	__attribute__((warn_unused_result));
+cmend_status cmi_demo_tap_open(const char *path, struct cmi_demo_tap **out,
+	cmend_error *err) __attribute__((warn_unused_result));
 struct cmi_tap *cmi_demo_tap_of(struct cmi_demo_tap *t);
+/* A comment on the last packet; without secrets.  t may be NULL. */
+void cmi_demo_tap_note(struct cmi_demo_tap *t, const char *text);
 cmend_status cmi_demo_tap_close(struct cmi_demo_tap *t, cmend_error *err)
 	__attribute__((warn_unused_result));
 

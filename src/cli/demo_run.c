@@ -309,10 +309,7 @@ static cmend_status captured(struct cmi_demo *d,
 	if (d->own_network)
 		CMI_TRY(cmi_live_start("lo", capture, &live, err));
 	else
-		CMI_TRY(cmi_demo_tap_open(capture,
-			step->sends == CMI_SENDS_ATTACK ? CMI_DEMO_ATTACKER
-							: CMI_DEMO_SERVER,
-			&tap, err));
+		CMI_TRY(cmi_demo_tap_open(capture, &tap, err));
 	status = sign_in(d, step, server, cmi_demo_tap_of(tap), result, err);
 	/* Stop first: the server's own goodbyes belong into the capture. */
 	cmi_server_stop(CMI_TAKE(server));

@@ -61,7 +61,7 @@ bool cmi_filter_takes(
 	const struct cmi_filter *f, const struct cmi_conversation *c)
 {
 	/* A client without an address yet asks for one: that is for all. */
-	if (c->kind != CMI_CONV_DHCP &&
+	if (c->kind != CMI_CONV_DHCP && c->kind != CMI_CONV_TOLD &&
 		!cmi_in_net(&c->client, &f->client, f->client_len))
 		return false;
 	if (c->kind != CMI_CONV_TLS)

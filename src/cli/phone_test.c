@@ -10,6 +10,7 @@
 
 #include "boot/ntp.h"
 #include "boot/soap.h"
+#include "capture/told.h"
 #include "cli/demo.h"
 #include "core/json.h"
 
@@ -101,6 +102,21 @@ static void end(struct run *r, enum which w, enum verdict v, const char *fix,
 	va_start(ap, fmt);
 	vsnprintf(s->says, sizeof(s->says), fmt, ap);
 	va_end(ap);
+}
+
+/* What a capture cannot show of a step, inside TLS above all, the phone says
+ * in a comment on the last packet: `explain` reads it (capture/told). */
+static void note(struct run *r, enum which w)
+{
+	const struct step *s = &r->steps[w];
+	const char *why = cmi_finding_name(s->why);
+	char text[640];
+
+	if (!r->tap || (s->verdict != ODD && s->verdict != BAD))
+		return;
+	snprintf(text, sizeof(text), CMI_TOLD_BEGIN "%s, %s, %s: %s", s->name,
+		verdict_names[s->verdict], why ? why : "-", s->says);
+	cmi_demo_tap_note(r->tap, text);
 }
 
 /* The worst that DHCP's options have; a missing one if nothing came. */
@@ -216,6 +232,10 @@ static cmend_status resolve_as_system(struct run *r, cmend_error *err)
 
 	if (r->t->dns.server)
 		return cmi_dns_find_addr(&r->t->dns, name, r->address, err);
+	/* The system's own way decides (it knows more than DNS) and cannot be
+	 * listened to: for the capture the same is asked once more. */
+	if (r->tap && cmi_dns_find_addr(&r->t->dns, name, r->address, NULL))
+		r->address[0] = 0;
 	failed = getaddrinfo(name, NULL, &hints, &list);
 	if (failed)
 		return cmi_fail(err, CMEND_NET, "cannot resolve \"%s\": %s",
@@ -270,6 +290,10 @@ static void look_at_clock(struct run *r)
 			   : by_dns  ? ntp->target
 				     : "time.windows.com";
 	char addr[CMI_DNS_ADDR_TEXT];
+	const struct cmi_ntp_question question = {.host = addr,
+		.port = by_dns ? ntp->port : 0,
+		.wait_ms = 2000,
+		.tap = r->t->dns.tap};
 	cmend_error err = {0};
 	int64_t offset_s;
 
@@ -280,8 +304,7 @@ static void look_at_clock(struct run *r)
 	}
 	sent(r, CLOCK, "SNTP to %.150s", host);
 	if (cmi_dns_find_addr(&r->t->dns, host, addr, &err) != CMEND_OK ||
-		cmi_ntp_ask(addr, by_dns ? ntp->port : 0, 2000, NULL, &offset_s,
-			&err) != CMEND_OK)
+		cmi_ntp_ask(&question, &offset_s, &err) != CMEND_OK)
 		end(r, CLOCK, ODD,
 			"phones set their clock by SRV _ntp._udp of the SIP "
 			"domain, or time.windows.com; without it certificates "
@@ -392,6 +415,9 @@ static const char *fix_for(enum cmi_finding_id why)
 			"the number or the PIN is wrong, or no PIN is set"},
 		{CMI_F_PIN_LOCKED,
 			"wait an hour, or unlock the user on the server"},
+		{CMI_F_CERTIFICATE_NOT_ISSUED,
+			"look at the log of the web service, and at its way to "
+			"the store of the user's pool"},
 		{CMI_F_REGISTRAR_UNREACHABLE,
 			"compare DHCP option 120 or SRV _sipinternaltls._tcp "
 			"with the registrar's name; open its port 5061"},
@@ -448,6 +474,7 @@ static enum which step_of(const struct cmi_phone_result *p)
 	case CMI_PHONE_REGISTER:
 		return REGISTRATION;
 	case CMI_PHONE_LOCATE:
+	case CMI_PHONE_CHALLENGE:
 	case CMI_PHONE_DOWNLOAD:
 	case CMI_PHONE_CONNECT:
 	case CMI_PHONE_DONE:
@@ -494,6 +521,23 @@ static void say_sent(struct run *r, enum which stop)
 			"REGISTER by TLS-DSK with the new certificate");
 }
 
+static void judge_registration(struct run *r)
+{
+	const struct cmi_phone_result *p = &r->result;
+
+	if (p->sts_elsewhere)
+		end(r, REGISTRATION, ODD,
+			"let option 43 and the registrar (sts-uri) name the "
+			"same certificate service",
+			"for %u s, but the registrar would have certificates "
+			"from %.200s",
+			p->registered_s, p->sts_uri);
+	else
+		end(r, REGISTRATION, GOOD, NULL,
+			"for %u s; the registrar's signature is good",
+			p->registered_s);
+}
+
 static void judge_sign_in(struct run *r)
 {
 	const struct cmi_phone_result *p = &r->result;
@@ -512,9 +556,7 @@ static void judge_sign_in(struct run *r)
 		end(r, CERTIFICATE, GOOD, NULL, "%s",
 			p->certificate->sha256_hex);
 	if (stop > REGISTRATION)
-		end(r, REGISTRATION, GOOD, NULL,
-			"for %u s; the registrar's signature is good",
-			p->registered_s);
+		judge_registration(r);
 	if (stop == N_STEPS)
 		return;
 	r->steps[stop].why = p->why;
@@ -539,6 +581,8 @@ static cmend_status sign_in(struct run *r, cmend_error *err)
 	begin(r, CHAIN);
 	CMI_TRY(cmi_phone_sign_in(&o, &r->result, err));
 	judge_sign_in(r);
+	for (int w = CHAIN; w < N_STEPS; w++)
+		note(r, (enum which)w);
 	return CMEND_OK;
 }
 
@@ -546,12 +590,8 @@ static cmend_status on_the_wire(struct run *r, cmend_error *err)
 {
 	bool own_dir = !r->t->phone.state_dir;
 
-	if (r->t->capture) {
-		CMI_TRY(cmi_demo_tap_open(
-			r->t->capture, r->address, &r->tap, err));
-		r->t->phone.net.tap = cmi_demo_tap_of(r->tap);
-	}
 	CMI_TRY(try_port80(r, err));
+	note(r, PORT80);
 	/* Out of the box, unless a phone's memory was given: what the
 	 * download left behind must not hide that the server sends too
 	 * little. */
@@ -561,24 +601,47 @@ static cmend_status on_the_wire(struct run *r, cmend_error *err)
 	return sign_in(r, err);
 }
 
+static bool find_server(struct run *r)
+{
+	bool found = discover(r);
+
+	note(r, DISCOVERY);
+	if (!found)
+		return false;
+	look_up_names(r);
+	note(r, NAMES);
+	found = resolve(r);
+	note(r, NAME);
+	if (!found)
+		return false;
+	look_at_clock(r);
+	note(r, CLOCK);
+	return true;
+}
+
 static cmend_status run_steps(struct run *r, cmend_error *err)
 {
-	cmend_status status, closed;
-
 	for (size_t i = 0; i < N_STEPS; i++)
 		r->steps[i].verdict = SKIPPED;
-	if (!discover(r))
+	if (!find_server(r))
 		return CMEND_OK;
-	look_up_names(r);
-	if (!resolve(r))
-		return CMEND_OK;
-	look_at_clock(r);
 	snprintf(r->dir, sizeof(r->dir), "/tmp/chainmend-test-XXXXXX");
 	if (!mkdtemp(r->dir))
 		return cmi_fail(err, CMEND_IO, "cannot make \"%s\"", r->dir);
-	status = on_the_wire(r, err);
-	closed = r->tap ? cmi_demo_tap_close(r->tap, status ? NULL : err)
-			: CMEND_OK;
+	return on_the_wire(r, err);
+}
+
+static cmend_status run_captured(struct run *r, cmend_error *err)
+{
+	struct cmi_phone_test *t = r->t;
+	cmend_status status, closed;
+
+	if (!t->capture)
+		return run_steps(r, err);
+	CMI_TRY(cmi_demo_tap_open(t->capture, &r->tap, err));
+	t->phone.net.tap = t->dhcp.tap = t->dns.tap = cmi_demo_tap_of(r->tap);
+	status = run_steps(r, err);
+	closed = cmi_demo_tap_close(CMI_TAKE(r->tap), status ? NULL : err);
 	return status ? status : closed;
 }
 
@@ -669,7 +732,7 @@ int cmi_phone_test_run(struct cmi_phone_test *t)
 			[CERTIFICATE] = {.name = "certificate"},
 			[REGISTRATION] = {.name = "registration"}}};
 	cmend_error err = {0};
-	cmend_status status = run_steps(&r, &err);
+	cmend_status status = run_captured(&r, &err);
 	enum verdict w = worst(&r);
 
 	cmi_phone_result_dispose(&r.result);

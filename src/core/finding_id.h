@@ -66,7 +66,8 @@
 	X(KEY_MISMATCH, "key-mismatch")                                        \
 	X(EXPIRES_SOON, "expires-soon")                                        \
 	X(CHAIN_VARIES, "chain-varies")                                        \
-	X(ADDRESS_DIFFERS, "address-differs")
+	X(ADDRESS_DIFFERS, "address-differs")                                  \
+	X(CERTIFICATE_NOT_ISSUED, "certificate-not-issued")
 
 enum cmi_finding_id {
 	CMI_F_NONE = 0,

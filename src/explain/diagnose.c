@@ -619,6 +619,25 @@ static cmend_status take_other(struct cmi_diagnose *d,
 	return d->o.all ? d->o.sink.take(d->o.sink.ctx, &item, err) : CMEND_OK;
 }
 
+static cmend_status take_told(struct cmi_diagnose *d,
+	const struct cmi_conversation *c, cmend_error *err)
+{
+	struct cmi_item_told t = {.c = c};
+	struct cmi_item item = {.kind = CMI_ITEM_TOLD, .told = &t};
+	struct cmi_arena texts;
+	cmend_status status;
+
+	cmi_arena_init(&texts, CMI_FILE_MAX);
+	t.step = cmi_phrase_safe(&texts, c->told->step);
+	t.result = cmi_phrase_safe(&texts, c->told->result);
+	t.says = cmi_phrase_safe(&texts, c->told->says);
+	status = t.step && t.result && t.says
+			 ? d->o.sink.take(d->o.sink.ctx, &item, err)
+			 : cmi_nomem(err);
+	cmi_arena_dispose(&texts);
+	return status;
+}
+
 static cmend_status take(
 	void *ctx, const struct cmi_conversation *c, cmend_error *err)
 {
@@ -637,6 +656,8 @@ static cmend_status take(
 	case CMI_CONV_TCP:
 		cmi_neighbours_tcp(d->neighbours, c);
 		return take_other(d, c, CMI_ITEM_TCP, err);
+	case CMI_CONV_TOLD:
+		return take_told(d, c, err);
 	}
 	return CMEND_OK;
 }

@@ -476,6 +476,18 @@ static const struct cmi_finding_text texts[CMI_F_COUNT] = {
 		"Look for a proxy or a gateway between phones and "
 		"registrar that answers or rewrites SIP.",
 		ERR, CMI_BLAME_SERVER},
+	[CMI_F_CERTIFICATE_NOT_ISSUED] =
+		{"the phone's certificate was not issued",
+			"The ticket is in order, but the certificate service "
+			"gave no certificate for it: it cannot reach the store "
+			"of the user's home pool, or does not take the "
+			"request.",
+			NULL,
+			"Look at the service's own words; for a store that "
+			"cannot be reached, at the connection between the web "
+			"service and the home pool, then let the phone try "
+			"again.",
+			ERR, CMI_BLAME_SERVER},
 	[CMI_F_SEARCH_LIMIT] = {"the search for a path was ended at a ceiling",
 		"So many certificates fit each other that not all paths were "
 		"tried. "

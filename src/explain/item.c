@@ -32,6 +32,7 @@ const char *cmi_item_kind_name(enum cmi_item_kind k)
 		[CMI_ITEM_DNS] = "dns",
 		[CMI_ITEM_DHCP] = "dhcp",
 		[CMI_ITEM_TCP] = "tcp",
+		[CMI_ITEM_TOLD] = "note",
 		[CMI_ITEM_STEP] = "step",
 		[CMI_ITEM_DIVERGENCE] = "divergence",
 		[CMI_ITEM_ENDPOINT] = "endpoint",

@@ -106,6 +106,12 @@ struct cmi_item_other {
 	const struct cmi_conversation *c;
 };
 
+/* A device's own word about one of its steps. */
+struct cmi_item_told {
+	const struct cmi_conversation *c; /* kind CMI_CONV_TOLD */
+	const char *step, *result, *says;
+};
+
 /* One rung of two ladders side by side. */
 struct cmi_item_step {
 	enum cmi_step_side side;
@@ -179,6 +185,7 @@ enum cmi_item_kind {
 	CMI_ITEM_DNS,
 	CMI_ITEM_DHCP,
 	CMI_ITEM_TCP,
+	CMI_ITEM_TOLD,
 	CMI_ITEM_STEP,
 	CMI_ITEM_DIVERGENCE,
 	CMI_ITEM_ENDPOINT,
@@ -194,6 +201,7 @@ struct cmi_item {
 		const struct cmi_item_http *http;
 		const struct cmi_item_dns *dns;
 		const struct cmi_item_other *other;
+		const struct cmi_item_told *told;
 		const struct cmi_item_step *step;
 		const struct cmi_item_divergence *divergence;
 		const struct cmi_item_endpoint *endpoint;

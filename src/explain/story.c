@@ -251,6 +251,7 @@ static cmend_status take(
 		return keep_dhcp(s, item->other->c, err);
 	case CMI_ITEM_TCP:
 		return keep_tcp(s, item->other->c, err);
+	case CMI_ITEM_TOLD:
 	case CMI_ITEM_STEP:
 	case CMI_ITEM_DIVERGENCE:
 	case CMI_ITEM_ENDPOINT:

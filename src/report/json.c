@@ -371,6 +371,22 @@ static void tcp(struct cmi_buf *out, const struct cmi_item_other *o)
 	end(&j);
 }
 
+static void told(struct cmi_buf *out, const struct cmi_item_told *t)
+{
+	const struct cmi_told_seen *s = t->c->told;
+	const uint64_t frames[] = {s->frame};
+	struct cmi_json j;
+
+	cmi_json_begin(&j, out, cmi_item_kind_name(CMI_ITEM_TOLD));
+	cmi_json_cstr(&j, "capture", t->c->capture);
+	cmi_json_cstr(&j, "step", t->step);
+	cmi_json_cstr(&j, "result", t->result);
+	cmi_json_cstr(&j, "finding", cmi_finding_name(s->finding));
+	cmi_json_cstr(&j, "says", t->says);
+	put_frames(&j, frames, 1);
+	end(&j);
+}
+
 static void put_frame_or_null(
 	struct cmi_json *j, const char *key, uint64_t frame)
 {
@@ -498,6 +514,9 @@ void cmi_report_json_again(struct cmi_buf *out, const struct cmi_item *item,
 		break;
 	case CMI_ITEM_TCP:
 		tcp(out, item->other);
+		break;
+	case CMI_ITEM_TOLD:
+		told(out, item->told);
 		break;
 	case CMI_ITEM_STEP:
 		step(out, item->step);

@@ -344,6 +344,7 @@ cmend_status cmi_page_take(
 	case CMI_ITEM_DNS:
 	case CMI_ITEM_DHCP:
 	case CMI_ITEM_TCP:
+	case CMI_ITEM_TOLD:
 		break;
 	}
 	return CMEND_OK;

@@ -301,6 +301,19 @@ static void tcp(const struct pen *p, const struct cmi_item_other *o)
 	cmi_buf_u8(p->out, '\n');
 }
 
+/* The phone's own word, and said to be so. */
+static void told(const struct pen *p, const struct cmi_item_told *t)
+{
+	const struct cmi_told_seen *s = t->c->told;
+	const char *id = cmi_finding_name(s->finding);
+
+	inked(p, DIM, "note");
+	cmi_buf_printf(p->out, "  the phone says of \"%s\": ", t->step);
+	inked(p, BOLD, id ? id : t->result);
+	frames(p, &s->frame, s->frame != 0);
+	cmi_buf_printf(p->out, "\n      %s\n", t->says);
+}
+
 static void number_or_dash(const struct pen *p, uint64_t frame)
 {
 	if (frame)
@@ -466,6 +479,9 @@ void cmi_report_text(struct cmi_buf *out, const struct cmi_item *item,
 		break;
 	case CMI_ITEM_TCP:
 		tcp(&p, item->other);
+		break;
+	case CMI_ITEM_TOLD:
+		told(&p, item->told);
 		break;
 	case CMI_ITEM_STEP:
 		step(&p, item->step);

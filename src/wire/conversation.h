@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "core/finding_id.h"
 #include "core/limits.h"
 #include "core/mem.h"
 
@@ -161,12 +162,21 @@ struct cmi_tcp_seen {
 	uint64_t syn_frame;
 };
 
+/* What a device wrote about itself into the capture: its word, no more. */
+struct cmi_told_seen {
+	struct cmi_bytes step, result; /* "ticket", "failed" */
+	enum cmi_finding_id finding;   /* or CMI_F_NONE */
+	struct cmi_bytes says;
+	uint64_t frame;
+};
+
 enum cmi_conversation_kind {
 	CMI_CONV_TLS,
 	CMI_CONV_HTTP,
 	CMI_CONV_DNS,
 	CMI_CONV_DHCP,
 	CMI_CONV_TCP,
+	CMI_CONV_TOLD, /* without ends and times */
 };
 
 struct cmi_conversation {
@@ -185,6 +195,7 @@ struct cmi_conversation {
 		const struct cmi_dns_seen *dns;
 		const struct cmi_dhcp_seen *dhcp;
 		const struct cmi_tcp_seen *tcp;
+		const struct cmi_told_seen *told;
 	};
 };
 

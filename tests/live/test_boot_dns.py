@@ -47,7 +47,9 @@ def town(namespace, program, chainmend, clean_env, tmp_path):
     (tmp_path / "ntp.py").write_text(NTP)
     (tmp_path / "pin").write_text(PIN + "\n")
 
-    def run(lines=GOOD, ntp=("0", "honest"), more=()):
+    def run(lines=GOOD, ntp=("0", "honest"), more=(), way="test",
+            ends=(0, 1)):
+        server = "--server web.corp.example" if way == "test" else ""
         conf = tmp_path / "dnsmasq.conf"
         conf.write_text("no-resolv\nno-hosts\nlisten-address=127.0.0.1\n"
                         "bind-interfaces\nuser=root\nno-poll\n"
@@ -69,18 +71,18 @@ i=0
 until ready && names && time_is; do
     i=$((i+1)); [ $i -lt 300 ] || exit 99; sleep 0.1
 done
-{program} phone test --domain {DOMAIN} --server web.corp.example \
+{program} phone {way} --domain {DOMAIN} {server} \
     --dns 127.0.0.1 --number {NUMBER} --pin-file {tmp_path}/pin \
     --anchors {state}/lab-root.pem --json {' '.join(more)}
 """)
         done = subprocess.run([*namespace, "bash", script], env=clean_env,
                               capture_output=True, text=True, timeout=120)
-        assert done.returncode in (0, 1), (done.stderr, done.stdout,
+        assert done.returncode in ends, (done.stderr, done.stdout,
                                            (tmp_path / "log").read_text())
         steps = {}
         for line in done.stdout.splitlines():
             entry = json.loads(line)
-            steps[entry["test"]] = entry
+            steps[entry.get("test", way)] = entry
         assert PIN not in done.stdout + done.stderr
         return steps
 
@@ -96,6 +98,66 @@ def test_a_sound_town(town):
     assert "time.corp.example" in steps["clock"]["says"]
     assert steps["name"]["says"].endswith("127.0.0.1")
     assert all(s["sent"] for s in steps.values() if s["result"] == "ok")
+
+
+ONLY_A_REGISTRAR = (
+    "host-record=web.corp.example,127.0.0.1\n"
+    "srv-host=_sipinternaltls._tcp.corp.example,web.corp.example,5061\n")
+
+
+def test_nothing_but_a_service_record(town):
+    """No DHCP here: the registrar that DNS names says where certificates are
+    issued, and there the phone goes."""
+    line = town(ONLY_A_REGISTRAR, way="pin", ntp=None,
+                more=("--connect", "127.0.0.1", "--wait", "5"))["pin"]
+    assert line["signed_in"] and line["sip"] == SIP, line
+    assert line["sts_uri"].startswith("https://web.corp.example")
+    assert line["secret_sent"]
+
+
+def test_a_service_record_that_leads_elsewhere(town):
+    """A name outside the domain is nobody to ask."""
+    lines = ONLY_A_REGISTRAR.replace(",web.corp.example,5061",
+                                     ",web.evil.example,5061")
+    assert town(lines, way="pin", ntp=None, ends=(3,),
+                more=("--connect", "127.0.0.1", "--wait", "1")) == {}
+
+
+def test_the_capture_has_names_and_time(town, chainmend, tmp_path):
+    """What was asked by UDP is in the capture, too, as it was on the wire."""
+    capture = tmp_path / "town.pcapng"
+    steps = town(more=("--tls12", "--capture", str(capture)))
+    assert steps["clock"]["result"] == "ok"
+    run = chainmend("explain", "--json", "--all", "--roots",
+                    tmp_path / "server" / "lab-root.pem", capture)
+    asked = {(d["name"], d["type"]) for d in run.of_kind("dns")}
+    assert {(f"_sipinternaltls._tcp.{DOMAIN}", 33),
+            (f"_ntp._udp.{DOMAIN}", 33), (f"web.{DOMAIN}", 1)} <= asked, asked
+    assert [h["outcome"] for h in run.of_kind("handshake")] == \
+        ["completed"] * 2
+    tshark = servers.program("tshark")
+    if not tshark:
+        return
+
+    def fields(what, *names):
+        read = subprocess.run(
+            [tshark, "-r", capture, "-Y", what, "-T", "fields",
+             "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
+             *(word for name in names for word in ("-e", name))],
+            capture_output=True, text=True, check=True, timeout=60).stdout
+        return [line.split("\t") for line in read.splitlines()]
+
+    # 3: client, 4: server; both checksums good.
+    assert fields("ntp", "ntp.flags.mode", "udp.checksum.status",
+                  "udp.dstport") == [["3", "1", "123"],
+                                     ["4", "1", fields(
+                                         "ntp", "udp.srcport")[0][0]]]
+    names = fields("dns.flags.response == 1", "dns.qry.name", "dns.flags.rcode")
+    assert [f"time.{DOMAIN}", "0"] in names
+    assert [f"_sip._tls.{DOMAIN}", "3"] in names or \
+        [f"_sip._tls.{DOMAIN}", "0"] in names
+    assert not fields("_ws.malformed or tcp.checksum.status == 0 or "
+                      "udp.checksum.status == 0", "frame.number")
 
 
 def test_no_service_records(town):

@@ -118,6 +118,7 @@ static inline cmend_status recorder_take(
 		record_dhcp(&r->text, c->dhcp);
 		break;
 	case CMI_CONV_TCP:
+	case CMI_CONV_TOLD:
 		break;
 	}
 	cmi_buf_printf(
