@@ -16,22 +16,29 @@ const char *cmi_firmware_name(enum cmi_firmware f)
 
 const char *cmi_way_name(enum cmi_way w)
 {
-	return w == CMI_WAY_PIN ? "pin" : "usb";
+	static const char *const names[] = {[CMI_WAY_PIN] = "pin",
+		[CMI_WAY_USB] = "usb",
+		[CMI_WAY_CERTIFICATE] = "certificate"};
+
+	return names[w];
 }
 
 struct cmi_acquire_plan cmi_acquire_plan_for(
 	enum cmi_firmware firmware, enum cmi_way way)
 {
-	static const struct cmi_acquire_plan plans[2][2] = {
+	static const struct cmi_acquire_plan plans[2][3] = {
 		[CMI_FIRMWARE_FIXED] =
 			{
 				[CMI_WAY_PIN] = {.aia = true, .port80 = true},
 				[CMI_WAY_USB] = {.aia = true, .port80 = true},
+				[CMI_WAY_CERTIFICATE] = {.aia = true,
+					.port80 = true},
 			},
 		[CMI_FIRMWARE_BROKEN] =
 			{
 				[CMI_WAY_PIN] = {.port80_first = true},
 				[CMI_WAY_USB] = {.port80_first = false},
+				[CMI_WAY_CERTIFICATE] = {.port80_first = false},
 			},
 	};
 

@@ -19,9 +19,11 @@
 #include "issuers/complete.h"
 
 enum cmi_firmware { CMI_FIRMWARE_FIXED, CMI_FIRMWARE_BROKEN };
-enum cmi_way { CMI_WAY_PIN, CMI_WAY_USB };
+/* CERTIFICATE: by what was issued before. */
+enum cmi_way { CMI_WAY_PIN, CMI_WAY_USB, CMI_WAY_CERTIFICATE };
 const char *cmi_firmware_name(enum cmi_firmware f); /* "fixed", "broken" */
-const char *cmi_way_name(enum cmi_way w);           /* "pin", "usb" */
+/* "pin", "usb", "certificate" */
+const char *cmi_way_name(enum cmi_way w);
 
 struct cmi_acquire_plan {
 	bool port80_first; /* download before the first handshake */
@@ -32,7 +34,7 @@ struct cmi_acquire_plan {
  * Fixed firmware: AIA and port 80 whenever a handshake lacks an issuer, the
  * same for both ways.  Broken firmware: a PIN downloads over port 80 before it
  * does anything else, and USB goes straight to 443 with what was sent and
- * kept.
+ * kept, as does who has a certificate already.
  */
 struct cmi_acquire_plan cmi_acquire_plan_for(
 	enum cmi_firmware firmware, enum cmi_way way);

@@ -300,6 +300,21 @@ static bool key_size_allowed(EVP_PKEY *key)
 	return EVP_PKEY_is_a(key, "ED25519");
 }
 
+cmend_status cmi_key_of_cert(
+	const struct cmi_cert *cert, struct evp_pkey_st **out, cmend_error *err)
+{
+	CMI_AUTO(x509_freep) X509 *x = x509_of(cert);
+	EVP_PKEY *key = x ? X509_get0_pubkey(x) : NULL;
+
+	ERR_clear_error();
+	if (!key || !key_size_allowed(key))
+		return cmi_fail(err, CMEND_REFUSED,
+			"the certificate's key has a size or kind that is not "
+			"used here");
+	*out = cmi_key_ref(key);
+	return CMEND_OK;
+}
+
 cmend_status cmi_csr_key(
 	struct cmi_bytes der, struct evp_pkey_st **out, cmend_error *err)
 {

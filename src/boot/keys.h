@@ -28,6 +28,12 @@ cmend_status cmi_key_read(struct cmi_bytes pem, struct evp_pkey_st **out,
 /* The certificate speaks for this key. */
 bool cmi_key_matches(struct evp_pkey_st *key, const struct cmi_cert *cert);
 
+/* Its public key; CMEND_REFUSED for a kind or size that cmi_csr_key refuses,
+ * too. */
+cmend_status cmi_key_of_cert(
+	const struct cmi_cert *cert, struct evp_pkey_st **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+
 /* What to put into a certificate; names are UTF-8. */
 struct cmi_issue {
 	const char *common_name;

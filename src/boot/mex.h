@@ -18,6 +18,8 @@
 #define CMI_PORT_TICKET_PIN "WebTicketServicePin"
 /* User name and password. */
 #define CMI_PORT_TICKET_AUTH "WebTicketServiceAuth"
+/* A certificate that was issued here. */
+#define CMI_PORT_TICKET_CERT "WebTicketServiceCert"
 
 struct cmi_mex_port {
 	const char *name;

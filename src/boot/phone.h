@@ -2,9 +2,14 @@
 /*
  * A desk phone that signs in, as a machine of named states:
  *
- *   locate -> download (PIN on broken firmware) -> connect (443: name and
- *   anchor checked) -> metadata (mex) -> ticket -> certificate -> register
- *   (5061) -> done
+ *   locate -> challenge (no web server known: the registrar names it) ->
+ *   download (PIN on broken firmware) -> connect (443: name and anchor
+ *   checked) -> metadata (mex) -> ticket -> certificate -> register (5061) ->
+ *   done
+ *
+ * With the certificate of the sign-in before (CMI_WAY_CERTIFICATE) it goes
+ * from locate to register; near its end the certificate is renewed first, and
+ * is itself what the ticket is asked for with.
  *
  * A PIN or password is only ever written into a connection whose certificate
  * was accepted, for the name that was asked for; it is wiped afterwards and
@@ -23,8 +28,11 @@ struct cmi_phone_options {
 	enum cmi_firmware firmware;
 	enum cmi_way way;
 	enum cmi_download how;
-	const char *server;    /* FQDN of the web server */
+	const char *server;    /* FQDN of the web server; NULL: registrar's */
 	const char *registrar; /* FQDN of the SIP server; NULL: server */
+	/* The server that a registrar names must lie in it; NULL: in the
+	 * domain of the registrar itself. */
+	const char *domain;
 	const char *state_dir; /* the phone's memory */
 	const char *anchors;   /* installed first; NULL: those it has */
 	struct cmi_net net;
@@ -37,10 +45,12 @@ struct cmi_phone_options {
 	bool leave;      /* end the registration at once: a test */
 	bool allow_private;
 	bool first_use; /* believe a downloaded root once, for this server */
+	bool renew;     /* the kept certificate, however long it is good */
 };
 
 enum cmi_phone_state {
 	CMI_PHONE_LOCATE,
+	CMI_PHONE_CHALLENGE, /* which certificate service the registrar has */
 	CMI_PHONE_DOWNLOAD,
 	CMI_PHONE_CONNECT,
 	CMI_PHONE_METADATA, /* where the ticket service is */
@@ -66,7 +76,10 @@ struct cmi_phone_result {
 	struct cmi_cert *certificate; /* owned */
 	unsigned registered_s;        /* for how long; 0: not registered */
 	bool secret_sent;
-	bool downloaded; /* over port 80 */
+	bool renewed; /* the kept certificate was; by itself, not by a PIN */
+	char sts_uri[CMI_URL_MAX + 1]; /* in the registrar's challenge */
+	bool sts_elsewhere;            /* that is another host than ours */
+	bool downloaded;               /* over port 80 */
 	char pinned[65]; /* SHA-256 of the root that counts here alone; "" */
 	unsigned quarantined;
 	enum cmi_origin issuer_from; /* of the leaf's issuer, when accepted */

@@ -74,6 +74,8 @@ void cmi_web_ticket_pin(struct cmi_server_state *s,
 	const struct cmi_web_request *request, struct cmi_web_reply *reply);
 void cmi_web_ticket_auth(struct cmi_server_state *s,
 	const struct cmi_web_request *request, struct cmi_web_reply *reply);
+void cmi_web_ticket_cert(struct cmi_server_state *s,
+	const struct cmi_web_request *request, struct cmi_web_reply *reply);
 void cmi_web_certificate(struct cmi_server_state *s,
 	const struct cmi_web_request *request, struct cmi_web_reply *reply);
 

@@ -6,6 +6,7 @@
 
 #include "boot/keys.h"
 #include "boot/proof.h"
+#include "boot/proof_cert.h"
 #include "boot/soap.h"
 #include "core/text.h"
 
@@ -192,6 +193,59 @@ void cmi_web_ticket_auth(struct cmi_server_state *s,
 	const struct cmi_web_request *request, struct cmi_web_reply *reply)
 {
 	ticket(s, request, reply, cmi_ledger_check_password);
+}
+
+/* Who signed: a certificate that is on record here, now valid, of a user who
+ * is still there; and never the same message twice. */
+static cmend_status signer_of(struct cmi_server_state *s, struct cmi_xml *doc,
+	char sip[CMI_NAME_MAX + 8], cmend_error *err)
+{
+	int64_t now_s = cmi_now_us(s->options.env) / 1000000;
+	CMI_AUTO(cmi_cert_unrefp) struct cmi_cert *cert = NULL;
+	char name[CMI_PROOF_NAME];
+
+	CMI_TRY(cmi_proof_cert_check(doc, now_s, &cert, name, err));
+	CMI_TRY(cmi_ledger_owner(s->options.ledger, cert, sip, err));
+	if (!cmi_cert_valid_at(cert, now_s))
+		return cmi_fail(err, CMEND_REFUSED,
+			"the certificate has ended, or not begun");
+	return cmi_tickets_once(s->tickets, name, err);
+}
+
+/* The address that is claimed, where one is. */
+static bool speaks_for(
+	const struct cmi_ticket_ask *ask, const char *sip, cmend_error *err)
+{
+	if (!*ask->sip || cmi_text_equal_nocase(
+				  cmi_bytes_of(ask->sip), cmi_bytes_of(sip)))
+		return true;
+	(void)!cmi_fail(
+		err, CMEND_REFUSED, "the certificate is somebody else's");
+	return false;
+}
+
+void cmi_web_ticket_cert(struct cmi_server_state *s,
+	const struct cmi_web_request *request, struct cmi_web_reply *reply)
+{
+	CMI_AUTO(cmi_xml_dispose) struct cmi_xml doc;
+	char sip[CMI_NAME_MAX + 8];
+	struct cmi_ticket_ask ask;
+	cmend_error err = {0};
+
+	cmi_xml_init(&doc);
+	if (cmi_xml_read(&doc, request->body, &err) != CMEND_OK ||
+		cmi_soap_ticket_ask_read(&doc, &ask, &err) != CMEND_OK) {
+		cmi_web_refuse(s, reply, "InvalidRequest", CMI_WEB_MESSAGE,
+			err.message);
+	} else if (signer_of(s, &doc, sip, &err) != CMEND_OK ||
+		   !speaks_for(&ask, sip, &err)) {
+		cmi_emit(
+			s->options.env, "ticket-refused", NULL, err.message, 0);
+		cmi_web_refuse(s, reply, "FailedAuthentication", CMI_WEB_TOKEN,
+			err.message);
+	} else {
+		give_ticket(s, &ask, sip, reply);
+	}
 }
 
 static cmend_status issue(struct cmi_server_state *s,

@@ -23,18 +23,20 @@ static void make_base(struct cmi_server_state *s)
 static cmend_status make_mex(struct cmi_server_state *s, cmend_error *err)
 {
 	char cert[CMI_URL_MAX], ticket[CMI_URL_MAX], pin[CMI_URL_MAX],
-		auth[CMI_URL_MAX];
+		auth[CMI_URL_MAX], by_cert[CMI_URL_MAX];
 	const struct cmi_mex_port certprov = {CMI_PORT_CERT_PROOF, cert,
 		.ticket_issuer = ticket, .proof = true};
 	const struct cmi_mex_port tickets[] = {
 		{CMI_PORT_TICKET_PIN, pin, NULL, false},
 		{CMI_PORT_TICKET_AUTH, auth, NULL, false},
+		{CMI_PORT_TICKET_CERT, by_cert, NULL, false},
 	};
 
 	snprintf(cert, sizeof(cert), "%s" CMI_PATH_CERTPROV, s->base);
 	snprintf(ticket, sizeof(ticket), "%s" CMI_PATH_TICKET, s->base);
 	snprintf(pin, sizeof(pin), "%s" CMI_PATH_TICKET_PIN, s->base);
 	snprintf(auth, sizeof(auth), "%s" CMI_PATH_TICKET_AUTH, s->base);
+	snprintf(by_cert, sizeof(by_cert), "%s" CMI_PATH_TICKET_CERT, s->base);
 	if (s->options.mex_host)
 		snprintf(ticket, sizeof(ticket), "https://%s" CMI_PATH_TICKET,
 			s->options.mex_host);
@@ -217,6 +219,7 @@ static const struct route routes[] = {
 	{true, false, "GET", CMI_PATH_TICKET CMI_PATH_MEX, mex_ticket},
 	{true, true, "POST", CMI_PATH_TICKET_PIN, cmi_web_ticket_pin},
 	{true, true, "POST", CMI_PATH_TICKET_AUTH, cmi_web_ticket_auth},
+	{true, true, "POST", CMI_PATH_TICKET_CERT, cmi_web_ticket_cert},
 	{true, true, "POST", CMI_PATH_CERTPROV, cmi_web_certificate},
 };
 

@@ -198,6 +198,10 @@ static cmend_status read_challenge(struct dialog *d, cmend_error *err)
 			"the registrar's challenge is of an old version or "
 			"cannot be read");
 	}
+	/* One that cannot be used is none. */
+	if (!keep(d->result->sts_uri, sizeof(d->result->sts_uri),
+		    cmi_sip_auth_param(&auth, "sts-uri")))
+		*d->result->sts_uri = 0;
 	return CMEND_OK;
 }
 
@@ -365,17 +369,12 @@ static cmend_status read_expires(struct dialog *d, cmend_error *err)
 	return CMEND_OK;
 }
 
-static cmend_status run(struct dialog *d, cmend_error *err)
+/* The first REGISTER, without credentials, and what it is answered. */
+static cmend_status ask_plainly(struct dialog *d, cmend_error *err)
 {
 	const struct cmi_sip_login *l = d->login;
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf out;
 
-	d->result->association_s =
-		cmi_dsk_life_s(l->at_s, l->certificate->not_after_s);
-	if (!d->result->association_s) {
-		return refuse(d, CMI_F_EXPIRED_LEAF, err,
-			"our certificate ends within five minutes");
-	}
 	CMI_TRY(cmi_sip_random_hex(l->env, 16, d->call_id, err));
 	CMI_TRY(cmi_sip_random_hex(l->env, 8, d->tag, err));
 	(void)cmi_channel_local(d->channel, d->local);
@@ -393,23 +392,47 @@ static cmend_status run(struct dialog *d, cmend_error *err)
 			"the registrar refuses with status %u",
 			d->answer.status);
 	}
-	CMI_TRY(read_challenge(d, err));
+	return read_challenge(d, err);
+}
+
+static cmend_status run(struct dialog *d, cmend_error *err)
+{
+	const struct cmi_sip_login *l = d->login;
+
+	d->result->association_s =
+		cmi_dsk_life_s(l->at_s, l->certificate->not_after_s);
+	if (!d->result->association_s) {
+		return refuse(d, CMI_F_EXPIRED_LEAF, err,
+			"our certificate ends within five minutes");
+	}
+	CMI_TRY(ask_plainly(d, err));
 	CMI_TRY(agree_keys(d, err));
 	CMI_TRY(ask_signed(d, CMI_SIP_EXPIRES_S, err));
 	CMI_TRY(read_expires(d, err));
 	return l->leave ? ask_signed(d, 0, err) : CMEND_OK;
 }
 
-cmend_status cmi_sip_register(struct cmi_channel *c,
-	const struct cmi_sip_login *login, struct cmi_sip_registered *out,
-	cmend_error *err)
+static cmend_status find_service(struct dialog *d, cmend_error *err)
+{
+	CMI_TRY(ask_plainly(d, err));
+	if (!*d->result->sts_uri)
+		return refuse(d, CMI_F_REGISTRATION_REFUSED, err,
+			"the registrar does not say where certificates are "
+			"issued");
+	return CMEND_OK;
+}
+
+static cmend_status talk(struct cmi_channel *c,
+	const struct cmi_sip_login *login,
+	cmend_status (*what)(struct dialog *d, cmend_error *err),
+	struct cmi_sip_registered *out, cmend_error *err)
 {
 	struct dialog d = {.channel = c, .login = login, .result = out};
 	cmend_status status;
 
 	*out = (struct cmi_sip_registered){0};
 	cmi_buf_init(&d.in, CMI_SIP_HEAD_MAX + CMI_SIP_BODY_MAX);
-	status = run(&d, err);
+	status = what(&d, err);
 	/* Whatever a registrar says that cannot be read is its refusal. */
 	if (status == CMEND_PARSE || status == CMEND_LIMIT) {
 		status = CMEND_REFUSED;
@@ -419,4 +442,18 @@ cmend_status cmi_sip_register(struct cmi_channel *c,
 	cmi_buf_dispose(&d.in);
 	cmi_wipe(&d.keys, sizeof(d.keys));
 	return status;
+}
+
+cmend_status cmi_sip_register(struct cmi_channel *c,
+	const struct cmi_sip_login *login, struct cmi_sip_registered *out,
+	cmend_error *err)
+{
+	return talk(c, login, run, out, err);
+}
+
+cmend_status cmi_sip_challenge(struct cmi_channel *c,
+	const struct cmi_sip_login *login, struct cmi_sip_registered *out,
+	cmend_error *err)
+{
+	return talk(c, login, find_service, out, err);
 }

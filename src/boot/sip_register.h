@@ -33,7 +33,15 @@ struct cmi_sip_registered {
 	enum cmi_finding_id why; /* of a refusal */
 	unsigned status;         /* the last one that came */
 	char challenges[128];    /* schemes that were offered */
+	/* Where its challenge says that certificates are issued; or "". */
+	char sts_uri[CMI_URL_MAX + 1];
 };
+
+/* Asks only where certificates are issued: an unsigned REGISTER and its 401.
+ * A registrar without TLS-DSK or without an address is CMEND_REFUSED. */
+cmend_status cmi_sip_challenge(struct cmi_channel *c,
+	const struct cmi_sip_login *login, struct cmi_sip_registered *out,
+	cmend_error *err) __attribute__((warn_unused_result));
 
 /* CMEND_REFUSED: not registered, see why.  Otherwise as channels fail. */
 cmend_status cmi_sip_register(struct cmi_channel *c,

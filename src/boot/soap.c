@@ -10,13 +10,9 @@
 #define TYPE_SAML11                                                            \
 	"http://docs.oasis-open.org/wss/"                                      \
 	"oasis-wss-saml-token-profile-1.1#SAMLV1.1"
-#define TYPE_X509V3                                                            \
-	"http://docs.oasis-open.org/wss/2004/01/"                              \
-	"oasis-200401-wss-x509-token-profile-1.0#X509v3"
 #define TYPE_PASSWORD                                                          \
 	"http://docs.oasis-open.org/wss/2004/01/"                              \
 	"oasis-200401-wss-username-token-profile-1.0#PasswordText"
-#define TYPE_BASE64 CMI_NS_WSSE "#Base64Binary"
 #define TYPE_PKCS10                                                            \
 	"http://schemas.microsoft.com/OCS/AuthWebServices.xsd#PKCS10"
 #define CLAIM_URI      "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/uri"
@@ -156,23 +152,31 @@ cmend_status cmi_soap_chain_read(
 
 /* The web ticket. */
 
+static void username_token(
+	const struct cmi_ticket_ask *ask, struct cmi_buf *out)
+{
+	cmi_buf_text(out, "<wsse:UsernameToken><wsse:Username>");
+	xml_cstr(out, ask->name);
+	cmi_buf_text(out,
+		"</wsse:Username><wsse:Password Type=\"" TYPE_PASSWORD "\">");
+	xml_cstr(out, ask->secret);
+	cmi_buf_text(out, "</wsse:Password></wsse:UsernameToken>");
+}
+
 static void ticket_header(const struct cmi_ticket_ask *ask, struct cmi_buf *out)
 {
 	cmi_buf_text(out, "<soap:Header><wsa:Action>" CMI_ACTION_TICKET
 			  "</wsa:Action><wsa:MessageID>uuid:");
 	xml_cstr(out, ask->message_id);
-	cmi_buf_text(out,
-		"</wsa:MessageID><wsa:ReplyTo><wsa:Address>"
-		"http://www.w3.org/2005/08/addressing/anonymous"
-		"</wsa:Address></wsa:ReplyTo>"
-		"<wsse:Security soap:mustUnderstand=\"1\"><wsse:UsernameToken>"
-		"<wsse:Username>");
-	xml_cstr(out, ask->name);
-	cmi_buf_text(out,
-		"</wsse:Username><wsse:Password Type=\"" TYPE_PASSWORD "\">");
-	xml_cstr(out, ask->secret);
-	cmi_buf_text(out, "</wsse:Password></wsse:UsernameToken>"
-			  "</wsse:Security></soap:Header>");
+	cmi_buf_text(out, "</wsa:MessageID><wsa:ReplyTo><wsa:Address>"
+			  "http://www.w3.org/2005/08/addressing/anonymous"
+			  "</wsa:Address></wsa:ReplyTo>"
+			  "<wsse:Security soap:mustUnderstand=\"1\">");
+	if (ask->security.n)
+		cmi_buf_add_bytes(out, ask->security);
+	else
+		username_token(ask, out);
+	cmi_buf_text(out, "</wsse:Security></soap:Header>");
 }
 
 void cmi_soap_ticket_request(
@@ -183,8 +187,10 @@ void cmi_soap_ticket_request(
 			  "\" xmlns:wsa=\"" CMI_NS_WSA
 			  "\" xmlns:wsse=\"" CMI_NS_WSSE "\">");
 	ticket_header(ask, out);
+	/* What may be signed has an Id. */
 	cmi_buf_text(out,
-		"<soap:Body><wst:RequestSecurityToken xmlns:wst=\"" CMI_NS_WST
+		"<soap:Body xmlns:wsu=\"" CMI_NS_WSU "\" wsu:Id=\"body\">"
+		"<wst:RequestSecurityToken xmlns:wst=\"" CMI_NS_WST
 		"\" Context=\"");
 	xml_cstr(out, ask->message_id);
 	cmi_buf_text(out, "\"><wst:TokenType>" TYPE_SAML11 "</wst:TokenType>"
@@ -382,11 +388,11 @@ void cmi_soap_cert_request(const struct cmi_cert_ask *ask, struct cmi_buf *out)
 	cmi_buf_text(out, "\" Entity=\"");
 	xml_cstr(out, ask->entity);
 	cmi_buf_text(out,
-		"\"><wst:RequestSecurityToken><wst:TokenType>" TYPE_X509V3
+		"\"><wst:RequestSecurityToken><wst:TokenType>" CMI_TYPE_X509V3
 		"</wst:TokenType><wst:RequestType>" CMI_NS_WST
 		"/Issue</wst:RequestType><wsse:BinarySecurityToken "
 		"xmlns:wsse=\"" CMI_NS_WSSE "\" ValueType=\"" TYPE_PKCS10
-		"\" EncodingType=\"" TYPE_BASE64 "\">\r\n");
+		"\" EncodingType=\"" CMI_TYPE_BASE64 "\">\r\n");
 	cmi_base64(out, ask->csr, 76, "\r\n");
 	cmi_buf_text(out, "\r\n</wsse:BinarySecurityToken><wstep:RequestID "
 			  "xmlns:wstep=\"" CMI_NS_WSTEP "\">");
@@ -430,14 +436,14 @@ void cmi_soap_cert_response(const struct cmi_cert *cert, const char *request_id,
 	struct cmi_buf *out)
 {
 	begin_body(out);
-	cmi_buf_text(out,
-		"<GetAndPublishCertResponse xmlns=\"" CMI_NS_OCS
-		"\" xmlns:wst=\"" CMI_NS_WST "/\">"
-		"<wst:RequestSecurityTokenResponse><wst:TokenType>" TYPE_X509V3
-		"</wst:TokenType><wst:RequestedSecurityToken>"
-		"<wsse:BinarySecurityToken xmlns:wsse=\"" CMI_NS_WSSE
-		"\" ValueType=\"" TYPE_X509V3 "\" EncodingType=\"" TYPE_BASE64
-		"\">");
+	cmi_buf_text(out, "<GetAndPublishCertResponse xmlns=\"" CMI_NS_OCS
+			  "\" xmlns:wst=\"" CMI_NS_WST "/\">"
+			  "<wst:RequestSecurityTokenResponse><wst:"
+			  "TokenType>" CMI_TYPE_X509V3
+			  "</wst:TokenType><wst:RequestedSecurityToken>"
+			  "<wsse:BinarySecurityToken xmlns:wsse=\"" CMI_NS_WSSE
+			  "\" ValueType=\"" CMI_TYPE_X509V3
+			  "\" EncodingType=\"" CMI_TYPE_BASE64 "\">");
 	cmi_base64(out, cert->der, 0, "");
 	cmi_buf_text(out, "</wsse:BinarySecurityToken>"
 			  "</wst:RequestedSecurityToken><wstep:RequestID "

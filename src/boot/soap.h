@@ -38,7 +38,13 @@
 /* Profile: where a number and PIN, or a user and password, get a ticket. */
 #define CMI_PATH_TICKET_PIN  CMI_PATH_TICKET "/Pin"
 #define CMI_PATH_TICKET_AUTH CMI_PATH_TICKET "/Auth"
+#define CMI_PATH_TICKET_CERT CMI_PATH_TICKET "/Cert" /* or a certificate */
 #define CMI_PATH_CHAIN_P7B   "/CertProv/chain.p7b"
+
+#define CMI_TYPE_X509V3                                                        \
+	"http://docs.oasis-open.org/wss/2004/01/"                              \
+	"oasis-200401-wss-x509-token-profile-1.0#X509v3"
+#define CMI_TYPE_BASE64 CMI_NS_WSSE "#Base64Binary"
 
 #define CMI_ACTION_CHAINS CMI_NS_OCS "GetRootCertChains"
 #define CMI_ACTION_TICKET CMI_NS_WST "/RST/Issue"
@@ -63,6 +69,8 @@ struct cmi_ticket_ask {
 	const char *applies_to; /* the endpoint the ticket is for */
 	const char *message_id;
 	struct cmi_bytes entropy; /* the phone's, 32 bytes; or empty */
+	/* In place of name and secret: what goes into wsse:Security. */
+	struct cmi_bytes security;
 };
 void cmi_soap_ticket_request(
 	const struct cmi_ticket_ask *ask, struct cmi_buf *out);

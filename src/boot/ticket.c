@@ -104,6 +104,30 @@ cmend_status cmi_tickets_give(
 	return status;
 }
 
+/* An entry like a ticket's, for no endpoint: nobody can use it as one. */
+cmend_status cmi_tickets_once(
+	struct cmi_tickets *t, const char *name, cmend_error *err)
+{
+	int64_t now_s = cmi_now_us(t->env) / 1000000;
+	struct entry *e = cmi_alloc(sizeof(*e));
+	cmend_status status;
+
+	if (!e)
+		return cmi_nomem(err);
+	snprintf(e->given.id, sizeof(e->given.id), "once-%s", name);
+	e->given.created_s = now_s;
+	e->given.expires_s = now_s + CMI_TICKET_LIFE_S;
+	pthread_mutex_lock(&t->lock);
+	status = cmi_map_get(&t->by_id, cmi_bytes_of(e->given.id))
+			 ? cmi_fail(err, CMEND_REFUSED,
+				   "the message was used before")
+			 : keep(t, e, now_s, err);
+	pthread_mutex_unlock(&t->lock);
+	if (status)
+		cmi_free(e);
+	return status;
+}
+
 cmend_status cmi_tickets_find(struct cmi_tickets *t, const char *id,
 	struct cmi_ticket_given *out, cmend_error *err)
 {

@@ -39,6 +39,11 @@ cmend_status cmi_tickets_give(
 	struct cmi_tickets *t, struct cmi_ticket_given *given, cmend_error *err)
 	__attribute__((warn_unused_result));
 
+/* Remember what may happen once, by a name of its own, for as long as a ticket
+ * lives.  CMEND_REFUSED: it happened before. */
+cmend_status cmi_tickets_once(struct cmi_tickets *t, const char *name,
+	cmend_error *err) __attribute__((warn_unused_result));
+
 /* A look at it that does not use it: CMEND_REFUSED when it is unknown. */
 cmend_status cmi_tickets_find(struct cmi_tickets *t, const char *id,
 	struct cmi_ticket_given *out, cmend_error *err)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "boot/discover.h"
+#include "boot/names.h"
 #include "boot/phone.h"
 #include "boot/tether.h"
 #include "cli/cli.h"
@@ -23,7 +24,7 @@ struct options {
 	const char *registrar;
 	uint64_t http_port, https_port, sip_port, wait_s;
 	const char *ntp, *capture, *dns;
-	bool tls12, legacy_dsk, nagios, first_use;
+	bool tls12, legacy_dsk, nagios, first_use, renew;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -44,6 +45,9 @@ static const struct cmi_option option_table[] = {
 		"believe a root from port 80 once, for this server alone, and "
 		"show its fingerprint (risky)",
 		AT(first_use), 0, NULL},
+	{"renew", 0, CMI_OPT_FLAG, NULL,
+		"again: a new certificate, however long the kept one is good",
+		AT(renew), 0, NULL},
 	{"number", 0, CMI_OPT_TEXT, "NUMBER", "phone number or extension",
 		AT(number), 0, NULL},
 	{"pin-file", 0, CMI_OPT_TEXT, "FILE", "the PIN is its first line",
@@ -53,7 +57,8 @@ static const struct cmi_option option_table[] = {
 	{"device", 0, CMI_OPT_TEXT, "TTY", "where the PC's cable comes in",
 		AT(device), 0, NULL},
 	{"domain", 0, CMI_OPT_TEXT, "NAME",
-		"without --server: a name from DHCP counts only in here",
+		"without --server: a name from DHCP, or from the registrar, "
+		"counts only in here",
 		AT(domain), 0, NULL},
 	{"dhcp-server", 0, CMI_OPT_TEXT, "ADDR",
 		"without --server: ask there, not everybody", AT(dhcp_server),
@@ -71,8 +76,9 @@ static const struct cmi_option option_table[] = {
 	{"https-port", 0, CMI_OPT_UINT, "PORT", "in place of 443",
 		AT(https_port), 65535, NULL},
 	{"registrar", 0, CMI_OPT_TEXT, "HOST",
-		"the SIP server (what DHCP names, or --server)", AT(registrar),
-		0, NULL},
+		"the SIP server (what DHCP names, or --server); without "
+		"--server it is asked where certificates are issued",
+		AT(registrar), 0, NULL},
 	{"sip-port", 0, CMI_OPT_UINT, "PORT", "in place of 5061", AT(sip_port),
 		65535, NULL},
 	{"wait", 0, CMI_OPT_UINT, "SECONDS",
@@ -83,7 +89,8 @@ static const struct cmi_option option_table[] = {
 		"--domain names)",
 		AT(ntp), 0, NULL},
 	{"dns", 0, CMI_OPT_TEXT, "ADDR",
-		"test: ask this server, not the system's", AT(dns), 0, NULL},
+		"ask this server, not the system's (test, and without DHCP)",
+		AT(dns), 0, NULL},
 	{"capture", 0, CMI_OPT_TEXT, "FILE",
 		"test: write what was sent and received as pcapng", AT(capture),
 		0, NULL},
@@ -144,6 +151,8 @@ static void tell_json(struct cmi_cli *cli, const struct cmi_phone_options *o,
 	cmi_json_int(&j, "registered_s", r->registered_s);
 	cmi_json_cstr(&j, "certificate",
 		r->certificate ? r->certificate->sha256_hex : NULL);
+	cmi_json_bool(&j, "renewed", r->renewed);
+	cmi_json_cstr(&j, "sts_uri", *r->sts_uri ? r->sts_uri : NULL);
 	cmi_json_real(&j, "seconds", (double)r->took_ms / 1000, 3);
 	cmi_json_end_object(&j);
 	fprintf(cli->out, "%s\n", cmi_buf_cstr(&line));
@@ -162,10 +171,11 @@ static void tell(struct cmi_cli *cli, const struct cmi_phone_result *r)
 	if (r->signed_in) {
 		fprintf(cli->out,
 			"signed in as %s in %.2f s; the server's issuer came "
-			"from: %s\nregistered for %u s\ncertificate %s\n",
+			"from: %s\nregistered for %u s\ncertificate %s%s\n",
 			r->sip, (double)r->took_ms / 1000,
 			cmi_origin_name(r->issuer_from), r->registered_s,
-			r->certificate->sha256_hex);
+			r->certificate->sha256_hex,
+			r->renewed ? ", renewed" : "");
 		return;
 	}
 	fprintf(cli->out, "not signed in, stopped at \"%s\": %s\n",
@@ -216,32 +226,81 @@ static cmend_status wait_for_cable(struct cmi_cli *cli, const struct options *o,
 	return status;
 }
 
-static cmend_status sign_in(struct cmi_cli *cli, const struct options *o,
+static cmend_status by_pin(const struct options *o,
 	struct cmi_phone_options *phone, struct cmi_phone_result *result,
 	cmend_error *err)
 {
 	struct cmi_secret_from from = {o->pin_file, o->pin_fd, "PIN"};
-	struct cmi_tether_login login = {0};
 	char pin[CMI_CLI_SECRET_MAX] = {0};
-	cmend_status status;
+	cmend_status status = cmi_secret_read(&from, pin, err);
 
-	if (phone->way == CMI_WAY_PIN) {
-		status = cmi_secret_read(&from, pin, err);
-		phone->name = o->number;
-		phone->secret = pin;
-		phone->sip = "";
-	} else {
-		status = wait_for_cable(cli, o, &login, err);
-		phone->name = login.user;
-		phone->secret = login.password;
-		phone->sip = login.sip;
-	}
+	phone->way = CMI_WAY_PIN;
+	phone->name = o->number;
+	phone->secret = pin;
+	phone->sip = "";
+	if (!status)
+		status = cmi_phone_sign_in(phone, result, err);
+	phone->name = phone->secret = "";
+	cmi_wipe(pin, sizeof(pin));
+	return status;
+}
+
+static cmend_status by_usb(struct cmi_cli *cli, const struct options *o,
+	struct cmi_phone_options *phone, struct cmi_phone_result *result,
+	cmend_error *err)
+{
+	struct cmi_tether_login login = {0};
+	cmend_status status = wait_for_cable(cli, o, &login, err);
+
+	phone->name = login.user;
+	phone->secret = login.password;
+	phone->sip = login.sip;
 	if (!status)
 		status = cmi_phone_sign_in(phone, result, err);
 	phone->name = phone->secret = phone->sip = "";
-	cmi_wipe(pin, sizeof(pin));
 	cmi_tether_login_dispose(&login);
 	return status;
+}
+
+/* Is the kept certificate what stopped it, so that a PIN would help? */
+static bool certificate_failed(const struct cmi_phone_result *r)
+{
+	return !r->signed_in &&
+	       (r->reached == CMI_PHONE_LOCATE ||
+		       r->reached == CMI_PHONE_TICKET ||
+		       r->why == CMI_F_CLIENT_CERTIFICATE_REFUSED);
+}
+
+/* With the certificate that is kept; with a PIN where that is no good and one
+ * is at hand. */
+static cmend_status by_certificate(struct cmi_cli *cli, const struct options *o,
+	struct cmi_phone_options *phone, struct cmi_phone_result *result,
+	cmend_error *err)
+{
+	phone->name = phone->secret = phone->sip = "";
+	CMI_TRY(cmi_phone_sign_in(phone, result, err));
+	if (!certificate_failed(result) || !o->number ||
+		!(o->pin_file || o->pin_fd))
+		return CMEND_OK;
+	if (!cli->common.quiet)
+		fprintf(cli->err, "%s; now by PIN\n", result->says);
+	cmi_phone_result_dispose(result);
+	return by_pin(o, phone, result, err);
+}
+
+static cmend_status sign_in(struct cmi_cli *cli, const struct options *o,
+	struct cmi_phone_options *phone, struct cmi_phone_result *result,
+	cmend_error *err)
+{
+	switch (phone->way) {
+	case CMI_WAY_PIN:
+		break;
+	case CMI_WAY_USB:
+		return by_usb(cli, o, phone, result, err);
+	case CMI_WAY_CERTIFICATE:
+		return by_certificate(cli, o, phone, result, err);
+	}
+	return by_pin(o, phone, result, err);
 }
 
 static int test(struct cmi_cli *cli, const struct options *o,
@@ -314,15 +373,25 @@ static int discover(
 static int check_words(struct cmi_cli *cli, const struct options *o,
 	const char *word, enum cmi_way *way)
 {
-	if (strcmp(word, "pin") != 0 && strcmp(word, "usb") != 0)
+	static const struct {
+		const char *word;
+		enum cmi_way way;
+	} words[] = {{"pin", CMI_WAY_PIN}, {"usb", CMI_WAY_USB},
+		{"again", CMI_WAY_CERTIFICATE}};
+	size_t i = 0;
+
+	while (i < CMI_LEN(words) && strcmp(words[i].word, word) != 0)
+		i++;
+	if (i == CMI_LEN(words))
 		return cmi_cli_usage(cli,
-			"a phone takes pin, usb, test or discover, not \"%s\"",
+			"a phone takes pin, usb, again, test or discover, not "
+			"\"%s\"",
 			word);
-	*way = strcmp(word, "pin") == 0 ? CMI_WAY_PIN : CMI_WAY_USB;
-	if (!o->server && !o->domain)
+	*way = words[i].way;
+	if (!o->server && !o->domain && !o->registrar)
 		return cmi_cli_usage(cli,
 			"--server HOST is needed, or --domain NAME to find one "
-			"by DHCP");
+			"by DHCP, or --registrar HOST to ask");
 	if (*way == CMI_WAY_PIN && !o->number)
 		return cmi_cli_usage(cli, "--number NUMBER is needed");
 	if (*way == CMI_WAY_USB && !o->device)
@@ -330,25 +399,60 @@ static int check_words(struct cmi_cli *cli, const struct options *o,
 	return -1;
 }
 
-/* Without --server: DHCP, within the domain given. */
+/* Names that the phone's options borrow. */
+struct found {
+	struct cmi_discovered dhcp;
+	struct cmi_names dns;
+};
+
+/* What DHCP names only in part: the registrar, or that of DNS, is asked then.
+ * Names outside the domain were refused already. */
+static bool know_registrar(const struct options *o,
+	const struct cmi_discovered *found, struct cmi_phone_options *phone,
+	struct cmi_names *names)
+{
+	const struct cmi_dns_at dns = {.server = o->dns};
+	const struct cmi_name_found *pool;
+
+	if (!phone->registrar && *found->options.sip)
+		phone->registrar = found->options.sip;
+	if (phone->registrar)
+		return true;
+	if (cmi_names_look_up(&dns, o->domain, names, NULL) != CMEND_OK)
+		return false;
+	pool = cmi_names_registrar(names);
+	if (pool)
+		phone->registrar = pool->target;
+	return pool != NULL;
+}
+
+/* Without --server: DHCP within the domain given; what that does not name, the
+ * registrar does. */
 static cmend_status find_server(const struct options *o,
-	const struct cmi_env *env, struct cmi_discovered *found,
+	const struct cmi_env *env, struct found *found,
 	struct cmi_phone_options *phone, cmend_error *err)
 {
 	struct cmi_inform_options ask = {.from = o->source,
 		.to = o->dhcp_server,
 		.wait_ms = (int64_t)o->wait_s * 1000,
 		.env = env};
+	struct cmi_uc_options *uc = &found->dhcp.options;
+	cmend_status status;
 	uint64_t port;
 
-	if (o->server)
+	if (o->server || !o->domain)
 		return CMEND_OK;
-	CMI_TRY(cmi_discover(&ask, o->domain, found, err));
-	phone->server = found->options.web;
-	if (!phone->registrar && *found->options.sip)
-		phone->registrar = found->options.sip;
+	status = cmi_discover(&ask, o->domain, &found->dhcp, err);
+	if ((status == CMEND_NOT_FOUND || status == CMEND_TIMEOUT ||
+		    status == CMEND_NET) &&
+		know_registrar(o, &found->dhcp, phone, &found->dns))
+		return CMEND_OK;
+	CMI_TRY(status);
+	phone->server = uc->web;
+	if (!phone->registrar && *uc->sip)
+		phone->registrar = uc->sip;
 	if (!phone->net.https_port &&
-		cmi_parse_uint(cmi_bytes_of(found->options.port), 65535, &port))
+		cmi_parse_uint(cmi_bytes_of(uc->port), 65535, &port))
 		phone->net.https_port = (uint16_t)port;
 	return CMEND_OK;
 }
@@ -358,7 +462,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	const struct options *o = opts;
 	struct cmi_env env = *cmi_env_system();
 	struct cmi_phone_result result = {0};
-	struct cmi_discovered found;
+	struct found found = {0};
 	cmend_error err = {0};
 	char dir[4096];
 	struct cmi_phone_options phone = {
@@ -371,6 +475,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 							 : CMI_DOWNLOAD_SCEP,
 		.server = o->server,
 		.registrar = o->registrar,
+		.domain = o->domain,
 		.state_dir = dir,
 		.anchors = o->anchors,
 		.net = {.connect_to = o->connect,
@@ -384,6 +489,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		.tls12_only = o->tls12,
 		.dsk_legacy = o->legacy_dsk,
 		.first_use = o->first_use,
+		.renew = o->renew,
 		.allow_private = cli->common.allow_private,
 	};
 	int status;
@@ -417,7 +523,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 const struct cmi_command cmi_cmd_phone = {
 	.name = "phone",
 	.summary = "sign in as a desk phone, by PIN or over the USB tether",
-	.usage = "phone [options] pin|usb|test|discover",
+	.usage = "phone [options] pin|usb|again|test|discover",
 	.examples = "  chainmend phone pin --server web.corp.example --number "
 		    "+15550100 --anchors root.pem\n"
 		    "  chainmend phone usb --server web.corp.example --device "
@@ -426,6 +532,9 @@ const struct cmi_command cmi_cmd_phone = {
 		 "signature verified. A PIN comes from --pin-file, "
 		 "--pin-fd or a prompt, and goes\nonly into a connection whose "
 		 "certificate leads to an anchor and bears the server's name.\n"
+		 "again uses the certificate kept in --state, and renews it in "
+		 "the last quarter of its life; where it is no good, the PIN "
+		 "that was given.\n"
 		 "What is downloaded over port 80 is path material; a root "
 		 "from there is put into quarantine.\n",
 	.common = CMI_C_AT | CMI_C_JSON | CMI_C_NET | CMI_C_STRICT,
