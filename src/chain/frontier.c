@@ -102,6 +102,7 @@ static cmend_status flood(
 			if (n->proved || !n->reached)
 				continue;
 			CMI_TRY(cmi_graph_check(g, child->up[i], &good, err));
+			CMI_TRY(cmi_search_time_left(s, err));
 			if (good)
 				g->queue[tail++] = n;
 			n->proved |= good;

@@ -349,6 +349,9 @@ static cmend_status signature_fits(
 			CMI_SEARCH_ASTRAY_SIGNATURES_MAX);
 	checked = s->graph.n_signatures;
 	CMI_TRY(cmi_graph_check(&s->graph, e, good, err));
+	/* A key that its owner chose to be slow takes milliseconds. */
+	if (s->graph.n_signatures > checked)
+		CMI_TRY(cmi_search_time_left(s, err));
 	/* Decoys are told by one check each; cross-signs lead ever on. */
 	s->signatures_astray += *good && s->graph.n_signatures > checked;
 	if (*good)
@@ -493,6 +496,9 @@ static cmend_status verdicts_left(struct cmi_search *s, cmend_error *err)
 	if (s->n_verdicts >= s->request.budget.verdicts)
 		return cmi_fail(err, CMEND_LIMIT, "%u refused paths",
 			s->request.budget.verdicts);
+	/* Each took as long as it took. */
+	if (s->n_verdicts > 0)
+		CMI_TRY(cmi_search_time_left(s, err));
 	/* libcrypto's own checks of refused paths are work like ours. */
 	if (s->graph.n_signatures >= s->graph.max_signatures &&
 		s->n_verdicts > 0)

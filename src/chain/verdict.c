@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chain/verdict.h"
 #include "chain/verdict_crl.h"
+#include "chain/verdict_reason.h"
 #include "chain/verdict_rules.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "core/text.h"
+#include "x509/names.h"
 
 CMI_DEFINE_CLEANUP(store_freep, X509_STORE, X509_STORE_free)
 CMI_DEFINE_CLEANUP(ctx_freep, X509_STORE_CTX, X509_STORE_CTX_free)
@@ -30,169 +32,19 @@ CMI_DEFINE_CLEANUP(crl_stack_freep, STACK_OF(X509_CRL), cmi_crl_stack_free)
 struct judging {
 	const struct cmi_path *path;
 	const struct cmi_verdict_request *request;
+	STACK_OF(X509_CRL) * crls; /* NULL: revocation is not checked */
+	X509_CRL *bad_crl; /* the first that is no good; borrowed from crls */
+	bool revoked;
 };
-
-/* ------------------------------------------- libcrypto's errors, explained */
-
-/* libcrypto has no number for a leaf whose key it cannot read. */
-#define ERROR_NO_PUBLIC_KEY (-1)
-
-struct reason {
-	int error;
-	enum cmi_finding_id why;
-	bool whatever_path;
-	const char *says; /* after the certificate's name */
-};
-
-static const struct reason reasons[] = {
-	{X509_V_ERR_CERT_HAS_EXPIRED, CMI_F_EXPIRED_INTERMEDIATE, true,
-		"has expired"},
-	{X509_V_ERR_CERT_NOT_YET_VALID, CMI_F_NOT_YET_VALID, true,
-		"is not valid yet"},
-	{X509_V_ERR_INVALID_CA, CMI_F_NOT_A_CA, true,
-		"is no CA certificate, yet issued another"},
-	{X509_V_ERR_INVALID_NON_CA, CMI_F_NOT_A_CA, true,
-		"is a CA certificate where none may be"},
-	{X509_V_ERR_KEYUSAGE_NO_CERTSIGN, CMI_F_NOT_A_CA, true,
-		"may not sign certificates by its keyUsage"},
-	{X509_V_ERR_PATH_LENGTH_EXCEEDED, CMI_F_PATH_LENGTH, false,
-		"allows fewer CA certificates below it"},
-	{X509_V_ERR_INVALID_PURPOSE, CMI_F_WRONG_USAGE, true,
-		"is not meant for this use"},
-	{X509_V_ERR_CERT_UNTRUSTED, CMI_F_DISTRUSTED_ROOT, true,
-		"is not trusted for this use"},
-	{X509_V_ERR_CERT_REJECTED, CMI_F_DISTRUSTED_ROOT, true,
-		"is distrusted for this use"},
-	{X509_V_ERR_CA_MD_TOO_WEAK, CMI_F_WEAK_SIGNATURE, true,
-		"is signed with a digest too weak"},
-	{X509_V_ERR_EE_KEY_TOO_SMALL, CMI_F_WEAK_KEY, true,
-		"has a key too small"},
-	{X509_V_ERR_CA_KEY_TOO_SMALL, CMI_F_WEAK_KEY, true,
-		"has a key too small"},
-	{X509_V_ERR_CERT_SIGNATURE_FAILURE, CMI_F_BAD_SIGNATURE, false,
-		"was not signed by the key of the next certificate"},
-	{X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE, CMI_F_BAD_SIGNATURE,
-		false, "has a signature that cannot be read"},
-	{X509_V_ERR_SIGNATURE_ALGORITHM_MISMATCH, CMI_F_BAD_SIGNATURE, false,
-		"has a signature of another kind than its issuer's key"},
-	{X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY, CMI_F_BAD_SIGNATURE,
-		true, "names two different signature algorithms"},
-	{X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY,
-		CMI_F_UNSUPPORTED_SIGNATURE, false,
-		"is signed by a key that cannot be read"},
-	{X509_V_ERR_UNSUPPORTED_SIGNATURE_ALGORITHM,
-		CMI_F_UNSUPPORTED_SIGNATURE, true,
-		"is signed with an unsupported algorithm"},
-	{X509_V_ERR_PERMITTED_VIOLATION, CMI_F_NAME_CONSTRAINT, false,
-		"has a name outside those its CA is permitted"},
-	{X509_V_ERR_EXCLUDED_VIOLATION, CMI_F_NAME_CONSTRAINT, false,
-		"has a name that its CA is excluded from"},
-	{X509_V_ERR_SUBTREE_MINMAX, CMI_F_NAME_CONSTRAINT, false,
-		"is under a name constraint with minimum or maximum"},
-	{X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE, CMI_F_NAME_CONSTRAINT, false,
-		"is under a name constraint of an unsupported kind"},
-	{X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX, CMI_F_NAME_CONSTRAINT, false,
-		"is under a malformed name constraint"},
-	{X509_V_ERR_UNSUPPORTED_NAME_SYNTAX, CMI_F_NAME_CONSTRAINT, false,
-		"has a name that no constraint can be applied to"},
-	{X509_V_ERR_INVALID_POLICY_EXTENSION, CMI_F_POLICY, false,
-		"has a malformed policy extension"},
-	{X509_V_ERR_NO_EXPLICIT_POLICY, CMI_F_POLICY, false,
-		"needs a certificate policy that the path does not have"},
-	{X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, CMI_F_POLICY, true,
-		"has a critical extension that is not known"},
-	{X509_V_ERR_INVALID_EXTENSION, CMI_F_MALFORMED_CERTIFICATE, true,
-		"has a malformed extension"},
-	{X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD, CMI_F_MALFORMED_CERTIFICATE,
-		true, "has a notBefore that is not a time"},
-	{X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD, CMI_F_MALFORMED_CERTIFICATE,
-		true, "has a notAfter that is not a time"},
-	{X509_V_ERR_EC_KEY_EXPLICIT_PARAMS, CMI_F_MALFORMED_CERTIFICATE, true,
-		"has an EC key without a named curve"},
-	{ERROR_NO_PUBLIC_KEY, CMI_F_UNSUPPORTED_SIGNATURE, true,
-		"has a public key that cannot be read"},
-	{X509_V_ERR_CERT_REVOKED, CMI_F_REVOKED, true, "was revoked"},
-	{X509_V_ERR_UNABLE_TO_GET_CRL, CMI_F_REVOKED, false,
-		"has no revocation list to ask"},
-	{X509_V_ERR_CRL_HAS_EXPIRED, CMI_F_REVOKED, false,
-		"has only a revocation list that is too old"},
-	{X509_V_ERR_CRL_NOT_YET_VALID, CMI_F_REVOKED, false,
-		"has only a revocation list that is not valid yet"},
-	{X509_V_ERR_CRL_SIGNATURE_FAILURE, CMI_F_REVOKED, false,
-		"has a revocation list that its issuer did not sign"},
-	{X509_V_ERR_CRL_PATH_VALIDATION_ERROR, CMI_F_REVOKED, false,
-		"has a revocation list whose issuer has no good path"},
-	{X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER, CMI_F_REVOKED, false,
-		"has a revocation list whose issuer is not known"},
-	{X509_V_ERR_KEYUSAGE_NO_CRL_SIGN, CMI_F_REVOKED, false,
-		"has a revocation list by a key that may sign none"},
-	{X509_V_ERR_DIFFERENT_CRL_SCOPE, CMI_F_REVOKED, false,
-		"has only revocation lists of other scope"},
-	{X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION, CMI_F_REVOKED, false,
-		"has a revocation list with a critical extension not known"},
-	{X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, CMI_F_UNTRUSTED_ROOT, false,
-		"is a root that is not trusted"},
-	{X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, CMI_F_SELF_SIGNED_LEAF, false,
-		"signed itself and is not trusted"},
-};
-
-static const struct reason *find_reason(int error)
-{
-	for (size_t i = 0; i < CMI_LEN(reasons); i++)
-		if (reasons[i].error == error)
-			return &reasons[i];
-	return NULL;
-}
-
-static enum cmi_finding_id expired_where(
-	const struct cmi_path *path, unsigned depth)
-{
-	if (depth == 0)
-		return CMI_F_EXPIRED_LEAF;
-	return depth + 1 == path->n ? CMI_F_EXPIRED_ROOT
-				    : CMI_F_EXPIRED_INTERMEDIATE;
-}
-
-static void explain_dates(const struct cmi_cert *c, struct cmi_verdict *out)
-{
-	char when[CMI_TIME_TEXT];
-	bool expired = out->why != CMI_F_NOT_YET_VALID;
-	size_t n = strlen(out->says);
-
-	cmi_time_s(when, expired ? c->not_after_s : c->not_before_s);
-	snprintf(out->says + n, sizeof(out->says) - n, " (%s %s)",
-		expired ? "it ended on" : "it begins on", when);
-}
-
-static void refuse(const struct cmi_path *path, unsigned depth, int error,
-	struct cmi_verdict *out)
-{
-	const struct reason *r = find_reason(error);
-	const struct cmi_cert *c;
-	char name[100];
-
-	if (depth >= path->n)
-		depth = (unsigned)path->n - 1;
-	c = path->certs[depth];
-	out->accepted = false;
-	out->depth = depth;
-	out->why = r ? r->why : CMI_F_POLICY;
-	out->whatever_path = r && r->whatever_path;
-	cmi_safe_cstr(name, sizeof(name), cmi_bytes_of(c->subject));
-	snprintf(out->says, sizeof(out->says), "\"%s\" %s", name,
-		r ? r->says : X509_verify_cert_error_string(error));
-	if (error == X509_V_ERR_CERT_HAS_EXPIRED)
-		out->why = expired_where(path, depth);
-	if (error == X509_V_ERR_CERT_HAS_EXPIRED ||
-		error == X509_V_ERR_CERT_NOT_YET_VALID)
-		explain_dates(c, out);
-}
 
 /* ---------------------------------------------------- driving libcrypto */
 
-static const struct judging *judging_of(X509_STORE_CTX *ctx)
+/* Below ours libcrypto verifies the path of a CRL's issuer. */
+static struct judging *judging_of(X509_STORE_CTX *ctx)
 {
-	return X509_STORE_CTX_get_app_data(ctx);
+	X509_STORE_CTX *parent = X509_STORE_CTX_get0_parent_ctx(ctx);
+
+	return X509_STORE_CTX_get_app_data(parent ? parent : ctx);
 }
 
 /* Pin each pair of the path, so that libcrypto cannot choose otherwise: only
@@ -216,34 +68,41 @@ static int is_pinned_issuer(X509_STORE_CTX *ctx, X509 *child, X509 *issuer)
 
 /* libcrypto takes a certificate for expired in the second that notAfter names;
  * RFC 5280 section 4.1.2.5 includes that second. */
-static bool is_in_last_second(const struct judging *j, size_t depth)
+static bool is_valid_after_all(
+	const struct judging *j, const X509 *cert, bool is_anchor)
 {
-	return j->path->certs[depth]->not_after_s == j->request->at_s ||
-	       (j->request->anchor_dates_off && depth + 1 == j->path->n);
+	return (is_anchor && j->request->anchor_dates_off) ||
+	       ASN1_TIME_cmp_time_t(
+		       X509_get0_notAfter(cert), (time_t)j->request->at_s) == 0;
 }
 
-/* No CRL can speak about an anchor: RFC 5280 section 6.3.3 is for the
- * certificates of the path, and the anchor is none of them (6.1). */
-static bool is_forgiven(const struct judging *j, int error, size_t depth)
+static bool is_forgiven(const struct judging *j, X509_STORE_CTX *ctx)
 {
-	if (error == X509_V_ERR_CERT_HAS_EXPIRED)
-		return is_in_last_second(j, depth);
-	return depth + 1 == j->path->n && cmi_crl_error(error);
+	const X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
+	const X509 *anchor = j->path->certs[j->path->n - 1]->x;
+
+	if (!cert)
+		return false;
+	if (X509_STORE_CTX_get_error(ctx) == X509_V_ERR_CERT_HAS_EXPIRED)
+		return is_valid_after_all(j, cert, cert == anchor);
+	return j->crls && cmi_crl_forgiven(ctx, anchor);
 }
 
-static int forgive(int ok, X509_STORE_CTX *ctx)
+static int look_at_error(int ok, X509_STORE_CTX *ctx)
 {
-	const struct judging *j = judging_of(ctx);
-	int depth = X509_STORE_CTX_get_error_depth(ctx);
+	struct judging *j = judging_of(ctx);
+	int error = X509_STORE_CTX_get_error(ctx);
 
-	/* Without ours it is the path of a CRL's issuer. */
-	if (ok || !j || depth < 0 || (size_t)depth >= j->path->n ||
-		X509_STORE_CTX_get_current_cert(ctx) !=
-			j->path->certs[depth]->x ||
-		!is_forgiven(j, X509_STORE_CTX_get_error(ctx), (size_t)depth))
+	if (ok || !j)
 		return ok;
-	X509_STORE_CTX_set_error(ctx, X509_V_OK);
-	return 1;
+	if (is_forgiven(j, ctx)) {
+		X509_STORE_CTX_set_error(ctx, X509_V_OK);
+		return 1;
+	}
+	if (cmi_crl_is_bad(error) && !j->bad_crl)
+		j->bad_crl = X509_STORE_CTX_get0_current_crl(ctx);
+	j->revoked |= error == X509_V_ERR_CERT_REVOKED;
+	return 0;
 }
 
 static int purpose_of(enum cmi_purpose p)
@@ -371,40 +230,74 @@ static void run(X509_STORE_CTX *ctx, const struct cmi_path *path,
 		error = X509_V_ERR_UNSPECIFIED;
 	if (error == X509_V_ERR_UNSPECIFIED &&
 		!X509_get0_pubkey(path->certs[0]->x))
-		error = ERROR_NO_PUBLIC_KEY;
-	refuse(path, depth < 0 ? 0 : (unsigned)depth, error, out);
+		error = CMI_ERROR_NO_PUBLIC_KEY;
+	cmi_verdict_refuse(path, depth < 0 ? 0 : (unsigned)depth, error, out);
+}
+
+static cmend_status verify_once(
+	struct judging *j, struct cmi_verdict *out, cmend_error *err)
+{
+	CMI_AUTO(store_freep) X509_STORE *store = X509_STORE_new();
+	CMI_AUTO(cert_stack_freep)
+	STACK_OF(X509) *untrusted = sk_X509_new_null();
+	CMI_AUTO(cert_stack_freep) STACK_OF(X509) *trusted = sk_X509_new_null();
+	/* Declared last, so freed first: it borrows the ones above. */
+	CMI_AUTO(ctx_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+
+	j->bad_crl = NULL;
+	j->revoked = false;
+	if (!store || !ctx || !stack_path(j->path, untrusted, trusted))
+		return cmi_nomem(err);
+	X509_STORE_set_check_issued(store, is_pinned_issuer);
+	if (X509_STORE_CTX_init(ctx, store, j->path->certs[0]->x, untrusted) !=
+		1)
+		return cmi_nomem(err);
+	X509_STORE_CTX_set0_trusted_stack(ctx, trusted);
+	X509_STORE_CTX_set_verify_cb(ctx, look_at_error);
+	if (!X509_STORE_CTX_set_app_data(ctx, j) || !set_rules(ctx, j->request))
+		return cmi_nomem(err);
+	if (j->crls) {
+		if (!cmi_crl_issuers(j->path, j->request, store, untrusted))
+			return cmi_nomem(err);
+		X509_STORE_CTX_set0_crls(ctx, j->crls);
+	}
+	run(ctx, j->path, out);
+	return CMEND_OK;
+}
+
+/* libcrypto asks the list that looks best and no other; so without each one
+ * that turns out to be no good it is asked again.  What was wrong at first is
+ * the news, unless a later list says that a certificate was revoked. */
+static cmend_status verify_with_crls(
+	struct judging *j, struct cmi_verdict *out, cmend_error *err)
+{
+	struct cmi_verdict again;
+
+	CMI_TRY(verify_once(j, out, err));
+	while (!out->accepted && j->bad_crl &&
+		sk_X509_CRL_delete_ptr(j->crls, j->bad_crl)) {
+		again = (struct cmi_verdict){0};
+		CMI_TRY(verify_once(j, &again, err));
+		if (again.accepted || j->revoked)
+			*out = again;
+	}
+	return CMEND_OK;
 }
 
 static cmend_status verify_chain(const struct cmi_path *path,
 	const struct cmi_verdict_request *request, struct cmi_verdict *out,
 	cmend_error *err)
 {
-	CMI_AUTO(store_freep) X509_STORE *store = X509_STORE_new();
-	CMI_AUTO(cert_stack_freep)
-	STACK_OF(X509) *untrusted = sk_X509_new_null();
-	CMI_AUTO(cert_stack_freep) STACK_OF(X509) *trusted = sk_X509_new_null();
 	CMI_AUTO(crl_stack_freep) STACK_OF(X509_CRL) *crls = NULL;
-	/* Declared last, so freed first: it borrows the ones above. */
-	CMI_AUTO(ctx_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-	struct judging j = {path, request};
+	struct judging j = {.path = path, .request = request};
 
-	if (!store || !ctx || !stack_path(path, untrusted, trusted))
+	if (!request->n_crls)
+		return verify_once(&j, out, err);
+	crls = cmi_crl_stack(request, has_own_rules(request->policy));
+	if (!crls)
 		return cmi_nomem(err);
-	X509_STORE_set_check_issued(store, is_pinned_issuer);
-	if (X509_STORE_CTX_init(ctx, store, path->certs[0]->x, untrusted) != 1)
-		return cmi_nomem(err);
-	X509_STORE_CTX_set0_trusted_stack(ctx, trusted);
-	X509_STORE_CTX_set_verify_cb(ctx, forgive);
-	if (!X509_STORE_CTX_set_app_data(ctx, &j) || !set_rules(ctx, request))
-		return cmi_nomem(err);
-	if (request->n_crls) {
-		crls = cmi_crl_stack(request, has_own_rules(request->policy));
-		if (!crls || !cmi_crl_issuers(path, request, store, untrusted))
-			return cmi_nomem(err);
-		X509_STORE_CTX_set0_crls(ctx, crls);
-	}
-	run(ctx, path, out);
-	return CMEND_OK;
+	j.crls = crls;
+	return verify_with_crls(&j, out, err);
 }
 
 static void break_rule(const struct cmi_place *at, const struct cmi_rule *rule,
@@ -478,6 +371,35 @@ static void check_host(const struct cmi_path *path,
 		"none of the certificate's names is \"%s\"", host);
 }
 
+/* Each certificate's names against the constraints of each CA above it, as
+ * libcrypto would compare them; it leaves self-issued CAs out. */
+static size_t count_names(const struct cmi_path *path)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < path->n; i++)
+		for (size_t above = i + 1; above < path->n; above++)
+			if (i == 0 || !path->certs[i]->self_issued)
+				n += cmi_cert_names_cost(
+					path->certs[above], path->certs[i]);
+	return n;
+}
+
+static bool has_too_many_names(
+	const struct cmi_path *path, struct cmi_verdict *out)
+{
+	size_t n = count_names(path);
+
+	if (n <= CMI_SEARCH_NAMES_MAX)
+		return false;
+	*out = (struct cmi_verdict){.why = CMI_F_SEARCH_LIMIT};
+	snprintf(out->says, sizeof(out->says),
+		"the path asks for %zu name constraint comparisons, more than "
+		"%u",
+		n, CMI_SEARCH_NAMES_MAX);
+	return true;
+}
+
 cmend_status cmi_verdict_path(const struct cmi_path *path,
 	const struct cmi_verdict_request *request, struct cmi_verdict *out,
 	cmend_error *err)
@@ -488,6 +410,8 @@ cmend_status cmi_verdict_path(const struct cmi_path *path,
 	if (path->n == 0 || path->n > CMI_PATH_MAX)
 		return cmi_fail(
 			err, CMEND_ARG, "path of %zu certificates", path->n);
+	if (has_too_many_names(path, out))
+		return CMEND_OK;
 	ERR_clear_error();
 	status = verify_chain(path, request, out, err);
 	ERR_clear_error();

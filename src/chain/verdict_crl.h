@@ -10,7 +10,7 @@
 #ifndef CMI_CHAIN_VERDICT_CRL_H
 #define CMI_CHAIN_VERDICT_CRL_H
 
-#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 
 #include "chain/verdict.h"
 
@@ -24,7 +24,13 @@ void cmi_crl_stack_free(STACK_OF(X509_CRL) * sk);
 bool cmi_crl_issuers(const struct cmi_path *path,
 	const struct cmi_verdict_request *r, X509_STORE *store,
 	STACK_OF(X509) * untrusted);
-/* Does this error say that there was no list to rely on? */
-bool cmi_crl_error(int error);
+/* Is this error in a callback none?  No list can speak about an anchor: RFC
+ * 5280 section 6.3.3 is for the certificates of the path, and the anchor is
+ * none of them (6.1).  And the issuer of an indirect list may stand on that
+ * list himself. */
+bool cmi_crl_forgiven(X509_STORE_CTX *ctx, const X509 *anchor);
+/* Does this error say that the list is no good, whatever stands in it?  Then
+ * another may be. */
+bool cmi_crl_is_bad(int error);
 
 #endif

@@ -45,6 +45,9 @@ struct cmi_complete_request {
 	/* Not empty: revocation is checked with these. */
 	struct X509_crl_st *const *crls;
 	size_t n_crls;
+	/* Who may have signed them beside the path; NULL: those sent. */
+	struct cmi_cert *const *crl_issuers;
+	size_t n_crl_issuers;
 	const struct cmi_policy_inputs *policies; /* NULL: as TLS clients */
 };
 

@@ -40,6 +40,7 @@ struct cmi_cert {
 	int signature_bits;    /* security of the signature; -1: unknown */
 	int key_security;      /* of the key, in bits; -1: unknown */
 	int version;           /* 1 to 3 */
+	size_t n_alt_names;    /* in subjectAltName, of whatever kind */
 	/* The nameConstraints, owned; NULL: none.  See names.h. */
 	struct NAME_CONSTRAINTS_st *name_constraints;
 	uint8_t sha256[CMI_SHA256_LEN];

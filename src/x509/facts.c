@@ -331,6 +331,7 @@ static cmend_status read_alt_names(struct cmi_cert *c, cmend_error *err)
 	cmend_status status = CMEND_OK;
 	int count = sk_GENERAL_NAME_num(names);
 
+	c->n_alt_names = count > 0 ? (size_t)count : 0;
 	for (int i = 0; i < count && status == CMEND_OK; i++) {
 		int type;
 		const ASN1_STRING *v = GENERAL_NAME_get0_value(

@@ -25,7 +25,8 @@ size_t cmi_cert_names_cost(const struct cmi_cert *ca, const struct cmi_cert *c)
 		return 0;
 	trees = (size_t)(sk_GENERAL_SUBTREE_num(nc->permittedSubtrees) + 1) +
 		(size_t)(sk_GENERAL_SUBTREE_num(nc->excludedSubtrees) + 1);
-	/* The subject is one more name; other kinds are rare. */
-	names = c->n_dns_names + c->n_ip_names + 1;
+	/* The subject is one more name, and each address in it another. */
+	names = c->n_alt_names + 1 +
+		(size_t)X509_NAME_entry_count(X509_get_subject_name(c->x));
 	return trees * names;
 }

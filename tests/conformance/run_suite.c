@@ -149,6 +149,9 @@ static void judge(
 		.policy = policy_for(run, c),
 		.crls = c->crls,
 		.n_crls = c->n_crls,
+		/* Withheld from the path, yet at hand. */
+		.crl_issuers = c->sent.certs,
+		.n_crl_issuers = c->sent.n,
 		.limit_intermediates = c->limit_intermediates,
 		.max_intermediates = c->max_intermediates,
 		.policies = c->has_policies ? &c->policies : NULL,
