@@ -5,121 +5,65 @@
  */
 #include <chainmend/gnutls.h>
 
-#include <stdbool.h>
+#include "api/gnutls_find.h"
 
-#include "core/error.h"
-#include "core/limits.h"
+/* GnuTLS's own types to the shared part's opaque ones. */
 
-/* What a getissuer function returns when it has nothing. */
-#define NO_ISSUER GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE
-
-/* A certificate of GnuTLS from DER, or NULL. */
-static gnutls_x509_crt_t crt_of(cmend_bytes der)
-{
-	const gnutls_datum_t d = {(unsigned char *)der.p, (unsigned)der.n};
-	gnutls_x509_crt_t c = NULL;
-
-	if (gnutls_x509_crt_init(&c) < 0)
-		return NULL;
-	if (gnutls_x509_crt_import(c, &d, GNUTLS_X509_FMT_DER) >= 0)
-		return c;
-	gnutls_x509_crt_deinit(c);
-	return NULL;
-}
-
-/* Its DER, freed with gnutls_free; empty on failure. */
-static gnutls_datum_t der_of(const gnutls_x509_crt_t c)
+static int export_der(void *cert, int format, struct cmi_gnutls_datum *out)
 {
 	gnutls_datum_t d = {NULL, 0};
+	int rc = gnutls_x509_crt_export2(
+		cert, (gnutls_x509_crt_fmt_t)format, &d);
 
-	if (gnutls_x509_crt_export2(c, GNUTLS_X509_FMT_DER, &d) < 0)
-		d = (gnutls_datum_t){NULL, 0};
-	return d;
+	*out = (struct cmi_gnutls_datum){d.data, d.size};
+	return rc;
 }
 
-static cmend_bytes view(const gnutls_datum_t *d)
+static int get_issuer(void *list, void *cert, void **issuer, unsigned int flags)
 {
-	return (cmend_bytes){d->data, d->size};
+	gnutls_x509_crt_t found = NULL;
+	int rc = gnutls_x509_trust_list_get_issuer(list, cert, &found, flags);
+
+	*issuer = found;
+	return rc;
 }
 
-/* The program's trust list is the job's trust. */
-static cmend_status anchors_of(
-	void *list, cmend_bytes child, cmend_offer *offer)
+static int crt_init(void **out)
 {
-	gnutls_x509_crt_t c = crt_of(child), issuer = NULL;
-	cmend_status status = CMEND_OK;
+	gnutls_x509_crt_t made = NULL;
+	int rc = gnutls_x509_crt_init(&made);
 
-	if (!c)
-		return CMEND_OK;
-	if (gnutls_x509_trust_list_get_issuer(
-		    list, c, &issuer, GNUTLS_TL_GET_COPY) >= 0) {
-		gnutls_datum_t d = der_of(issuer);
-
-		status = cmend_offer_certificates(offer, view(&d));
-		gnutls_free(d.data);
-		gnutls_x509_crt_deinit(issuer);
-	}
-	gnutls_x509_crt_deinit(c);
-	return status;
+	*out = made;
+	return rc;
 }
 
-static cmend_status open_job(const cmend_completer *completer,
-	gnutls_x509_trust_list_t list, cmend_job **out)
+static int crt_import(void *cert, const struct cmi_gnutls_datum *in, int format)
 {
-	const cmend_anchors anchors = {sizeof(anchors), anchors_of, list};
+	const gnutls_datum_t d = {in->data, in->size};
 
-	CMI_TRY(cmend_job_new(NULL, out, NULL));
-	CMI_TRY(cmend_job_use_anchors(*out, &anchors, NULL));
-	/* The program's own rules on purpose, name and time come after. */
-	cmend_job_set_purpose(*out, CMEND_FOR_ANY);
-	return cmend_job_use_completer(*out, completer, NULL);
+	return gnutls_x509_crt_import(cert, &d, (gnutls_x509_crt_fmt_t)format);
 }
 
-/* Does the path end at an anchor?  Then it is of use even where it is refused:
- * GnuTLS says "expired" then, and not "no issuer". */
-static bool is_whole(const cmend_job *job)
+static void crt_deinit(void *cert)
 {
-	cmend_link link = {.size = sizeof(link)};
-	size_t n = cmend_path_count(job);
-
-	return n > 1 && cmend_path_link(job, n - 1, &link) == CMEND_OK &&
-	       link.origin == CMEND_FROM_ANCHOR;
+	gnutls_x509_crt_deinit(cert);
 }
 
-/* The path above the child, without its anchor. */
-static unsigned hand_over(const cmend_job *job, gnutls_x509_crt_t *out)
-{
-	cmend_link link = {.size = sizeof(link)};
-	unsigned n = 0;
+static const struct cmi_gnutls_calls tls_calls = {
+	.export_der = export_der,
+	.get_issuer = get_issuer,
+	.crt_init = crt_init,
+	.crt_import = crt_import,
+	.crt_deinit = crt_deinit,
+	.malloc = &gnutls_malloc,
+	.free = &gnutls_free,
+};
 
-	for (size_t i = 1; n < CMI_PATH_MAX && is_whole(job) &&
-			   cmend_path_link(job, i, &link) == CMEND_OK;
-		i++) {
-		gnutls_x509_crt_t c = link.origin == CMEND_FROM_ANCHOR
-					      ? NULL
-					      : crt_of(link.der);
-
-		if (c)
-			out[n++] = c;
-	}
-	return n;
-}
-
-static unsigned complete(cmend_completer *completer,
-	gnutls_x509_trust_list_t list, const gnutls_datum_t *child,
-	gnutls_x509_crt_t *out)
-{
-	cmend_job *job = NULL;
-	unsigned n = 0;
-
-	if (open_job(completer, list, &job) == CMEND_OK &&
-		cmend_complete(job, view(child), NULL, 0, NULL) == CMEND_OK) {
-		n = hand_over(job, out);
-		cmend_completer_note(completer, view(child), job);
-	}
-	cmend_job_free(job);
-	return n;
-}
+static const struct cmi_find_calls own_calls = {
+#define OWN(name) .name = name,
+	CMI_FIND_FUNCTIONS(OWN)
+#undef OWN
+};
 
 /* GnuTLS lacks the issuer of child.  What comes back is added to the chain as
  * if it had been sent; the array and what is in it become GnuTLS's. */
@@ -127,18 +71,18 @@ static int find_issuers(gnutls_x509_trust_list_t list,
 	const gnutls_x509_crt_t child, gnutls_x509_crt_t **issuers,
 	unsigned int *n_issuers)
 {
-	cmend_completer *completer = gnutls_x509_trust_list_get_ptr(list);
-	gnutls_datum_t der = der_of(child);
-	gnutls_x509_crt_t *out =
-		der.data ? gnutls_calloc(CMI_PATH_MAX, sizeof(*out)) : NULL;
-	unsigned n = out ? complete(completer, list, &der, out) : 0;
+	void **found = NULL;
+	int rc = cmi_gnutls_find(&tls_calls, &own_calls,
+		gnutls_x509_trust_list_get_ptr(list), list, child, &found,
+		n_issuers);
 
-	gnutls_free(der.data);
-	if (!n)
-		gnutls_free(out);
-	*issuers = n ? out : NULL;
-	*n_issuers = n;
-	return n ? 0 : NO_ISSUER;
+	*issuers = (gnutls_x509_crt_t *)found;
+	return rc;
+}
+
+static cmend_bytes view(const gnutls_datum_t *d)
+{
+	return (cmend_bytes){d->data, d->size};
 }
 
 cmend_status cmend_gnutls_complete_list(

@@ -134,6 +134,12 @@ static bool find_functions(struct cmi_engine *e)
 		return false;
 	CMI_SHIM_FUNCTIONS(FIND)
 #undef FIND
+#define FIND(name)                                                             \
+	e->find.name = (__typeof__(name) *)dlsym(handle, #name);               \
+	if (!e->find.name)                                                     \
+		return false;
+	CMI_FIND_FUNCTIONS(FIND)
+#undef FIND
 	return true;
 }
 
@@ -155,8 +161,6 @@ static bool make(struct cmi_engine *e)
 	 * else did, nothing of the environment is believed. */
 	if (getauxval(AT_SECURE) || !find_functions(e))
 		return false;
-	e->online = !is_set("CHAINMEND_OFFLINE");
-	e->allow_private = is_set("CHAINMEND_ALLOW_PRIVATE");
 	e->trace = is_set("CHAINMEND_TRACE");
 	if (cache && *cache && e->cmend_store_open(cache, 0, &e->store, &err))
 		cmi_engine_trace(e, err.message);
@@ -165,8 +169,9 @@ static bool make(struct cmi_engine *e)
 		cmi_engine_trace(e, err.message);
 	o.store = e->store;
 	o.preload = e->preload;
-	o.fetch = e->online;
-	o.fetch_flags = e->allow_private ? CMEND_FETCH_PRIVATE : 0;
+	o.fetch = !is_set("CHAINMEND_OFFLINE");
+	o.fetch_flags =
+		is_set("CHAINMEND_ALLOW_PRIVATE") ? CMEND_FETCH_PRIVATE : 0;
 	o.ctx = e;
 	return e->cmend_completer_new(&o, &e->completer, &err) == CMEND_OK;
 }

@@ -20,34 +20,24 @@
 
 #include <chainmend/openssl.h>
 
+#include "api/gnutls_find.h"
+
 /* libchainmend's functions, found at run time. */
 #define CMI_SHIM_FUNCTIONS(X)                                                  \
 	X(cmend_preload_open)                                                  \
 	X(cmend_store_open)                                                    \
 	X(cmend_completer_new)                                                 \
-	X(cmend_openssl_verify)                                                \
-	X(cmend_job_new)                                                       \
-	X(cmend_job_free)                                                      \
-	X(cmend_job_set_purpose)                                               \
-	X(cmend_job_use_preload)                                               \
-	X(cmend_job_use_store)                                                 \
-	X(cmend_job_use_anchors)                                               \
-	X(cmend_job_fetch)                                                     \
-	X(cmend_complete)                                                      \
-	X(cmend_job_accepted)                                                  \
-	X(cmend_job_says)                                                      \
-	X(cmend_path_link)                                                     \
-	X(cmend_origin_text)                                                   \
-	X(cmend_offer_certificates)
+	X(cmend_openssl_verify)
 
 struct cmi_engine {
 #define CMI_SHIM_FIELD(name) __typeof__(name) *name;
 	CMI_SHIM_FUNCTIONS(CMI_SHIM_FIELD)
 #undef CMI_SHIM_FIELD
+	struct cmi_find_calls find;
 	cmend_store *store;     /* or NULL */
 	cmend_preload *preload; /* or NULL */
 	cmend_completer *completer;
-	bool online, allow_private, trace;
+	bool trace;
 };
 
 /* Loaded on the first call, and again on the other side of a fork; NULL when
