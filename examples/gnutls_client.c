@@ -43,8 +43,12 @@ int main(int argc, char **argv)
 		(argc > 4 && cmend_preload_open(argv[4], &how.preload, NULL)) ||
 		cmend_completer_new(&how, &completer, NULL) ||
 		gnutls_certificate_allocate_credentials(&cred) < 0 ||
-		cmend_gnutls_complete(cred, completer))
+		cmend_gnutls_complete(cred, completer)) {
+		fputs("usage: gnutls_client HOST PORT [ROOTS.pem "
+		      "[KNOWN.bin]]\n",
+			stderr);
 		return 2;
+	}
 	if (argc > 3)
 		gnutls_certificate_set_x509_trust_file(
 			cred, argv[3], GNUTLS_X509_FMT_PEM);

@@ -22,8 +22,10 @@ int main(int argc, char **argv)
 	CURL *curl = curl_easy_init();
 	CURLcode code;
 
-	if (argc < 2 || !curl || cmend_completer_new(&how, &completer, NULL))
+	if (argc < 2 || !curl || cmend_completer_new(&how, &completer, NULL)) {
+		fputs("usage: libcurl URL [ROOTS.pem]\n", stderr);
 		return 2;
+	}
 	curl_easy_setopt(curl, CURLOPT_URL, argv[1]);
 	if (argc > 2)
 		curl_easy_setopt(curl, CURLOPT_CAINFO, argv[2]);
@@ -32,7 +34,7 @@ int main(int argc, char **argv)
 	code = curl_easy_perform(curl);
 	if (code)
 		fprintf(stderr, "refused: %s\n", curl_easy_strerror(code));
-	curl_easy_cleanup(curl);
+	curl_easy_cleanup(curl); /* before the completer that it uses */
 	cmend_completer_free(completer);
 	return code ? 1 : 0;
 }

@@ -18,8 +18,10 @@ int main(int argc, char **argv)
 	int done = 0;
 
 	if (argc < 3 || !ctx || cmend_completer_new(&how, &completer, NULL) ||
-		cmend_ssl_ctx_complete(ctx, completer))
+		cmend_ssl_ctx_complete(ctx, completer)) {
+		fputs("usage: openssl_client HOST PORT [ROOTS.pem]\n", stderr);
 		return 2;
+	}
 	if (argc > 3 ? SSL_CTX_load_verify_file(ctx, argv[3]) != 1
 		     : SSL_CTX_set_default_verify_paths(ctx) != 1)
 		return 2;
@@ -28,6 +30,7 @@ int main(int argc, char **argv)
 	BIO_get_ssl(bio, &ssl);
 	BIO_set_conn_hostname(bio, argv[1]);
 	BIO_set_conn_port(bio, argv[2]);
+	SSL_set_tlsext_host_name(ssl, argv[1]); /* many names, one server */
 	SSL_set1_host(ssl, argv[1]);
 	if (BIO_do_handshake(bio) == 1) {
 		BIO_printf(bio, "GET / HTTP/1.0\r\n\r\n");
@@ -38,7 +41,7 @@ int main(int argc, char **argv)
 		     : X509_verify_cert_error_string(
 			       SSL_get_verify_result(ssl)));
 	BIO_free_all(bio);
-	SSL_CTX_free(ctx);
+	SSL_CTX_free(ctx); /* before the completer that it uses */
 	cmend_completer_free(completer);
 	return done ? 0 : 1;
 }

@@ -7,6 +7,8 @@
 
 #include <chainmend/chainmend.h>
 
+/* Blocks for as long as it likes; its time and its addresses are its own
+ * business.  Each block is copied. */
 static cmend_status fetch(
 	void *directory, const char *url, cmend_answer *answer)
 {
@@ -40,8 +42,11 @@ int main(int argc, char **argv)
 	int accepted = 0;
 	FILE *f;
 
-	if (argc < 4 || !(f = fopen(argv[2], "rb")))
+	if (argc < 4 || !(f = fopen(argv[2], "rb"))) {
+		fputs("usage: own_fetcher ROOTS.pem LEAF.der DIRECTORY\n",
+			stderr);
 		return 2;
+	}
 	cmend_bytes leaf = {der, fread(der, 1, sizeof(der), f)};
 	fclose(f);
 	if (cmend_trust_new(&trust, &err) ||

@@ -40,7 +40,11 @@ int main(int argc, char **argv)
 	int refused = 0;
 	cmend_status status;
 
-	if (argc < 3 || cmend_trust_new(&trust, &err) ||
+	if (argc < 3) {
+		fputs("usage: probe TARGET ROOTS.pem [STARTTLS]\n", stderr);
+		return 2;
+	}
+	if (cmend_trust_new(&trust, &err) ||
 		cmend_trust_add_path(trust, argv[2], &err)) {
 		fprintf(stderr, "%s\n", err.message);
 		return 2;

@@ -5,6 +5,12 @@
  * This is the whole public interface; it needs no header of any other
  * library.  The library never prints, exits, forks, reads the environment
  * or keeps global state.  Errors live in a struct that the caller owns.
+ *
+ * What an out-parameter gives is the caller's, to be freed by the _free or
+ * _close of its type, which take NULL; what is returned by pointer stays the
+ * library's.  Texts end with a NUL.  _s is seconds and _us microseconds
+ * since 1970 (UTC), _ms a span in milliseconds.  Structs begin with their
+ * size: set all else to zero, so that a later library knows what you meant.
  */
 #ifndef CHAINMEND_CHAINMEND_H
 #define CHAINMEND_CHAINMEND_H
@@ -293,8 +299,8 @@ typedef struct cmend_link {
 	const char *subject; /* RFC 4514, safe to print */
 	const char *sha256;  /* lower-case hex */
 	cmend_origin origin;
-	const char *url; /* where it was fetched, or NULL */
-	int64_t not_after_s;
+	const char *url;     /* where it was fetched, or NULL */
+	int64_t not_after_s; /* its last second */
 } cmend_link;
 
 /* Accepted: leaf to anchor.  Refused: the path that came furthest. */

@@ -21,7 +21,8 @@ extern "C" {
 
 /* From now on SSLs of this context complete chains.  It takes the place of
  * SSL_CTX_set_cert_verify_callback; SSL_CTX_set_verify stays the program's.
- * CMEND_ARG: NULL given. */
+ * The completer outlives the context and its SSLs, and may be given to any
+ * number of contexts.  CMEND_ARG: NULL given. */
 CMEND_API CMEND_MUST_USE cmend_status cmend_ssl_ctx_complete(
 	SSL_CTX *ctx, cmend_completer *completer);
 
