@@ -351,8 +351,7 @@ static cmend_status run(struct driver *d, struct cmi_complete_result *result)
 		.crls = r->crls,
 		.n_crls = r->n_crls,
 		.crl_issuers = r->crl_issuers ? r->crl_issuers : r->sent,
-		.n_crl_issuers =
-			r->crl_issuers ? r->n_crl_issuers : r->n_sent,
+		.n_crl_issuers = r->crl_issuers ? r->n_crl_issuers : r->n_sent,
 		.policies = r->policies,
 	};
 	struct cmi_search_cost cost;
