@@ -13,14 +13,13 @@
 
 #include "core/cursor.h"
 #include "core/text.h"
+#include "probe/behind.h"
 #include "probe/handshake.h"
 #include "probe/resolve.h"
 #include "probe/starttls.h"
-#include "wire/http1.h"
 
 /* One read from a socket. */
-#define CHUNK   16384
-#define TLS_1_3 0x0304
+#define CHUNK 16384
 
 /* One dial under way: the socket, the handshake, the clock. */
 struct dial {
@@ -420,17 +419,12 @@ static cmend_status begin_tls(
 
 /* ------------------------------------------------- behind the handshake */
 
-/* One GET of /, which changes nothing on any server that follows RFC 9110
- * section 9.2.1.  Nobody's name or secret goes with it. */
 static void ask_for_page(struct dial *d)
 {
 	struct cmi_buf request;
 
 	cmi_buf_init(&request, 2048);
-	cmi_buf_printf(&request,
-		"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: chainmend/%s\r\n"
-		"Accept: */*\r\nConnection: close\r\n\r\n",
-		d->o->target->host, cmend_version());
+	cmi_behind_ask(d->o->target->host, &request);
 	if (cmi_handshake_say(
 		    d->handshake, cmi_buf_view(&request), &d->to_send))
 		(void)send_pending(d);
@@ -460,59 +454,17 @@ static void hear_answer(struct dial *d, struct cmi_buf *text)
 		;
 }
 
-static bool server_alerted(const struct cmi_tls_seen *t)
-{
-	for (size_t i = 0; i < t->n_alerts; i++)
-		if (t->alerts[i].from == CMI_SERVER && t->alerts[i].level == 2)
-			return true;
-	return false;
-}
-
-/* nginx, IIS and others end the handshake well and complain over HTTP. */
-static bool complains(unsigned status, const struct cmi_buf *text)
-{
-	return (status == 400 || status == 401 || status == 403 ||
-		       status == 495 || status == 496) &&
-	       text->n && memmem(text->p, text->n, "ertificate", 10);
-}
-
-static void read_answer(struct cmi_dialed *out, const struct cmi_buf *text)
-{
-	struct cmi_http_head head = {0};
-	size_t from = 0, end = 0;
-	cmend_error ignored;
-
-	if (!text->n || !cmi_http_looks_like_response(cmi_buf_view(text)) ||
-		!cmi_http_head_end(cmi_buf_view(text), &from, &end) ||
-		cmi_http_head((struct cmi_bytes){text->p, end}, &head,
-			&ignored) != CMEND_OK)
-		return;
-	out->http_status = head.status;
-	cmi_safe_cstr(out->software, sizeof(out->software), head.server);
-}
-
-/* A server of TLS 1.3 judges our certificate when the handshake is over for
- * us (RFC 8446 section 4.4.2.4); so the next thing it says is waited for. */
 static void look_behind(struct dial *d)
 {
 	struct cmi_dialed *out = d->out;
-	struct cmi_tls_seen *t = &out->tls;
 	struct cmi_buf text;
 
 	cmi_buf_init(&text, 2 * CMI_LOOK_MAX);
-	if (t->outcome == CMI_COMPLETED &&
-		(t->client_cert_requested || d->o->look)) {
-		if (!d->o->starttls)
-			ask_for_page(d);
-		if (!d->o->starttls || t->version == TLS_1_3)
-			hear_answer(d, &text);
-		read_answer(out, &text);
-	}
-	if (t->client_cert_requested &&
-		(server_alerted(t) || complains(out->http_status, &text)))
-		out->client_cert = out->client_cert_sent
-					   ? CMI_CLIENT_CERT_REFUSED
-					   : CMI_CLIENT_CERT_WANTED;
+	if (cmi_behind_asks(out, d->o->look))
+		ask_for_page(d);
+	if (cmi_behind_hears(out, d->o->look))
+		hear_answer(d, &text);
+	cmi_behind_judge(out, &text);
 	cmi_buf_dispose(&text);
 }
 

@@ -21,12 +21,31 @@ enum {
 	PASSWORD_VERSION = 1,
 };
 
+/* Places in the talk with a SOCKS proxy. */
+enum { SOCKS_METHOD, SOCKS_USER, SOCKS_WHERE };
+
+/* One step's view of a talk. */
 struct talk {
+	struct cmi_proxy_talk *s;
 	const struct cmi_proxy *proxy;
-	const struct cmi_plain *plain;
-	struct cmi_buf *in; /* what came and is not read yet */
+	struct cmi_buf *in, *out;
 	cmend_error *err;
 };
+
+/* Once in this place of the talk. */
+static bool first_time(struct talk *t)
+{
+	bool first = !t->s->said;
+
+	t->s->said = true;
+	return first;
+}
+
+static void go_to(struct talk *t, unsigned place)
+{
+	t->s->at = place;
+	t->s->said = false;
+}
 
 static const struct {
 	const char *scheme;
@@ -89,15 +108,6 @@ void cmi_proxy_wipe(struct cmi_proxy *p)
 	cmi_wipe(p->password, sizeof(p->password));
 }
 
-static cmend_status more(struct talk *t)
-{
-	if (t->in->n > CMI_PROXY_HEAD_MAX)
-		return cmi_fail(t->err, CMEND_LIMIT,
-			"the proxy %s answers without an end: %zu bytes",
-			t->proxy->at.text, t->in->n);
-	return t->plain->receive(t->plain->ctx, t->in, t->err);
-}
-
 /* ------------------------------------------------------------------- HTTP */
 
 /* RFC 7617: user and password, in UTF-8 as the user typed them. */
@@ -119,31 +129,19 @@ static void add_credentials(const struct cmi_proxy *p, struct cmi_buf *out)
 	cmi_buf_dispose(&pair);
 }
 
-static cmend_status send_connect(
-	struct talk *t, const char *host, uint8_t family, uint16_t port)
+static void ask_connect(struct talk *t)
 {
-	const char *open = family == 6 ? "[" : "", *close = *open ? "]" : "";
-	struct cmi_buf request;
-	cmend_status status;
+	const struct cmi_proxy_talk *s = t->s;
+	const char *open = s->family == 6 ? "[" : "", *close = *open ? "]" : "";
 
-	cmi_buf_init(&request, 4096);
-	cmi_buf_printf(&request,
-		"CONNECT %s%s%s:%u HTTP/1.1\r\nHost: %s%s%s:%u\r\n", open, host,
-		close, port, open, host, close, port);
-	add_credentials(t->proxy, &request);
-	cmi_buf_text(&request, "\r\n");
-	status = cmi_buf_status(&request, t->err);
-	if (status == CMEND_OK)
-		status = t->plain->send(
-			t->plain->ctx, cmi_buf_view(&request), t->err);
-	if (request.p)
-		cmi_wipe(request.p, request.n);
-	cmi_buf_dispose(&request);
-	return status;
+	cmi_buf_printf(t->out,
+		"CONNECT %s%s%s:%u HTTP/1.1\r\nHost: %s%s%s:%u\r\n", open,
+		s->host, close, s->port, open, s->host, close, s->port);
+	add_credentials(t->proxy, t->out);
+	cmi_buf_text(t->out, "\r\n");
 }
 
-static cmend_status fail_http(
-	struct talk *t, unsigned code, const char *host, uint16_t port)
+static cmend_status fail_http(struct talk *t, unsigned code)
 {
 	const char *at = t->proxy->at.text;
 
@@ -159,7 +157,7 @@ static cmend_status fail_http(
 			code);
 	return cmi_fail(t->err, CMEND_REFUSED,
 		"the proxy %s makes no connection to %s:%u: it answers %u", at,
-		host, port, code);
+		t->s->host, t->s->port, code);
 }
 
 /* As far as it is there. */
@@ -173,62 +171,34 @@ static bool may_be_http(struct cmi_bytes in)
 	return cmi_bytes_equal(in, want);
 }
 
-static cmend_status connect_http(
-	struct talk *t, const char *host, uint8_t family, uint16_t port)
+static cmend_status step_http(struct talk *t)
 {
+	struct cmi_bytes in = cmi_buf_view(t->in);
 	struct cmi_http_head head;
 	size_t from = 0, end = 0;
 	char safe[80];
 
-	CMI_TRY(send_connect(t, host, family, port));
-	do {
-		CMI_TRY(more(t));
-		if (!may_be_http(cmi_buf_view(t->in)))
-			return cmi_fail(t->err, CMEND_PARSE,
-				"the proxy %s speaks no HTTP: it begins with "
-				"\"%s\"",
-				t->proxy->at.text,
-				cmi_safe_cstr(safe, sizeof(safe),
-					(struct cmi_bytes){t->in->p,
-						t->in->n < 24 ? t->in->n
-							      : 24}));
-	} while (!cmi_http_head_end(cmi_buf_view(t->in), &from, &end));
-	CMI_TRY(cmi_http_head(
-		(struct cmi_bytes){t->in->p, end}, &head, t->err));
+	if (first_time(t))
+		ask_connect(t);
+	if (!in.n)
+		return CMEND_AGAIN;
+	if (!may_be_http(in)) {
+		in.n = in.n < 24 ? in.n : 24;
+		return cmi_fail(t->err, CMEND_PARSE,
+			"the proxy %s speaks no HTTP: it begins with \"%s\"",
+			t->proxy->at.text,
+			cmi_safe_cstr(safe, sizeof(safe), in));
+	}
+	if (!cmi_http_head_end(in, &from, &end))
+		return CMEND_AGAIN;
+	CMI_TRY(cmi_http_head((struct cmi_bytes){in.p, end}, &head, t->err));
 	if (!head.response || head.status / 100 != 2)
-		return fail_http(
-			t, head.response ? head.status : 0, host, port);
+		return fail_http(t, head.response ? head.status : 0);
 	cmi_buf_consume(t->in, end);
 	return CMEND_OK;
 }
 
 /* ---------------------------------------------------------------- SOCKS 5 */
-
-/* Wait for so many bytes and take them out. */
-static cmend_status hear(struct talk *t, void *to, size_t n)
-{
-	struct cmi_cursor c;
-
-	while (t->in->n < n)
-		CMI_TRY(more(t));
-	c = cmi_cursor_of(cmi_buf_view(t->in));
-	if (to)
-		(void)cmi_cursor_copy(&c, to, n);
-	cmi_buf_consume(t->in, n);
-	return CMEND_OK;
-}
-
-static cmend_status say(struct talk *t, struct cmi_buf *b)
-{
-	cmend_status status = cmi_buf_status(b, t->err);
-
-	if (status == CMEND_OK)
-		status = t->plain->send(t->plain->ctx, cmi_buf_view(b), t->err);
-	if (b->p)
-		cmi_wipe(b->p, b->n);
-	cmi_buf_clear(b);
-	return status;
-}
 
 static cmend_status fail_socks(struct talk *t, uint8_t first)
 {
@@ -238,37 +208,54 @@ static cmend_status fail_socks(struct talk *t, uint8_t first)
 }
 
 /* RFC 1928 section 3: which way to say who we are. */
-static cmend_status agree_method(
-	struct talk *t, struct cmi_buf *out, uint8_t *method)
+static void offer_methods(struct talk *t)
 {
 	bool user = t->proxy->user[0] != 0;
-	uint8_t answer[2] = {0};
 
-	cmi_buf_u8(out, SOCKS_VERSION);
-	cmi_buf_u8(out, user ? 2 : 1);
-	cmi_buf_u8(out, SOCKS_NO_AUTH);
+	cmi_buf_u8(t->out, SOCKS_VERSION);
+	cmi_buf_u8(t->out, user ? 2 : 1);
+	cmi_buf_u8(t->out, SOCKS_NO_AUTH);
 	if (user)
-		cmi_buf_u8(out, SOCKS_PASSWORD);
-	CMI_TRY(say(t, out));
-	CMI_TRY(hear(t, answer, sizeof(answer)));
-	if (answer[0] != SOCKS_VERSION)
-		return fail_socks(t, answer[0]);
-	*method = answer[1];
-	if (*method == SOCKS_NO_AUTH || (user && *method == SOCKS_PASSWORD))
-		return CMEND_OK;
-	if (*method == SOCKS_NONE_FITS && user)
+		cmi_buf_u8(t->out, SOCKS_PASSWORD);
+}
+
+static cmend_status fail_method(struct talk *t, uint8_t method)
+{
+	const char *at = t->proxy->at.text;
+
+	if (method == SOCKS_NONE_FITS && t->proxy->user[0])
 		return cmi_fail(t->err, CMEND_REFUSED,
-			"the proxy %s takes no user and password",
-			t->proxy->at.text);
-	if (*method == SOCKS_NONE_FITS)
+			"the proxy %s takes no user and password", at);
+	if (method == SOCKS_NONE_FITS)
 		return cmi_fail(t->err, CMEND_REFUSED,
 			"the proxy %s wants a user and a password: give USER@ "
 			"in --proxy and --proxy-password-file",
-			t->proxy->at.text);
+			at);
 	return cmi_fail(t->err, CMEND_PARSE,
 		"the proxy %s chose way %u to authenticate, which was not "
 		"offered",
-		t->proxy->at.text, *method);
+		at, method);
+}
+
+static cmend_status agree_method(struct talk *t)
+{
+	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(t->in));
+	uint8_t version, method;
+
+	if (first_time(t))
+		offer_methods(t);
+	if (!cmi_cursor_u8(&c, &version))
+		return CMEND_AGAIN;
+	if (version != SOCKS_VERSION)
+		return fail_socks(t, version);
+	if (!cmi_cursor_u8(&c, &method))
+		return CMEND_AGAIN;
+	if (method != SOCKS_NO_AUTH &&
+		(method != SOCKS_PASSWORD || !t->proxy->user[0]))
+		return fail_method(t, method);
+	cmi_buf_consume(t->in, c.at);
+	go_to(t, method == SOCKS_PASSWORD ? SOCKS_USER : SOCKS_WHERE);
+	return CMEND_OK;
 }
 
 static void add_word(struct cmi_buf *out, const char *word)
@@ -278,44 +265,49 @@ static void add_word(struct cmi_buf *out, const char *word)
 }
 
 /* RFC 1929. */
-static cmend_status say_who(struct talk *t, struct cmi_buf *out)
+static cmend_status say_who(struct talk *t)
 {
-	uint8_t answer[2];
+	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(t->in));
+	uint8_t version, refused;
 
-	cmi_buf_u8(out, PASSWORD_VERSION);
-	add_word(out, t->proxy->user);
-	add_word(out, t->proxy->password);
-	CMI_TRY(say(t, out));
-	CMI_TRY(hear(t, answer, sizeof(answer)));
-	if (answer[1] == 0)
-		return CMEND_OK;
-	return cmi_fail(t->err, CMEND_REFUSED,
-		"the proxy %s refuses this user and password",
-		t->proxy->at.text);
+	if (first_time(t)) {
+		cmi_buf_u8(t->out, PASSWORD_VERSION);
+		add_word(t->out, t->proxy->user);
+		add_word(t->out, t->proxy->password);
+	}
+	if (!cmi_cursor_u8(&c, &version) || !cmi_cursor_u8(&c, &refused))
+		return CMEND_AGAIN;
+	if (refused)
+		return cmi_fail(t->err, CMEND_REFUSED,
+			"the proxy %s refuses this user and password",
+			t->proxy->at.text);
+	cmi_buf_consume(t->in, c.at);
+	go_to(t, SOCKS_WHERE);
+	return CMEND_OK;
 }
 
 /* RFC 1928 section 4. */
-static cmend_status say_where(struct talk *t, struct cmi_buf *out,
-	const char *host, uint8_t family, uint16_t port)
+static cmend_status say_where(struct talk *t)
 {
+	const struct cmi_proxy_talk *s = t->s;
 	uint8_t address[16];
 
-	cmi_buf_u8(out, SOCKS_VERSION);
-	cmi_buf_u8(out, SOCKS_CONNECT);
-	cmi_buf_u8(out, 0);
-	if (family && inet_pton(family == 4 ? AF_INET : AF_INET6, host,
-			      address) == 1) {
-		cmi_buf_u8(out, family == 4 ? SOCKS_IPV4 : SOCKS_IPV6);
-		cmi_buf_add(out, address, family == 4 ? 4 : 16);
-	} else if (strlen(host) <= CMI_PROXY_WORD_MAX) {
-		cmi_buf_u8(out, SOCKS_NAME);
-		add_word(out, host);
+	cmi_buf_u8(t->out, SOCKS_VERSION);
+	cmi_buf_u8(t->out, SOCKS_CONNECT);
+	cmi_buf_u8(t->out, 0);
+	if (s->family && inet_pton(s->family == 4 ? AF_INET : AF_INET6, s->host,
+				 address) == 1) {
+		cmi_buf_u8(t->out, s->family == 4 ? SOCKS_IPV4 : SOCKS_IPV6);
+		cmi_buf_add(t->out, address, s->family == 4 ? 4 : 16);
+	} else if (strlen(s->host) <= CMI_PROXY_WORD_MAX) {
+		cmi_buf_u8(t->out, SOCKS_NAME);
+		add_word(t->out, s->host);
 	} else {
 		return cmi_fail(t->err, CMEND_ARG,
-			"\"%s\" is too long a name for SOCKS", host);
+			"\"%s\" is too long a name for SOCKS", s->host);
 	}
-	cmi_buf_be(out, 2, port);
-	return say(t, out);
+	cmi_buf_be(t->out, 2, s->port);
+	return CMEND_OK;
 }
 
 /* RFC 1928 section 6. */
@@ -336,63 +328,130 @@ static const char *socks_reason(uint8_t code)
 	return code < CMI_LEN(words) ? words[code] : "it does not say why";
 }
 
-/* The address that the proxy uses itself is read and dropped. */
-static cmend_status hear_reply(struct talk *t, const char *host, uint16_t port)
+/* The address that the proxy uses itself, and its port, are dropped. */
+static cmend_status drop_address(
+	struct talk *t, struct cmi_cursor *c, uint8_t kind)
 {
-	uint8_t head[4], length;
+	uint8_t length;
 
-	CMI_TRY(hear(t, head, sizeof(head)));
-	if (head[0] != SOCKS_VERSION)
-		return fail_socks(t, head[0]);
-	if (head[1] != 0)
-		return cmi_fail(t->err, CMEND_REFUSED,
-			"the proxy %s makes no connection to %s:%u: %s (%u)",
-			t->proxy->at.text, host, port, socks_reason(head[1]),
-			head[1]);
-	switch (head[3]) {
+	switch (kind) {
 	case SOCKS_IPV4:
-		return hear(t, NULL, 4 + 2);
+		return cmi_cursor_skip(c, 4 + 2) ? CMEND_OK : CMEND_AGAIN;
 	case SOCKS_IPV6:
-		return hear(t, NULL, 16 + 2);
+		return cmi_cursor_skip(c, 16 + 2) ? CMEND_OK : CMEND_AGAIN;
 	case SOCKS_NAME:
-		CMI_TRY(hear(t, &length, 1));
-		return hear(t, NULL, (size_t)length + 2);
+		return cmi_cursor_u8(c, &length) &&
+				       cmi_cursor_skip(c, (size_t)length + 2)
+			       ? CMEND_OK
+			       : CMEND_AGAIN;
 	}
 	return cmi_fail(t->err, CMEND_PARSE,
 		"the proxy %s answers with an address of kind %u",
-		t->proxy->at.text, head[3]);
+		t->proxy->at.text, kind);
 }
 
-static cmend_status connect_socks(
-	struct talk *t, const char *host, uint8_t family, uint16_t port)
+static cmend_status ask_where(struct talk *t)
 {
-	struct cmi_buf out;
-	uint8_t method = SOCKS_NO_AUTH;
-	cmend_status status;
+	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(t->in));
+	uint8_t version, code, reserved, kind;
 
-	cmi_buf_init(&out, 4096);
-	status = agree_method(t, &out, &method);
-	if (status == CMEND_OK && method == SOCKS_PASSWORD)
-		status = say_who(t, &out);
-	if (status == CMEND_OK)
-		status = say_where(t, &out, host, family, port);
-	if (status == CMEND_OK)
-		status = hear_reply(t, host, port);
-	cmi_buf_dispose(&out);
+	if (first_time(t))
+		CMI_TRY(say_where(t));
+	if (!cmi_cursor_u8(&c, &version) || !cmi_cursor_u8(&c, &code) ||
+		!cmi_cursor_u8(&c, &reserved) || !cmi_cursor_u8(&c, &kind))
+		return CMEND_AGAIN;
+	if (version != SOCKS_VERSION)
+		return fail_socks(t, version);
+	if (code != 0)
+		return cmi_fail(t->err, CMEND_REFUSED,
+			"the proxy %s makes no connection to %s:%u: %s (%u)",
+			t->proxy->at.text, t->s->host, t->s->port,
+			socks_reason(code), code);
+	CMI_TRY(drop_address(t, &c, kind));
+	cmi_buf_consume(t->in, c.at);
+	return CMEND_OK;
+}
+
+static cmend_status step_socks(struct talk *t)
+{
+	if (t->s->at == SOCKS_METHOD)
+		CMI_TRY(agree_method(t));
+	if (t->s->at == SOCKS_USER)
+		CMI_TRY(say_who(t));
+	return ask_where(t);
+}
+
+static cmend_status take_step(struct talk *t)
+{
+	cmend_status status = CMEND_ARG;
+
+	switch (t->proxy->kind) {
+	case CMI_PROXY_HTTP:
+		status = step_http(t);
+		break;
+	case CMI_PROXY_SOCKS5:
+		status = step_socks(t);
+		break;
+	}
+	if (status == CMEND_AGAIN && t->in->n > CMI_PROXY_HEAD_MAX)
+		return cmi_fail(t->err, CMEND_LIMIT,
+			"the proxy %s answers without an end: %zu bytes",
+			t->proxy->at.text, t->in->n);
 	return status;
+}
+
+cmend_status cmi_proxy_step(struct cmi_proxy_talk *s, struct cmi_buf *in,
+	struct cmi_buf *out, cmend_error *err)
+{
+	struct talk t = {s, s->proxy, in, out, err};
+	cmend_status status = take_step(&t);
+
+	if (status == CMEND_OK || status == CMEND_AGAIN) {
+		CMI_TRY(cmi_buf_status(in, err));
+		CMI_TRY(cmi_buf_status(out, err));
+	}
+	return status;
+}
+
+/* What was said may hold a password. */
+static void forget(struct cmi_buf *out)
+{
+	if (out->p)
+		cmi_wipe(out->p, out->cap);
+	cmi_buf_clear(out);
+}
+
+static cmend_status converse(struct cmi_proxy_talk *s,
+	const struct cmi_plain *plain, struct cmi_buf *in, struct cmi_buf *out,
+	cmend_error *err)
+{
+	for (;;) {
+		cmend_status status = cmi_proxy_step(s, in, out, err);
+
+		if (status != CMEND_OK && status != CMEND_AGAIN)
+			return status;
+		if (out->n)
+			CMI_TRY(plain->send(
+				plain->ctx, cmi_buf_view(out), err));
+		forget(out);
+		if (status == CMEND_OK)
+			return status;
+		CMI_TRY(plain->receive(plain->ctx, in, err));
+	}
 }
 
 cmend_status cmi_proxy_connect(const struct cmi_proxy *p, const char *host,
 	uint8_t family, uint16_t port, const struct cmi_plain *plain,
 	struct cmi_buf *rest, cmend_error *err)
 {
-	struct talk t = {p, plain, rest, err};
+	struct cmi_proxy_talk s = {
+		.proxy = p, .host = host, .family = family, .port = port};
+	struct cmi_buf out;
+	cmend_status status;
 
-	switch (p->kind) {
-	case CMI_PROXY_HTTP:
-		return connect_http(&t, host, family, port);
-	case CMI_PROXY_SOCKS5:
-		return connect_socks(&t, host, family, port);
-	}
-	return CMEND_ARG;
+	cmi_buf_init(&out, CMI_PROXY_ASK_MAX);
+	status = converse(&s, plain, rest, &out, err);
+	forget(&out);
+	cmi_buf_dispose(&out);
+	return status;
 }

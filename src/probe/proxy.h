@@ -32,6 +32,26 @@ cmend_status cmi_proxy_parse(const char *url, struct cmi_proxy *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_proxy_wipe(struct cmi_proxy *p);
 
+/* One talk, without a socket: bytes in, bytes out. */
+struct cmi_proxy_talk {
+	const struct cmi_proxy *proxy; /* borrowed, as is the host */
+	const char *host;              /* a name, or an address of this */
+	uint8_t family;                /* 4 or 6; 0: a name */
+	uint16_t port;
+	/* Its own. */
+	unsigned at;
+	bool said;
+};
+/* What is to be sent at once is never more than this. */
+#define CMI_PROXY_ASK_MAX 4096
+/* What came is appended to `in` by the caller; what is used is taken out.
+ * What is to be sent is appended to `out`, and may hold a password: wipe it.
+ * CMEND_OK: the connection stands, and what is left in `in` is the server's.
+ * CMEND_AGAIN: send, and come back with more.  Else as cmi_proxy_connect. */
+cmend_status cmi_proxy_step(struct cmi_proxy_talk *talk, struct cmi_buf *in,
+	struct cmi_buf *out, cmend_error *err)
+	__attribute__((warn_unused_result));
+
 /* Ask for a connection to host (a name, or an address of this family) and
  * port.  Bytes behind the proxy's answer are the server's and are left in
  * `rest`, which is the caller's and empty before.  CMEND_REFUSED: the proxy

@@ -6,10 +6,10 @@
 #include "core/cursor.h"
 #include "core/text.h"
 
+/* One step's view of a dialogue. */
 struct talk {
-	const struct cmi_plain *plain;
-	struct cmi_buf in;
-	size_t heard; /* bytes in all */
+	struct cmi_starttls *s;
+	struct cmi_buf *in, *out;
 	cmend_error *err;
 };
 
@@ -18,47 +18,23 @@ static cmend_status fail_talk(struct talk *t, cmend_status status,
 {
 	char safe[120];
 
-	return cmi_fail(t->err, status, "%s %s: \"%s\"", t->plain->target, what,
+	return cmi_fail(t->err, status, "%s %s: \"%s\"", t->s->target, what,
 		cmi_safe_cstr(safe, sizeof(safe), cmi_text_trim(heard)));
 }
 
-static cmend_status more(struct talk *t)
+/* Once in this place of the dialogue. */
+static bool first_time(struct talk *t)
 {
-	size_t before = t->in.n;
+	bool first = !t->s->said;
 
-	if (t->heard >= CMI_STARTTLS_MAX)
-		return fail_talk(t, CMEND_LIMIT, "sends endless plain text",
-			(struct cmi_bytes){
-				t->in.p, t->in.n < 40 ? t->in.n : 40});
-	CMI_TRY(t->plain->receive(t->plain->ctx, &t->in, t->err));
-	t->heard += t->in.n - before;
-	return CMEND_OK;
+	t->s->said = true;
+	return first;
 }
 
-static cmend_status say(struct talk *t, const char *text)
+static void next_place(struct talk *t)
 {
-	return t->plain->send(t->plain->ctx, cmi_bytes_of(text), t->err);
-}
-
-/* One line; a view valid until the next read, taken out by drop. */
-static cmend_status hear_line(struct talk *t, struct cmi_bytes *line)
-{
-	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(&t->in));
-
-	while (!cmi_cursor_line(&c, line)) {
-		CMI_TRY(more(t));
-		c = cmi_cursor_of(cmi_buf_view(&t->in));
-	}
-	return CMEND_OK;
-}
-
-static void drop_line(struct talk *t)
-{
-	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(&t->in));
-	struct cmi_bytes line;
-
-	if (cmi_cursor_line(&c, &line))
-		cmi_buf_consume(&t->in, c.at);
+	t->s->at++;
+	t->s->said = false;
 }
 
 /* What a line-based protocol says and wants to hear. */
@@ -91,31 +67,34 @@ static const struct script scripts[] = {
 	{"sieve", 4190, {{NULL, "OK", "\""}, {"STARTTLS\r\n", "OK", NULL}}},
 };
 
-static cmend_status run_step(struct talk *t, const struct step *s, bool first)
+static cmend_status run_step(struct talk *t, const struct step *s)
 {
+	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(t->in));
+	bool first = t->s->at == 0, last = false;
 	struct cmi_bytes line;
+	size_t used = 0;
 
-	if (s->say)
-		CMI_TRY(say(t, s->say));
-	for (;;) {
-		CMI_TRY(hear_line(t, &line));
-		if (cmi_text_starts(line, s->want))
-			break;
-		if (!s->skip || !cmi_text_starts(line, s->skip))
+	if (s->say && first_time(t))
+		cmi_buf_text(t->out, s->say);
+	while (!last && cmi_cursor_line(&c, &line)) {
+		last = cmi_text_starts(line, s->want);
+		if (!last && (!s->skip || !cmi_text_starts(line, s->skip)))
 			return fail_talk(t, first ? CMEND_PARSE : CMEND_REFUSED,
 				first ? "speaks another protocol"
 				      : "offers no TLS there",
 				line);
-		drop_line(t);
+		used = c.at;
 	}
-	drop_line(t);
-	return CMEND_OK;
+	cmi_buf_consume(t->in, used);
+	return last ? CMEND_OK : CMEND_AGAIN;
 }
 
 static cmend_status run_script(struct talk *t, const struct script *s)
 {
-	for (size_t i = 0; i < CMI_LEN(s->steps) && s->steps[i].want; i++)
-		CMI_TRY(run_step(t, &s->steps[i], i == 0));
+	while (t->s->at < CMI_LEN(s->steps) && s->steps[t->s->at].want) {
+		CMI_TRY(run_step(t, &s->steps[t->s->at]));
+		next_place(t);
+	}
 	return CMEND_OK;
 }
 
@@ -124,19 +103,16 @@ static cmend_status run_ldap(struct talk *t)
 {
 	static const char request[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
 				      "1.3.6.1.4.1.1466.20037";
-	struct cmi_cursor c, message, op;
+	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(t->in)), message, op;
 	uint8_t tag, code = 255;
 
-	CMI_TRY(t->plain->send(t->plain->ctx, CMI_BYTES(request), t->err));
-	for (;;) {
-		c = cmi_cursor_of(cmi_buf_view(&t->in));
-		if (cmi_cursor_u8(&c, &tag) && tag != 0x30)
-			return fail_talk(t, CMEND_PARSE, "speaks no LDAP",
-				cmi_buf_view(&t->in));
-		if (cmi_cursor_vector(&c, 1, &message))
-			break;
-		CMI_TRY(more(t));
-	}
+	if (first_time(t))
+		cmi_buf_add_bytes(t->out, CMI_BYTES(request));
+	if (cmi_cursor_u8(&c, &tag) && tag != 0x30)
+		return fail_talk(
+			t, CMEND_PARSE, "speaks no LDAP", cmi_buf_view(t->in));
+	if (!cmi_cursor_vector(&c, 1, &message))
+		return CMEND_AGAIN;
 	/* messageID, then extendedResp [24] with resultCode first.  Lengths
 	 * are short in every success. */
 	if (cmi_cursor_skip(&message, 3) && cmi_cursor_u8(&message, &tag) &&
@@ -145,8 +121,8 @@ static cmend_status run_ldap(struct talk *t)
 		(void)cmi_cursor_u8(&op, &code);
 	if (code != 0)
 		return fail_talk(t, CMEND_REFUSED, "offers no TLS there",
-			cmi_buf_view(&t->in));
-	cmi_buf_consume(&t->in, c.at);
+			cmi_buf_view(t->in));
+	cmi_buf_consume(t->in, c.at);
 	return CMEND_OK;
 }
 
@@ -155,60 +131,64 @@ static bool has_text(const struct cmi_buf *b, const char *text)
 	return b->n && memmem(b->p, b->n, text, strlen(text));
 }
 
+/* The stream's head is answered by what the server can. */
+static cmend_status open_stream(struct talk *t, const char *space)
+{
+	if (first_time(t))
+		cmi_buf_printf(t->out,
+			"<?xml version='1.0'?><stream:stream to='%s' "
+			"xmlns='%s' "
+			"xmlns:stream='http://etherx.jabber.org/streams' "
+			"version='1.0'>",
+			t->s->host, space);
+	if (!has_text(t->in, "</stream:features>"))
+		return has_text(t->in, "</stream:stream>")
+			       ? fail_talk(t, CMEND_REFUSED, "ends the stream",
+					 cmi_buf_view(t->in))
+			       : CMEND_AGAIN;
+	if (!has_text(t->in, "urn:ietf:params:xml:ns:xmpp-tls"))
+		return fail_talk(t, CMEND_REFUSED, "offers no TLS there",
+			cmi_buf_view(t->in));
+	cmi_buf_clear(t->in);
+	next_place(t);
+	return CMEND_OK;
+}
+
 /* RFC 6120 section 5. */
 static cmend_status run_xmpp(struct talk *t, const char *space)
 {
-	struct cmi_buf hello;
-	cmend_status status;
-
-	cmi_buf_init(&hello, 2048);
-	cmi_buf_printf(&hello,
-		"<?xml version='1.0'?><stream:stream to='%s' xmlns='%s' "
-		"xmlns:stream='http://etherx.jabber.org/streams' "
-		"version='1.0'>",
-		t->plain->host, space);
-	status = say(t, cmi_buf_cstr(&hello));
-	cmi_buf_dispose(&hello);
-	while (status == CMEND_OK && !has_text(&t->in, "</stream:features>"))
-		status =
-			has_text(&t->in, "</stream:stream>")
-				? fail_talk(t, CMEND_REFUSED, "ends the stream",
-					  cmi_buf_view(&t->in))
-				: more(t);
-	if (status == CMEND_OK &&
-		!has_text(&t->in, "urn:ietf:params:xml:ns:xmpp-tls"))
-		status = fail_talk(t, CMEND_REFUSED, "offers no TLS there",
-			cmi_buf_view(&t->in));
-	if (status != CMEND_OK)
-		return status;
-	cmi_buf_clear(&t->in);
-	CMI_TRY(say(t, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
-	while (!has_text(&t->in, ">"))
-		CMI_TRY(more(t));
-	if (!has_text(&t->in, "<proceed"))
+	if (t->s->at == 0)
+		CMI_TRY(open_stream(t, space));
+	if (first_time(t))
+		cmi_buf_text(t->out,
+			"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+	if (!has_text(t->in, ">"))
+		return CMEND_AGAIN;
+	if (!has_text(t->in, "<proceed"))
 		return fail_talk(t, CMEND_REFUSED, "offers no TLS there",
-			cmi_buf_view(&t->in));
-	cmi_buf_clear(&t->in);
+			cmi_buf_view(t->in));
+	cmi_buf_clear(t->in);
 	return CMEND_OK;
 }
 
 /* SSLRequest: one byte answers. */
 static cmend_status run_postgres(struct talk *t)
 {
+	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(t->in));
 	uint8_t answer;
-	struct cmi_cursor c;
 
-	CMI_TRY(t->plain->send(t->plain->ctx,
-		CMI_BYTES("\0\0\0\x08\x04\xd2\x16\x2f"), t->err));
-	CMI_TRY(more(t));
-	c = cmi_cursor_of(cmi_buf_view(&t->in));
-	if (!cmi_cursor_u8(&c, &answer) || (answer != 'S' && answer != 'N'))
+	if (first_time(t))
+		cmi_buf_add_bytes(
+			t->out, CMI_BYTES("\0\0\0\x08\x04\xd2\x16\x2f"));
+	if (!cmi_cursor_u8(&c, &answer))
+		return CMEND_AGAIN;
+	if (answer != 'S' && answer != 'N')
 		return fail_talk(t, CMEND_PARSE, "speaks no PostgreSQL",
-			cmi_buf_view(&t->in));
+			cmi_buf_view(t->in));
 	if (answer == 'N')
 		return fail_talk(t, CMEND_REFUSED, "offers no TLS there",
-			cmi_buf_view(&t->in));
-	cmi_buf_consume(&t->in, 1);
+			cmi_buf_view(t->in));
+	cmi_buf_consume(t->in, 1);
 	return CMEND_OK;
 }
 
@@ -221,30 +201,27 @@ static cmend_status run_mysql(struct talk *t)
 		"\x20\0\0\x01"     /* 32 bytes, packet 1 */
 		"\x00\x8a\x08\x00" /* protocol 4.1, secure, SSL */
 		"\0\0\0\x01\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-	struct cmi_cursor c, packet;
+	struct cmi_cursor c = cmi_cursor_of(cmi_buf_view(t->in)), packet;
 	struct cmi_bytes version;
 	uint64_t n;
 	uint16_t able = 0;
 
-	for (;;) {
-		c = cmi_cursor_of(cmi_buf_view(&t->in));
-		if (cmi_cursor_le(&c, 3, &n) && cmi_cursor_skip(&c, 1) &&
-			cmi_cursor_sub(&c, (size_t)n, &packet))
-			break;
-		CMI_TRY(more(t));
-	}
+	if (!cmi_cursor_le(&c, 3, &n) || !cmi_cursor_skip(&c, 1) ||
+		!cmi_cursor_sub(&c, (size_t)n, &packet))
+		return CMEND_AGAIN;
 	/* Version 10, its text, thread, 8 bytes of salt, filler. */
 	if (!cmi_cursor_skip(&packet, 1) ||
 		!cmi_cursor_until(&packet, 0, &version) ||
 		!cmi_cursor_skip(&packet, 4 + 8 + 1) ||
 		!cmi_cursor_u16le(&packet, &able))
-		return fail_talk(t, CMEND_PARSE, "speaks no MySQL",
-			cmi_buf_view(&t->in));
+		return fail_talk(
+			t, CMEND_PARSE, "speaks no MySQL", cmi_buf_view(t->in));
 	if (!(able & MYSQL_CLIENT_SSL))
 		return fail_talk(
 			t, CMEND_REFUSED, "offers no TLS there", version);
-	cmi_buf_consume(&t->in, c.at);
-	return t->plain->send(t->plain->ctx, CMI_BYTES(request), t->err);
+	cmi_buf_consume(t->in, c.at);
+	cmi_buf_add_bytes(t->out, CMI_BYTES(request));
+	return CMEND_OK;
 }
 
 static cmend_status run_xmpp_client(struct talk *t)
@@ -263,11 +240,13 @@ static cmend_status run_nothing(struct talk *t)
 	return CMEND_OK;
 }
 
-static const struct {
+struct other {
 	const char *name;
 	uint16_t port;
 	cmend_status (*run)(struct talk *t);
-} others[] = {
+};
+
+static const struct other others[] = {
 	{"ldap", 389, run_ldap},
 	{"xmpp", 5222, run_xmpp_client},
 	{"xmpp-server", 5269, run_xmpp_server},
@@ -282,42 +261,118 @@ const char *cmi_starttls_names(void)
 	       "postgres, mysql, sip";
 }
 
-uint16_t cmi_starttls_port(const char *protocol)
+static const struct script *find_script(const char *protocol)
 {
 	for (size_t i = 0; i < CMI_LEN(scripts); i++)
 		if (strcmp(scripts[i].name, protocol) == 0)
-			return scripts[i].port;
-	for (size_t i = 0; i < CMI_LEN(others); i++)
-		if (strcmp(others[i].name, protocol) == 0)
-			return others[i].port;
-	return 0;
+			return &scripts[i];
+	return NULL;
 }
 
-static cmend_status run(struct talk *t, const char *protocol)
+static const struct other *find_other(const char *protocol)
 {
-	for (size_t i = 0; i < CMI_LEN(scripts); i++)
-		if (strcmp(scripts[i].name, protocol) == 0)
-			return run_script(t, &scripts[i]);
 	for (size_t i = 0; i < CMI_LEN(others); i++)
 		if (strcmp(others[i].name, protocol) == 0)
-			return others[i].run(t);
-	return cmi_fail(t->err, CMEND_ARG,
-		"no such protocol: \"%s\"; it is one of %s", protocol,
-		cmi_starttls_names());
+			return &others[i];
+	return NULL;
+}
+
+uint16_t cmi_starttls_port(const char *protocol)
+{
+	const struct script *s = find_script(protocol);
+	const struct other *o = find_other(protocol);
+
+	return s ? s->port : o ? o->port : 0;
+}
+
+const char *cmi_starttls_protocol(const char *name)
+{
+	const struct script *s = find_script(name);
+	const struct other *o = find_other(name);
+
+	return s ? s->name : o ? o->name : NULL;
+}
+
+cmend_status cmi_starttls_begin(struct cmi_starttls *s, const char *protocol,
+	const char *target, const char *host, cmend_error *err)
+{
+	const char *known = cmi_starttls_protocol(protocol);
+
+	if (!known)
+		return cmi_fail(err, CMEND_ARG,
+			"no such protocol: \"%s\"; it is one of %s", protocol,
+			cmi_starttls_names());
+	*s = (struct cmi_starttls){
+		.protocol = known, .target = target, .host = host};
+	return CMEND_OK;
+}
+
+static cmend_status take_step(struct talk *t)
+{
+	const struct script *script = find_script(t->s->protocol);
+	cmend_status status;
+
+	status = script ? run_script(t, script)
+			: find_other(t->s->protocol)->run(t);
+	if (status == CMEND_OK && t->in->n)
+		return fail_talk(t, CMEND_REFUSED,
+			"sends plain text behind its go-ahead for TLS",
+			cmi_buf_view(t->in));
+	if (status == CMEND_AGAIN && t->s->heard >= CMI_STARTTLS_MAX)
+		return fail_talk(t, CMEND_LIMIT, "sends endless plain text",
+			(struct cmi_bytes){
+				t->in->p, t->in->n < 40 ? t->in->n : 40});
+	return status;
+}
+
+cmend_status cmi_starttls_step(struct cmi_starttls *s, struct cmi_buf *in,
+	struct cmi_buf *out, cmend_error *err)
+{
+	struct talk t = {s, in, out, err};
+	cmend_status status;
+
+	s->heard += in->n - s->left;
+	status = take_step(&t);
+	s->left = in->n;
+	if (status == CMEND_OK || status == CMEND_AGAIN) {
+		CMI_TRY(cmi_buf_status(in, err));
+		CMI_TRY(cmi_buf_status(out, err));
+	}
+	return status;
+}
+
+static cmend_status converse(struct cmi_starttls *s,
+	const struct cmi_plain *plain, struct cmi_buf *in, struct cmi_buf *out,
+	cmend_error *err)
+{
+	for (;;) {
+		cmend_status status = cmi_starttls_step(s, in, out, err);
+
+		if (status != CMEND_OK && status != CMEND_AGAIN)
+			return status;
+		if (out->n)
+			CMI_TRY(plain->send(
+				plain->ctx, cmi_buf_view(out), err));
+		cmi_buf_clear(out);
+		if (status == CMEND_OK)
+			return status;
+		CMI_TRY(plain->receive(plain->ctx, in, err));
+	}
 }
 
 cmend_status cmi_starttls(
 	const char *protocol, const struct cmi_plain *plain, cmend_error *err)
 {
-	struct talk t = {.plain = plain, .err = err};
+	struct cmi_starttls s;
+	struct cmi_buf in, out;
 	cmend_status status;
 
-	cmi_buf_init(&t.in, CMI_STARTTLS_MAX + 65536);
-	status = run(&t, protocol);
-	if (status == CMEND_OK && t.in.n)
-		status = fail_talk(&t, CMEND_REFUSED,
-			"sends plain text behind its go-ahead for TLS",
-			cmi_buf_view(&t.in));
-	cmi_buf_dispose(&t.in);
+	CMI_TRY(cmi_starttls_begin(
+		&s, protocol, plain->target, plain->host, err));
+	cmi_buf_init(&in, CMI_STARTTLS_MAX + 65536);
+	cmi_buf_init(&out, 4096);
+	status = converse(&s, plain, &in, &out, err);
+	cmi_buf_dispose(&in);
+	cmi_buf_dispose(&out);
 	return status;
 }

@@ -25,13 +25,37 @@ struct cmi_plain {
 	const char *host;   /* the name asked for (XMPP) */
 };
 
+/* One dialogue, without a socket: bytes in, bytes out. */
+struct cmi_starttls {
+	const char *protocol; /* static */
+	const char *target;   /* for messages; borrowed */
+	const char *host;     /* as in cmi_plain; borrowed */
+	/* Its own. */
+	unsigned at;
+	bool said;
+	size_t left, heard;
+};
+/* CMEND_ARG: there is no such protocol. */
+cmend_status cmi_starttls_begin(struct cmi_starttls *s, const char *protocol,
+	const char *target, const char *host, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* What came is appended to `in` by the caller; what is used is taken out.
+ * What is to be sent is appended to `out`.  CMEND_OK: when that is sent, the
+ * hello is next.  CMEND_AGAIN: send it and come back with more.  Else as
+ * cmi_starttls. */
+cmend_status cmi_starttls_step(struct cmi_starttls *s, struct cmi_buf *in,
+	struct cmi_buf *out, cmend_error *err)
+	__attribute__((warn_unused_result));
+
 /* "smtp", "imap" ...; "sip" is TLS from the start and has only a port.  0:
  * there is no such protocol. */
 uint16_t cmi_starttls_port(const char *protocol);
+/* The same name, static; NULL: there is no such protocol. */
+const char *cmi_starttls_protocol(const char *name);
 /* "smtp, imap, ...", for help and messages; static. */
 const char *cmi_starttls_names(void);
 
-/* Up to the point where the hello is next.  CMEND_REFUSED: the server offers
+/* All of it, by a connection that waits.  CMEND_REFUSED: the server offers
  * no TLS there; CMEND_PARSE: it speaks another protocol. */
 cmend_status cmi_starttls(const char *protocol, const struct cmi_plain *plain,
 	cmend_error *err) __attribute__((warn_unused_result));
