@@ -447,6 +447,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	const struct cmi_setup_options setup = {
 		.default_online = true,
 		.pool = &m.o->pool,
+		.proxy = cmi_gather_proxy(&m.o->gather),
 	};
 	int exit_status = CMI_EXIT_OK;
 	cmend_error err;

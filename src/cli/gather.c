@@ -70,6 +70,11 @@ void cmi_gather_finish(struct cmi_gather_options *o)
 	cmi_proxy_wipe(&o->via);
 }
 
+const struct cmi_proxy *cmi_gather_proxy(const struct cmi_gather_options *o)
+{
+	return o->proxy ? &o->via : NULL;
+}
+
 /* The word as a target, and how to dial it. */
 static cmend_status begin_endpoint(const char *word,
 	const struct cmi_gather_options *o, struct cmi_gathered *g,
@@ -93,7 +98,7 @@ static cmend_status begin_endpoint(const char *word,
 				  : 0,
 		.timeout_ms = (int64_t)o->timeout_s * 1000,
 		.starttls = o->starttls,
-		.proxy = o->proxy ? &o->via : NULL,
+		.proxy = cmi_gather_proxy(o),
 		.cert_file = o->cert_file,
 		.key_file = o->key_file,
 		.look = o->look,

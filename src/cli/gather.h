@@ -73,6 +73,9 @@ struct cmi_gathered {
 cmend_status cmi_gather_prepare(struct cmi_gather_options *options,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_gather_finish(struct cmi_gather_options *options);
+/* The one to go through, filled in by cmi_gather_prepare; or NULL. */
+const struct cmi_proxy *cmi_gather_proxy(
+	const struct cmi_gather_options *options);
 
 /* Files are words with a slash, "-", and names of regular files; all else is
  * an endpoint.  CMEND_OK also when an endpoint that spoke TLS sent no chain.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/setup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,7 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 					   : cmi_now_us(NULL) / 1000000,
 		.online = cli->common.online ||
 			  (o->default_online && !cli->common.offline),
+		.proxy = o->proxy,
 	};
 	s->env.event = on_event;
 	s->env.ctx = cli;
@@ -132,9 +134,18 @@ cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 		.env = &s->env,
 		.store = s->store,
 	};
-
+	const struct cmi_proxy *proxy = s->proxy;
 	const struct cmi_source *aia;
+	char url[CMI_NAME_MAX + 32];
 
+	if (proxy) {
+		snprintf(url, sizeof(url), "%s://%s",
+			proxy->kind == CMI_PROXY_HTTP ? "http" : "socks5h",
+			proxy->at.text);
+		fetch.proxy = url;
+		fetch.proxy_user = proxy->user[0] ? proxy->user : NULL;
+		fetch.proxy_password = proxy->user[0] ? proxy->password : NULL;
+	}
 	if (!s->online)
 		return CMEND_OK;
 	if (s->fetcher) {

@@ -17,6 +17,7 @@
 #include "issuers/memory.h"
 #include "issuers/shared.h"
 #include "issuers/store.h"
+#include "probe/proxy.h"
 #include "x509/trust.h"
 
 #define CMI_SETUP_SOURCES_MAX 4
@@ -33,8 +34,9 @@ struct cmi_setup {
 	struct cmi_memory *held;     /* what the store had; NULL: not held */
 	struct cmi_env env;          /* tells the cache's warnings */
 	const struct cmi_source *sources[CMI_SETUP_SOURCES_MAX];
-	size_t n_sources; /* cheap ones first */
-	int64_t at_s;     /* --at, else now */
+	size_t n_sources;              /* cheap ones first */
+	const struct cmi_proxy *proxy; /* fetches go through it; or NULL */
+	int64_t at_s;                  /* --at, else now */
 	bool online;
 };
 
@@ -42,6 +44,7 @@ struct cmi_setup_options {
 	bool default_online; /* where neither --online nor --offline */
 	bool no_trust;       /* the anchors are at hand already */
 	const struct cmi_cli_list *pool; /* bundle files; or NULL */
+	const struct cmi_proxy *proxy;   /* borrowed; or NULL */
 };
 
 /* A cache that cannot be opened is one warning on standard error, unless it

@@ -2,11 +2,13 @@
 #include "issuers/address.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/cursor.h"
+#include "core/text.h"
 
 struct prefix4 {
 	uint32_t net;
@@ -140,4 +142,59 @@ const char *cmi_address_text(const struct sockaddr *a, char *out, size_t n_out)
 	if (!text)
 		snprintf(out, n_out, "an unknown kind of address");
 	return out;
+}
+
+/* A name that is looked up in public DNS, or may be. */
+static bool is_public_name(struct cmi_bytes name)
+{
+	static const char *const special[] = {
+		".localhost",
+		".local",
+		".internal",
+		".home.arpa",
+		".invalid",
+		".test",
+		".onion",
+	};
+
+	if (name.n && name.p[name.n - 1] == '.')
+		name.n--;
+	if (!name.n || !memchr(name.p, '.', name.n))
+		return false;
+	for (size_t i = 0; i < CMI_LEN(special); i++) {
+		struct cmi_bytes end = cmi_bytes_of(special[i]), tail = name;
+
+		if (name.n <= end.n)
+			continue;
+		tail.p += name.n - end.n;
+		tail.n = end.n;
+		if (cmi_text_equal_nocase(tail, end))
+			return false;
+	}
+	return true;
+}
+
+enum cmi_address_kind cmi_address_kind_of_host(const char *host)
+{
+	struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *found = NULL;
+	enum cmi_address_kind kind;
+	char literal[INET6_ADDRSTRLEN + 2];
+	size_t n = strlen(host);
+
+	if (n > 2 && host[0] == '[' && host[n - 1] == ']' &&
+		n < sizeof(literal)) {
+		memcpy(literal, host + 1, n - 2);
+		literal[n - 2] = 0;
+		host = literal;
+	}
+	if (getaddrinfo(host, NULL, &hints, &found) != 0 || !found)
+		return is_public_name(cmi_bytes_of(host)) ? CMI_ADDRESS_PUBLIC
+							  : CMI_ADDRESS_PRIVATE;
+	kind = cmi_address_kind(found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return kind;
 }

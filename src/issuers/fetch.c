@@ -28,7 +28,7 @@
 struct cmi_fetcher {
 	CURL *curl;
 	char *target_host;
-	char *proxy;
+	char *proxy, *proxy_user, *proxy_password;
 	bool allow_private;
 	int64_t left_ms; /* of the budget for all fetches */
 	unsigned left;
@@ -189,10 +189,28 @@ static bool port_is_fine(struct cmi_fetcher *f, CURLU *u)
 	return ok && (port == 80 || port >= 1024 || f->allow_private);
 }
 
+/* Through a proxy the address is never seen: the host must do. */
+static cmend_status vet_host(struct transfer *t, CURLU *u, cmend_error *err)
+{
+	char *host = url_part(u, CURLUPART_HOST);
+	enum cmi_address_kind kind =
+		host ? cmi_address_kind_of_host(host) : CMI_ADDRESS_NEVER;
+	bool ok = !t->f->proxy || kind == CMI_ADDRESS_PUBLIC ||
+		  (kind == CMI_ADDRESS_PRIVATE && t->f->allow_private);
+
+	if (!ok)
+		(void)refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
+			"leads to a private address: ", host ? host : "none",
+			err);
+	cmi_curl.free(host);
+	return ok ? CMEND_OK : CMEND_REFUSED;
+}
+
 static cmend_status vet_parts(struct transfer *t, CURLU *u, cmend_error *err)
 {
 	char *whole;
 
+	CMI_TRY(vet_host(t, u, err));
 	if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD))
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"carries a user name", "", err);
@@ -268,6 +286,8 @@ static void set_limits(struct transfer *t, int64_t ms)
 		c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	/* "" switches the environment's proxies off. */
 	cmi_curl.easy_setopt(c, CURLOPT_PROXY, t->f->proxy ? t->f->proxy : "");
+	cmi_curl.easy_setopt(c, CURLOPT_PROXYUSERNAME, t->f->proxy_user);
+	cmi_curl.easy_setopt(c, CURLOPT_PROXYPASSWORD, t->f->proxy_password);
 	cmi_curl.easy_setopt(c, CURLOPT_NOPROXY, "");
 	/* libcurl's defaults, said aloud: no user data of any kind. */
 	cmi_curl.easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -495,13 +515,14 @@ static cmend_status get_some(void *ctx, const char *url,
 	struct cmi_fetcher *f = ctx;
 	int64_t ms = f->left_ms / 2 + 1;
 	enum cmi_flight is = CMI_FLIGHT_LATE;
-	char key[CMI_URL_MAX + CMI_NAME_MAX + 8];
+	char key[CMI_URL_MAX + 2 * CMI_NAME_MAX + 8];
 	struct cmi_bytes body = {0};
 	cmend_status status;
 
 	/* What another may reach, this one may not. */
-	snprintf(key, sizeof(key), "%d %.255s %.2048s", f->allow_private,
-		f->target_host ? f->target_host : "-", url);
+	snprintf(key, sizeof(key), "%d %.255s %.255s %.2048s", f->allow_private,
+		f->target_host ? f->target_host : "-",
+		f->proxy ? f->proxy : "-", url);
 	if (f->flights && f->left && f->left_ms > 0)
 		is = join_others(f, key, url, ms, answer);
 	if (is == CMI_FLIGHT_HAVE)
@@ -567,6 +588,10 @@ void cmi_fetcher_free(struct cmi_fetcher *f)
 		cmi_curl.easy_cleanup(f->curl);
 	cmi_free(f->target_host);
 	cmi_free(f->proxy);
+	cmi_free(f->proxy_user);
+	if (f->proxy_password)
+		cmi_wipe(f->proxy_password, strlen(f->proxy_password));
+	cmi_free(f->proxy_password);
 	cmi_free(f);
 }
 
@@ -603,8 +628,11 @@ cmend_status cmi_fetcher_new(const struct cmi_fetch_options *o,
 	};
 	CMI_TRY(copy_text(o->target_host, &f->target_host, err));
 	CMI_TRY(copy_text(o->proxy, &f->proxy, err));
+	CMI_TRY(copy_text(o->proxy_user, &f->proxy_user, err));
+	CMI_TRY(copy_text(o->proxy_password, &f->proxy_password, err));
+	/* What a proxy does not reach says nothing about the URL without it. */
 	CMI_TRY(cmi_aia_new(&(struct cmi_aia_transport){get_some, count, f},
-		o->store, o->env, &f->aia, err));
+		o->proxy ? NULL : o->store, o->env, &f->aia, err));
 	*out = CMI_TAKE(f);
 	return CMEND_OK;
 }

@@ -23,10 +23,14 @@ struct cmi_fetch_options {
 	/* An address that is allowed whatever it is: the target itself.  A
 	 * name is resolved once; the literal address is better. */
 	const char *target_host; /* or NULL */
-	const char *proxy;       /* tests only: "127.0.0.1:8080", or NULL */
-	int64_t total_ms;        /* for all fetches; 0: CMI_AIA_TOTAL_MS */
-	size_t body_max;         /* 0: CMI_AIA_BODY_MAX */
-	unsigned fetches_max;    /* 0: CMI_AIA_FETCHES_MAX */
+	/* "http://host:port" or "socks5h://host:port"; NULL: none.  The proxy
+	 * looks names up, so where they lead is not seen here: private
+	 * addresses and names that are written as such are refused. */
+	const char *proxy;
+	const char *proxy_user, *proxy_password; /* or NULL */
+	int64_t total_ms;     /* for all fetches; 0: CMI_AIA_TOTAL_MS */
+	size_t body_max;      /* 0: CMI_AIA_BODY_MAX */
+	unsigned fetches_max; /* 0: CMI_AIA_FETCHES_MAX */
 	const struct cmi_env *env;
 	struct cmi_store *store; /* remembers bad URLs; borrowed, or NULL */
 };

@@ -142,12 +142,57 @@ static void hosts_compare_without_their_ports(void **state)
 #undef SAME
 }
 
+/* As a URL has them, to be looked up by somebody else. */
+static void hosts_that_others_look_up(void **state)
+{
+	static const struct {
+		const char *host;
+		enum cmi_address_kind kind;
+	} hosts[] = {
+		{"ca.example", PUBLIC},
+		{"ca.example.", PUBLIC},
+		{"8.8.8.8", PUBLIC},
+		{"[2606:4700::1]", PUBLIC},
+		{"localhost.example", PUBLIC},
+		{"10.ca.example", PUBLIC},
+		{"127.0.0.1", PRIVATE},
+		{"127.1", PRIVATE},
+		{"0x7f.1", PRIVATE},
+		{"017700000001", PRIVATE},
+		{"2130706433", PRIVATE},
+		{"10.0.0.1", PRIVATE},
+		{"[::1]", PRIVATE},
+		{"[fd00::1]", PRIVATE},
+		{"[::ffff:8.8.8.8]", PRIVATE},
+		{"0.0.0.0", NEVER},
+		{"224.0.0.1", NEVER},
+		{"localhost", PRIVATE},
+		{"LocalHost.", PRIVATE},
+		{"a.localhost", PRIVATE},
+		{"printer.local", PRIVATE},
+		{"PRINTER.LOCAL.", PRIVATE},
+		{"wiki", PRIVATE},
+		{"db.internal", PRIVATE},
+		{"nas.home.arpa", PRIVATE},
+		{".", PRIVATE},
+		{"", PRIVATE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(hosts); i++) {
+		print_message("  %s\n", hosts[i].host);
+		assert_int_equal(
+			cmi_address_kind_of_host(hosts[i].host), hosts[i].kind);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_block_and_its_neighbours),
 		cmocka_unit_test(no_ip_address_is_never_allowed),
 		cmocka_unit_test(hosts_compare_without_their_ports),
+		cmocka_unit_test(hosts_that_others_look_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
