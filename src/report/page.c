@@ -6,8 +6,10 @@
 
 #define PAGE_MAX       ((size_t)256 << 20)
 #define PAGE_STEPS_MAX ((size_t)400)
-/* Handshakes and endpoints drawn in full; more are counted. */
+/* Handshakes and endpoints drawn in full; more are counted, and endpoints
+ * have a row in the index all the same. */
 #define PAGE_SECTIONS_MAX 500
+#define PAGE_ROWS_MAX     50000
 
 struct cmi_page {
 	struct cmi_page_options o;
@@ -16,7 +18,7 @@ struct cmi_page {
 	size_t n_steps, steps_cap;
 	/* Parts, rendered as their items come. */
 	struct cmi_buf short_, symptoms, applies, cause, resolution, workaround,
-		certs, evidence, sections, index, out;
+		certs, evidence, sections, index_bad, index, out;
 	const char *headline, *verdict, *cause_id;
 	bool is_bad, has_summary;
 	struct cmi_item_summary summary;
@@ -31,7 +33,7 @@ static struct cmi_buf *part(struct cmi_page *p, size_t i)
 {
 	struct cmi_buf *const parts[] = {&p->short_, &p->symptoms, &p->applies,
 		&p->cause, &p->resolution, &p->workaround, &p->certs,
-		&p->evidence, &p->sections, &p->index, &p->out};
+		&p->evidence, &p->sections, &p->index_bad, &p->index, &p->out};
 
 	return i < CMI_LEN(parts) ? parts[i] : NULL;
 }
@@ -290,23 +292,6 @@ static void section(struct cmi_page *p, const struct cmi_item_handshake *h)
 	cmi_buf_text(out, "</section>\n");
 }
 
-static void endpoint(struct cmi_page *p, const struct cmi_item_endpoint *e)
-{
-	struct cmi_page_clients n;
-
-	p->n_endpoints++;
-	cmi_page_count(e, &n);
-	p->n_bad_endpoints += e->verdict || e->trouble || n.refuse;
-	p->clients.accept += n.accept;
-	p->clients.refuse += n.refuse;
-	p->clients.unknown += n.unknown;
-	p->is_bad |= e->verdict || e->trouble || n.refuse;
-	if (!p->first_target)
-		p->first_target = copy(p, e->target);
-	cmi_page_index_row(&p->index, e, p->n_endpoints);
-	cmi_page_endpoint(&p->sections, e, p->n_endpoints);
-}
-
 static bool has_room(struct cmi_page *p)
 {
 	if (p->n_sections == PAGE_SECTIONS_MAX) {
@@ -315,6 +300,29 @@ static bool has_room(struct cmi_page *p)
 	}
 	p->n_sections++;
 	return true;
+}
+
+/* In the index those that some client refuses come first. */
+static void endpoint(struct cmi_page *p, const struct cmi_item_endpoint *e)
+{
+	bool drawn = has_room(p), bad;
+	struct cmi_page_clients n;
+
+	p->n_endpoints++;
+	cmi_page_count(e, &n);
+	bad = e->verdict || e->trouble || n.refuse;
+	p->n_bad_endpoints += bad;
+	p->is_bad |= bad;
+	p->clients.accept += n.accept;
+	p->clients.refuse += n.refuse;
+	p->clients.unknown += n.unknown;
+	if (!p->first_target)
+		p->first_target = copy(p, e->target);
+	if (p->n_endpoints <= PAGE_ROWS_MAX)
+		cmi_page_index_row(bad ? &p->index_bad : &p->index, e,
+			drawn ? p->n_endpoints : 0);
+	if (drawn)
+		cmi_page_endpoint(&p->sections, e, p->n_endpoints);
 }
 
 cmend_status cmi_page_take(
@@ -332,8 +340,7 @@ cmend_status cmi_page_take(
 			section(p, item->handshake);
 		break;
 	case CMI_ITEM_ENDPOINT:
-		if (has_room(p))
-			endpoint(p, item->endpoint);
+		endpoint(p, item->endpoint);
 		break;
 	case CMI_ITEM_SUMMARY:
 		p->summary = *item->summary;
@@ -562,6 +569,7 @@ static void endpoints(struct cmi_page *p)
 			"scope=\"col\">Clients that accept</th><th "
 			"scope=\"col\">Good until</th></tr></thead>"
 			"<tbody>\n");
+		cmi_buf_add_bytes(out, cmi_buf_view(&p->index_bad));
 		cmi_buf_add_bytes(out, cmi_buf_view(&p->index));
 		cmi_buf_text(out, "</tbody></table></div></nav>\n");
 	}

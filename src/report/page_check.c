@@ -264,9 +264,12 @@ void cmi_page_index_row(
 	char day[CMI_TIME_TEXT];
 
 	cmi_page_count(e, &n);
-	cmi_buf_printf(out, "<tr><th scope=\"row\"><a href=\"#t%zu\">", number);
+	cmi_buf_text(out, "<tr><th scope=\"row\">");
+	if (number)
+		cmi_buf_printf(out, "<a href=\"#t%zu\">", number);
 	cmi_page_text(out, e->target);
-	cmi_buf_text(out, "</a>");
+	if (number)
+		cmi_buf_text(out, "</a>");
 	if (e->address) {
 		cmi_buf_text(out, "<small>");
 		cmi_page_text(out, e->address);

@@ -39,7 +39,8 @@ struct cmi_page_clients {
 };
 void cmi_page_count(
 	const struct cmi_item_endpoint *e, struct cmi_page_clients *n);
-/* An endpoint as a section, number its anchor; and its line in the index. */
+/* An endpoint as a section, number its anchor; and its line in the index, 0
+ * for one that has no section. */
 void cmi_page_endpoint(
 	struct cmi_buf *out, const struct cmi_item_endpoint *e, size_t number);
 void cmi_page_index_row(
