@@ -188,7 +188,7 @@ static cmend_status diagnose_probed(struct cmend_diagnosis *d,
 
 	CMI_TRY(cmi_sent_take(c->dialed, &sent, err));
 	if (!sent.n)
-		return cmi_examine_none(c->target.text, NULL, c->dialed,
+		return cmi_examine_none(c->target.text, NULL, NULL, c->dialed,
 			time_of(d), &sink, err);
 	status = renew_fetcher(d, c->ip[0] ? c->ip : NULL, err);
 	if (!status) {

@@ -9,6 +9,7 @@
 
 #include "cli/profile_set.h"
 #include "probe/examine.h"
+#include "report/report.h"
 
 struct cmi_check_many {
 	struct cmi_cli *cli;
@@ -20,8 +21,13 @@ struct cmi_check_many {
 	uint64_t per_second_and_host; /* to one host; 0: no limit */
 	uint64_t retries;             /* of targets that could not be reached */
 	uint8_t family;
-	bool handshake;
-	const char *sni;
+	bool handshake, all_addresses;
+	unsigned warn_days;
+	const char *sni, *host;           /* as in cmi_gather_options */
+	const char *starttls;             /* where a line names none; or NULL */
+	const struct cmi_proxy *proxy;    /* or NULL */
+	const char *cert_file, *key_file; /* as in cmi_dial_options */
+	struct cmi_page *page;            /* results go there too; or NULL */
 	struct cmi_setup *setup;
 	const struct cmi_profile_set *profiles;
 };

@@ -10,12 +10,10 @@
 
 #include "core/env.h"
 #include "core/limits.h"
-#include "probe/target.h"
+#include "probe/crowd.h"
 
 struct cmi_waiting {
-	struct cmi_target target;
-	uint64_t line;
-	unsigned tries; /* that failed so far */
+	struct cmi_crowd_target t;
 	int64_t due_ms;
 };
 

@@ -273,8 +273,8 @@ static cmend_status tell_trouble(struct check *c, const struct cmi_gathered *g,
 	if (!c->cli->common.json && !c->o->nagios && !c->page)
 		return CMEND_OK;
 	c->report.out = c->cli->common.json ? c->cli->out : NULL;
-	status = cmi_examine_none(
-		g->name, why->message, NULL, c->setup.at_s, &c->sink, err);
+	status = cmi_examine_none(g->name, NULL, why->message, NULL,
+		c->setup.at_s, &c->sink, err);
 	c->report.out = c->cli->out;
 	return status;
 }
@@ -294,8 +294,8 @@ static cmend_status check_gathered(struct check *c,
 	if (g->sent.n)
 		return judge(c, g, unlike, err);
 	note_exit(c, CMI_EXIT_FAILS);
-	return cmi_examine_none(
-		g->name, NULL, &g->dial.out, c->setup.at_s, &c->sink, err);
+	return cmi_examine_none(g->name, NULL, NULL, &g->dial.out,
+		c->setup.at_s, &c->sink, err);
 }
 
 static bool same_chain(
@@ -438,7 +438,15 @@ static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
 			  : o->gather.v6 ? 6
 					 : 0,
 		.handshake = o->handshake,
+		.all_addresses = o->all_addresses,
+		.warn_days = (unsigned)o->warn_days,
 		.sni = o->gather.sni,
+		.host = o->gather.host,
+		.starttls = o->gather.starttls,
+		.proxy = cmi_gather_proxy(&o->gather),
+		.cert_file = o->gather.cert_file,
+		.key_file = o->gather.key_file,
+		.page = c->page,
 		.setup = &c->setup,
 		.profiles = &c->profiles,
 	};
@@ -461,6 +469,7 @@ static cmend_status begin(struct check *c, cmend_error *err)
 	const struct cmi_setup_options setup = {
 		.default_online = true,
 		.pool = &c->o->pool,
+		.proxy = cmi_gather_proxy(&c->o->gather),
 	};
 
 	c->o->gather.cert_file = c->o->cert;
@@ -476,6 +485,14 @@ static cmend_status begin(struct check *c, cmend_error *err)
 static cmend_status check_words(
 	struct check *c, size_t argc, char **argv, cmend_error *err)
 {
+	for (size_t i = 0; i < argc; i++)
+		CMI_TRY(check_one(c, argv[i], err));
+	return CMEND_OK;
+}
+
+static cmend_status check_all(
+	struct check *c, size_t argc, char **argv, cmend_error *err)
+{
 	const struct cmi_page_options page = {
 		.command = "check",
 		.names = (const char *const *)argv,
@@ -487,8 +504,8 @@ static cmend_status check_words(
 	if (c->cli->common.html)
 		CMI_TRY(cmi_page_new(&page, &c->page, err));
 	c->report.page = c->page;
-	for (size_t i = 0; i < argc; i++)
-		CMI_TRY(check_one(c, argv[i], err));
+	CMI_TRY(c->o->file ? check_file_of_targets(c, err)
+			   : check_words(c, argc, argv, err));
 	if (!c->page)
 		return CMEND_OK;
 	CMI_TRY(cmi_page_finish(c->page, &html, err));
@@ -500,14 +517,12 @@ static const char *not_for_files(const struct check *c)
 {
 	const struct check_options *o = c->o;
 
-	return o->key                ? "--key"
-	       : o->cert             ? "--cert"
-	       : o->nagios           ? "--nagios"
-	       : o->all_addresses    ? "--all-addresses"
-	       : o->gather.starttls  ? "--starttls"
-	       : o->gather.proxy     ? "--proxy"
-	       : c->cli->common.html ? "--html"
-				     : NULL;
+	return o->key && !o->cert ? "--key, which is one server's"
+	       : o->nagios        ? "--nagios"
+	       : o->resume && c->cli->common.html
+		       ? "--html together with --resume: what was found before "
+			 "is not on the page"
+		       : NULL;
 }
 
 static int finish(struct check *c, cmend_status status, const cmend_error *err)
@@ -548,10 +563,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	};
 	c.sink = (struct cmi_item_sink){take_item, &c};
 	status = begin(&c, &err);
-	if (status == CMEND_OK && c.o->file)
-		status = check_file_of_targets(&c, &err);
-	else if (status == CMEND_OK)
-		status = check_words(&c, argc, argv, &err);
+	if (status == CMEND_OK)
+		status = check_all(&c, argc, argv, &err);
 	return finish(&c, status, &err);
 }
 

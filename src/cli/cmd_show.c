@@ -160,8 +160,8 @@ static cmend_status show_one(struct show *s, const char *word, cmend_error *err)
 	if (status == CMEND_OK && g.sent.n)
 		status = cmi_examine(&q, &sink, &seen, err);
 	else if (status == CMEND_OK)
-		status = cmi_examine_none(
-			g.name, NULL, &g.dial.out, s->setup.at_s, &sink, err);
+		status = cmi_examine_none(g.name, NULL, NULL, &g.dial.out,
+			s->setup.at_s, &sink, err);
 	if (status == CMEND_OK && (seen.refused || !g.sent.n) &&
 		s->worst < CMI_EXIT_FAILS)
 		s->worst = CMI_EXIT_FAILS;
@@ -175,6 +175,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	const struct cmi_setup_options setup = {
 		.default_online = true,
 		.pool = &s.o->pool,
+		.proxy = cmi_gather_proxy(&s.o->gather),
 	};
 	cmend_error err;
 	cmend_status status = cmi_gather_prepare(&s.o->gather, &err);

@@ -51,8 +51,8 @@ static cmend_status examine(struct cmi_job_runner *r,
 	if (!r->cli->common.has_at)
 		request.at_s = cmi_now_us(NULL) / 1000000;
 	if (!dialed->tls.n_certs)
-		return cmi_examine_none(
-			target->text, NULL, dialed, request.at_s, sink, err);
+		return cmi_examine_none(target->text, NULL, NULL, dialed,
+			request.at_s, sink, err);
 	/* Its budgets are one job's. */
 	CMI_TRY(cmi_setup_fetch_for(r->cli, &r->setup, target->host, err));
 	request.known = r->setup.sources;

@@ -21,7 +21,8 @@
 struct job {
 	char *name;
 	struct cmi_target target;
-	char starttls[16], sni[CMI_NAME_MAX + 1];
+	const char *starttls; /* static; or NULL */
+	char sni[CMI_NAME_MAX + 1];
 	struct job *next;
 };
 
@@ -262,7 +263,7 @@ static cmend_status judge(struct cmi_lookers *l, const struct job *job,
 	struct cmi_examine_request q = {
 		.target = job->name,
 		.address = look->address,
-		.starttls = job->starttls[0] ? job->starttls : NULL,
+		.starttls = job->starttls,
 		.host = d->server_name[0] ? d->server_name : job->target.host,
 		.version = d->tls.version,
 		.cipher = d->tls.cipher,
@@ -282,7 +283,7 @@ static cmend_status judge(struct cmi_lookers *l, const struct job *job,
 
 	if (!sent->n)
 		return cmi_examine_none(
-			job->name, NULL, d, look->at_s, &sink, err);
+			job->name, NULL, NULL, d, look->at_s, &sink, err);
 	if (at->family)
 		inet_ntop(at->family == 4 ? AF_INET : AF_INET6, at->addr, ip,
 			sizeof(ip));
@@ -336,7 +337,7 @@ static void look_at(
 		.target = &job->target,
 		.sni = job->sni[0] ? job->sni : NULL,
 		.timeout_ms = l->o.timeout_ms,
-		.starttls = job->starttls[0] ? job->starttls : NULL,
+		.starttls = job->starttls,
 	};
 	struct cmi_dialed d = {0};
 	int64_t began_ms = cmi_mono_ms(NULL);
@@ -544,7 +545,7 @@ cmend_status cmi_lookers_start(
 		return cmi_nomem(err);
 	}
 	job->target = w->target;
-	memcpy(job->starttls, w->starttls, sizeof(job->starttls));
+	job->starttls = w->starttls;
 	memcpy(job->sni, w->sni, sizeof(job->sni));
 	pthread_mutex_lock(&l->lock);
 	if (l->last)

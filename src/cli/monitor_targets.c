@@ -3,11 +3,11 @@
 
 #include <string.h>
 
+#include "cli/target_line.h"
 #include "core/cursor.h"
 #include "core/file.h"
 #include "core/limits.h"
 #include "core/text.h"
-#include "probe/starttls.h"
 
 #define EVERY_MAX_S ((int64_t)366 * 86400)
 
@@ -53,23 +53,8 @@ bool cmi_reasons_has(const struct cmi_reasons *s, unsigned reason)
 struct line {
 	const char *where;
 	unsigned number;
-	struct cmi_cursor rest;
+	struct cmi_bytes text;
 };
-
-static bool next_word(struct line *l, char *out, size_t n_out)
-{
-	struct cmi_bytes all = cmi_text_trim(cmi_cursor_rest(&l->rest));
-	size_t n = 0;
-
-	while (n < all.n && all.p[n] != ' ' && all.p[n] != '\t')
-		n++;
-	if (!n || n >= n_out)
-		return false;
-	memcpy(out, all.p, n);
-	out[n] = 0;
-	l->rest = cmi_cursor_of((struct cmi_bytes){all.p + n, all.n - n});
-	return true;
-}
 
 static cmend_status fail_line(
 	const struct line *l, const char *says, cmend_error *err)
@@ -78,56 +63,17 @@ static cmend_status fail_line(
 		err, CMEND_PARSE, "%s: line %u: %s", l->where, l->number, says);
 }
 
-static cmend_status take_option(const struct line *l, const char *word,
-	struct cmi_watched *w, uint16_t *port, cmend_error *err)
-{
-	char says[600], safe[300];
-	struct cmi_target name;
-	cmend_error why;
-
-	cmi_safe_cstr(safe, sizeof(safe), cmi_bytes_of(word));
-	if (cmi_text_starts(cmi_bytes_of(word), "starttls=")) {
-		word += strlen("starttls=");
-		*port = cmi_starttls_port(word);
-		if (*port && strlen(word) < sizeof(w->starttls)) {
-			memcpy(w->starttls, word, strlen(word) + 1);
-			return CMEND_OK;
-		}
-		snprintf(says, sizeof(says), "\"%s\": it can be %s", safe,
-			cmi_starttls_names());
-		return fail_line(l, says, err);
-	}
-	if (cmi_text_starts(cmi_bytes_of(word), "sni=")) {
-		word += strlen("sni=");
-		if (cmi_target_parse(word, 1, &name, &why) != CMEND_OK)
-			return fail_line(l, why.message, err);
-		memcpy(w->sni, name.host, sizeof(name.host));
-		return CMEND_OK;
-	}
-	snprintf(says, sizeof(says),
-		"\"%s\": behind a target there is starttls=PROTOCOL or "
-		"sni=NAME",
-		safe);
-	return fail_line(l, says, err);
-}
-
 static cmend_status take_words(
-	struct line *l, struct cmi_watched *w, cmend_error *err)
+	const struct line *l, struct cmi_watched *w, cmend_error *err)
 {
-	char target[CMI_URL_MAX], word[CMI_NAME_MAX + 16], says[160];
-	uint16_t port = 443;
+	struct cmi_target_line t;
 	cmend_error why;
 
-	if (!next_word(l, target, sizeof(target)))
-		return fail_line(l, "too long for a target", err);
-	while (next_word(l, word, sizeof(word)))
-		CMI_TRY(take_option(l, word, w, &port, err));
-	if (cmi_text_trim(cmi_cursor_rest(&l->rest)).n)
-		return fail_line(l, "a word is too long", err);
-	if (cmi_target_parse(target, port, &w->target, &why) != CMEND_OK) {
-		snprintf(says, sizeof(says), "%.150s", why.message);
-		return fail_line(l, says, err);
-	}
+	if (cmi_target_line_parse(l->text, 0, NULL, &t, &why) != CMEND_OK)
+		return fail_line(l, why.message, err);
+	w->target = t.target;
+	w->starttls = t.starttls;
+	memcpy(w->sni, t.sni, sizeof(t.sni));
 	return CMEND_OK;
 }
 
@@ -170,11 +116,9 @@ static cmend_status find_host(
 
 static cmend_status name_target(struct cmi_watched *w, cmend_error *err)
 {
-	char name[2 * CMI_NAME_MAX + 16];
+	char name[CMI_TARGET_NAME];
 
-	snprintf(name, sizeof(name), "%s%s%s", w->target.text,
-		w->sni[0] ? "/" : "", w->sni);
-	w->name = cmi_strdup(name);
+	w->name = cmi_strdup(cmi_target_name(&w->target, w->sni, name));
 	return w->name ? CMEND_OK : cmi_nomem(err);
 }
 
@@ -225,16 +169,6 @@ static cmend_status take_line(struct line *l, const char *const *profiles,
 	return append(out, &w, err);
 }
 
-/* "#" begins a comment, at the start of a line or behind white space. */
-static struct cmi_bytes without_comment(struct cmi_bytes line)
-{
-	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] == '#' &&
-			(!i || line.p[i - 1] == ' ' || line.p[i - 1] == '\t'))
-			line.n = i;
-	return cmi_text_trim(line);
-}
-
 cmend_status cmi_watch_list_parse(struct cmi_bytes text, const char *where,
 	const char *const *profiles, size_t n_profiles,
 	struct cmi_watch_list *out, cmend_error *err)
@@ -253,8 +187,8 @@ cmend_status cmi_watch_list_parse(struct cmi_bytes text, const char *where,
 			line = cmi_cursor_rest(&c);
 			c = cmi_cursor_of((struct cmi_bytes){0});
 		}
-		line = without_comment(line);
-		l.rest = cmi_cursor_of(line);
+		line = cmi_target_line_text(line);
+		l.text = line;
 		if (line.n)
 			status = take_line(&l, profiles, n_profiles, out, err);
 	}
@@ -320,7 +254,7 @@ static void inherit(struct cmi_watched *to, const struct cmi_watched *from)
 	*to = *from;
 	to->name = own.name;
 	to->target = own.target;
-	memcpy(to->starttls, own.starttls, sizeof(own.starttls));
+	to->starttls = own.starttls;
 	memcpy(to->sni, own.sni, sizeof(own.sni));
 	to->host = own.host;
 	to->opinions = own.opinions;

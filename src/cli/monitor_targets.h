@@ -52,7 +52,7 @@ struct cmi_monitor_host {
 struct cmi_watched {
 	char *name; /* "host:port", with "/sni" where one is given; unique */
 	struct cmi_target target;
-	char starttls[16];
+	const char *starttls;       /* static; or NULL */
 	char sni[CMI_NAME_MAX + 1]; /* "": the target's name */
 	struct cmi_monitor_host *host;
 	/* What the last look found. */

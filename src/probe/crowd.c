@@ -45,13 +45,9 @@ static struct cmi_member *get_place(struct cmi_crowd *c)
 	}
 	if (c->n_made == CMI_CROWD_MAX)
 		return NULL;
-	m = cmi_alloc(sizeof(*m));
+	m = cmi_member_new(c);
 	if (!m)
 		return NULL;
-	m->crowd = c;
-	m->fd = -1;
-	cmi_buf_init(&m->in, CMI_HANDSHAKE_MAX);
-	cmi_buf_init(&m->out, CMI_HANDSHAKE_MAX);
 	m->next_made = c->made;
 	c->made = m;
 	c->n_made++;
@@ -64,6 +60,53 @@ static void give_back(struct cmi_crowd *c, struct cmi_member *m)
 	c->idle = m;
 }
 
+cmend_status cmi_crowd_add(
+	struct cmi_crowd *c, const struct cmi_crowd_target *t)
+{
+	struct cmi_crowd_extra *extra = cmi_alloc(sizeof(*extra));
+
+	if (!extra)
+		return CMEND_NOMEM;
+	extra->t = *t;
+	extra->next = c->extras;
+	c->extras = extra;
+	return CMEND_OK;
+}
+
+static void drop_extras(struct cmi_crowd *c)
+{
+	while (c->extras) {
+		struct cmi_crowd_extra *extra = c->extras;
+
+		c->extras = extra->next;
+		cmi_free(extra);
+	}
+}
+
+/* Addresses that were found before names that are still to come. */
+static enum cmi_crowd_next next_target(
+	struct cmi_crowd *c, struct cmi_crowd_target *t)
+{
+	struct cmi_crowd_extra *extra = c->extras;
+
+	if (extra) {
+		*t = extra->t;
+		c->extras = extra->next;
+		cmi_free(extra);
+		return CMI_CROWD_TARGET;
+	}
+	if (c->ended)
+		return CMI_CROWD_END;
+	*t = (struct cmi_crowd_target){0};
+	return c->o->next(c->o->ctx, t);
+}
+
+void cmi_crowd_end_if_over(struct cmi_crowd *c)
+{
+	if (!c->busy && c->ended && !c->extras)
+		event_base_loopbreak(c->base);
+}
+
 /* Start as many as there are places and leave for.  A member that ends at
  * once comes back here: then the outer call goes on. */
 void cmi_crowd_fill(struct cmi_crowd *c)
@@ -71,12 +114,13 @@ void cmi_crowd_fill(struct cmi_crowd *c)
 	if (c->filling)
 		return;
 	c->filling = true;
-	while (!c->ended) {
+	while (c->failed == CMEND_OK && (c->extras || !c->ended)) {
 		enum cmi_crowd_next next;
 		struct cmi_member *m;
 
 		if (c->o->stop && *c->o->stop) {
 			c->ended = true;
+			drop_extras(c);
 			break;
 		}
 		m = get_place(c);
@@ -86,7 +130,7 @@ void cmi_crowd_fill(struct cmi_crowd *c)
 			give_back(c, m);
 			break;
 		}
-		next = c->o->next(c->o->ctx, &m->target, &m->tag);
+		next = next_target(c, &m->t);
 		if (next != CMI_CROWD_TARGET) {
 			give_back(c, m);
 			c->tokens += 1;
@@ -118,6 +162,16 @@ static void mark_slow(struct cmi_crowd *c)
 	}
 }
 
+/* A name server has its own idea of how long to wait. */
+static void end_lookups(struct cmi_crowd *c)
+{
+	int64_t now = cmi_mono_ms(c->o->env);
+
+	for (struct cmi_member *m = c->made; m; m = m->next_made)
+		if (m->phase == CMI_RESOLVING && now >= m->deadline_ms)
+			cmi_member_give_up_name(m);
+}
+
 /* Rates, stop signals and slow ones are looked at ten times a second. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -125,6 +179,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	mark_slow(c);
+	end_lookups(c);
 	if (c->o->tick) {
 		cmend_status told = c->o->tick(c->o->ctx, c->err);
 
@@ -132,8 +187,25 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			cmi_crowd_fail(c, told);
 	}
 	cmi_crowd_fill(c);
-	if (!c->busy && c->ended)
-		event_base_loopbreak(c->base);
+	cmi_crowd_end_if_over(c);
+}
+
+/* Once for all: the proxy's address, and our own certificate. */
+static cmend_status prepare(struct cmi_crowd *c, cmend_error *err)
+{
+	const struct cmi_crowd_options *o = c->o;
+	struct cmi_addresses found;
+
+	CMI_TRY(cmi_tls_maker_new(0, 0, &c->maker, err));
+	if (o->cert_file)
+		CMI_TRY(cmi_tls_maker_identity(
+			c->maker, o->cert_file, o->key_file, err));
+	if (!o->proxy)
+		return CMEND_OK;
+	CMI_TRY(cmi_resolve(o->proxy->at.host, o->proxy->at.port, 0,
+		o->timeout_ms ? o->timeout_ms : CMI_DIAL_MS, &found, err));
+	c->proxy_at = found.list[0];
+	return CMEND_OK;
 }
 
 static cmend_status set_up(struct cmi_crowd *c, cmend_error *err)
@@ -156,7 +228,7 @@ static cmend_status set_up(struct cmi_crowd *c, cmend_error *err)
 		return cmi_nomem(err);
 	c->last_ms = cmi_mono_ms(c->o->env);
 	c->tokens = 1;
-	return cmi_tls_maker_new(0, 0, &c->maker, err);
+	return prepare(c, err);
 }
 
 static void tear_down(struct cmi_crowd *c)
@@ -165,8 +237,9 @@ static void tear_down(struct cmi_crowd *c)
 
 	for (struct cmi_member *m = c->made; m; m = next) {
 		next = m->next_made;
-		cmi_member_dispose(m);
+		cmi_member_free(m);
 	}
+	drop_extras(c);
 	if (c->dns)
 		evdns_base_free(c->dns, 0);
 	if (c->tick)
@@ -184,7 +257,7 @@ cmend_status cmi_crowd_run(
 
 	if (status == CMEND_OK) {
 		cmi_crowd_fill(&c);
-		if (c.busy || !c.ended)
+		if (c.busy || c.extras || !c.ended)
 			event_base_dispatch(c.base);
 		status = c.failed;
 	}

@@ -6,10 +6,14 @@
  * Certificate message is whole: no key exchange, no store, no verification.
  * A server that has only TLS 1.3 (or anything else that this hello does not
  * get a chain from) is asked again with a whole handshake, in the same loop.
- * Memory is bounded by the number in flight, not by the number of targets.
+ * What comes before TLS - a proxy, a conversation in plain - is spoken in the
+ * loop too.  Memory is bounded by the number in flight, not by the number of
+ * targets.
  */
 #ifndef CMI_PROBE_CROWD_H
 #define CMI_PROBE_CROWD_H
+
+#include <netinet/in.h>
 
 #include "probe/dial.h"
 
@@ -23,23 +27,40 @@ enum cmi_crowd_next {
 	CMI_CROWD_END,   /* no more */
 };
 
+/* One endpoint to ask. */
+struct cmi_crowd_target {
+	struct cmi_target target;
+	char address[INET6_ADDRSTRLEN]; /* connect there; "": look it up */
+	const char *starttls;           /* static; NULL: TLS from the start */
+	char sni[CMI_NAME_MAX + 1]; /* ask for this name; "": the options' */
+	uint64_t tag;               /* the caller's */
+};
+
 struct cmi_crowd_options {
 	unsigned in_flight;  /* 0: CMI_CROWD_DEFAULT */
 	int64_t timeout_ms;  /* for each; 0: CMI_DIAL_MS */
 	unsigned per_second; /* new connections in all; 0: as many as go */
 	uint8_t family;      /* 4, 6, or 0 */
 	bool handshake;      /* always whole handshakes */
-	const char *sni;     /* as in cmi_dial_options */
+	/* Every address of a name, each with a result of its own, and not the
+	 * first that takes the connection. */
+	bool all_addresses;
+	const char *sni;               /* as in cmi_dial_options */
+	const struct cmi_proxy *proxy; /* NULL: none */
+	/* As in cmi_dial_options; whole handshakes then. */
+	const char *cert_file, *key_file;
 	const struct cmi_env *env;
-	/* The next target; tag comes back with the result. */
-	enum cmi_crowd_next (*next)(
-		void *ctx, struct cmi_target *target, uint64_t *tag);
+	/* The next target. */
+	enum cmi_crowd_next (*next)(void *ctx, struct cmi_crowd_target *target);
+	/* With all_addresses: these are what a name of `next` turned out to
+	 * be; those to be asked are moved to the front, and counted.  Each has
+	 * a result, the name itself has none.  NULL: all of them. */
+	size_t (*choose)(void *ctx, struct cmi_crowd_target *list, size_t n);
 	/* One is done, in order of completion: as cmi_dial returned status,
 	 * record and error.  Borrowed.  A failure ends the run. */
-	cmend_status (*done)(void *ctx, uint64_t tag,
-		const struct cmi_target *target, cmend_status status,
-		const struct cmi_dialed *record, const cmend_error *why,
-		cmend_error *err);
+	cmend_status (*done)(void *ctx, const struct cmi_crowd_target *target,
+		cmend_status status, const struct cmi_dialed *record,
+		const cmend_error *why, cmend_error *err);
 	/* Ten times a second, for what must not wait for the next result; or
 	 * NULL.  A failure ends the run. */
 	cmend_status (*tick)(void *ctx, cmend_error *err);
@@ -47,6 +68,8 @@ struct cmi_crowd_options {
 	const volatile int *stop; /* set by a signal: no new ones; or NULL */
 };
 
+/* CMEND_IO, CMEND_PARSE, CMEND_ARG: our own certificate; what the proxy's name
+ * fails with where it does not resolve; else what a callback failed with. */
 cmend_status cmi_crowd_run(const struct cmi_crowd_options *options,
 	cmend_error *err) __attribute__((warn_unused_result));
 

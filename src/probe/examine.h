@@ -87,9 +87,9 @@ cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
 void cmi_examination_free(struct cmi_examination *x);
 
 /* The same for a handshake that brought no chain, or no connection at all:
- * says why, or the server's alert does. */
-cmend_status cmi_examine_none(const char *target, const char *says,
-	const struct cmi_dialed *dialed, int64_t at_s,
+ * says why, or the server's alert does.  address: or NULL. */
+cmend_status cmi_examine_none(const char *target, const char *address,
+	const char *says, const struct cmi_dialed *dialed, int64_t at_s,
 	const struct cmi_item_sink *sink, cmend_error *err)
 	__attribute__((warn_unused_result));
 

@@ -48,14 +48,15 @@ static struct cmi_finding finding_without_chain(
 	return f;
 }
 
-cmend_status cmi_examine_none(const char *target, const char *says,
-	const struct cmi_dialed *dialed, int64_t at_s,
+cmend_status cmi_examine_none(const char *target, const char *address,
+	const char *says, const struct cmi_dialed *dialed, int64_t at_s,
 	const struct cmi_item_sink *sink, cmend_error *err)
 {
 	char text[200];
 	struct cmi_finding f = {0};
 	struct cmi_item_endpoint e = {
 		.target = target,
+		.address = address,
 		.at_us = at_s * 1000000,
 		.trouble = says,
 	};

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		check_target(&l, w);
 		cmi_buf_printf(&out, "%s", w->target.text);
-		if (w->starttls[0])
+		if (w->starttls)
 			cmi_buf_printf(&out, " starttls=%s", w->starttls);
 		if (w->sni[0])
 			cmi_buf_printf(&out, " sni=%s", w->sni);

@@ -188,3 +188,22 @@ def namespace():
     if tried.returncode != 0:
         pytest.skip("no user namespaces here: " + tried.stderr.strip())
     return prefix
+
+
+@pytest.fixture
+def hosts(tmp_path):
+    """hosts("127.0.0.2", ...) -> words to run a command under, for which
+    balanced.example has these addresses."""
+    def make(*addresses):
+        path = tmp_path / "hosts"
+        path.write_text("127.0.0.1 localhost\n" + "".join(
+            f"{a} balanced.example\n" for a in addresses))
+        prefix = ["unshare", "--user", "--map-root-user", "--mount", "--",
+                  "sh", "-c",
+                  f'mount --bind "{path}" /etc/hosts && exec "$@"', "sh"]
+        tried = subprocess.run(prefix + ["true"], stderr=subprocess.PIPE,
+                               text=True)
+        if tried.returncode != 0:
+            pytest.skip("no mount namespaces here: " + tried.stderr.strip())
+        return prefix
+    return make

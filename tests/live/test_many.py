@@ -278,7 +278,8 @@ def test_progress_is_told_on_a_terminal_only(chainmend, free_port, tmp_path):
 
 @pytest.mark.parametrize("args", [
     ("-f", "/no/such/file"), ("-f", "x", "y"), (), ("-f", "x", "-j", "20000"),
-    ("-f", "x", "--starttls", "smtp")])
+    ("-f", "x", "--nagios"), ("-f", "x", "--html", "y"),
+    ("-f", "x", "--key", "y")])
 def test_refusals(chainmend, args):
     run = chainmend("check", *args)
     assert run.status in (2, 3) and len(run.err.splitlines()) == 1, run

@@ -146,6 +146,32 @@ def test_several_servers_have_an_index(chainmend, shop, tmp_path, free_port):
     assert "Short Issuer" in page.text
 
 
+def test_a_file_of_servers_has_one_page(chainmend, shop, nginx, tmp_path,
+                                        free_port):
+    """check -f --html: who is refused comes first in the table, each has a
+    section, and the page says what the lines say."""
+    good = nginx(shop.chains["whole"], shop.leaf.key)
+    bad = nginx(shop.chains["bare"], shop.leaf.key)
+    closed = f"127.0.0.1:{free_port()}"
+    targets, out = tmp_path / "targets", tmp_path / "many.html"
+    targets.write_text(f"{good.address}\n{bad.address}\n{closed}\n")
+    run = chainmend("check", "-f", targets, "--roots", shop.anchor.pem,
+                    "--offline", "--json", "--html", out)
+    assert run.status == 3 and len(run.of_kind("endpoint")) == 3, run
+    page = read(out)
+    rows = page.text.split("Good until", 1)[1]
+    assert rows.index(good.address) > max(rows.index(bad.address),
+                                          rows.index(closed)), rows
+    assert len(page.of("section")) == 3 and len(page.links) == 4
+    assert "2 of 3 servers" in page.text, page.text[:300]
+    assert "missing-intermediate" in page.text and "refused" in page.text
+    # What was found before is on no page: so the two do not go together.
+    run = chainmend("check", "-f", targets, "--html", out, "--resume",
+                    tmp_path / "r")
+    assert run.status == 2 and "--resume" in run.err, run
+    assert not (tmp_path / "r").exists()
+
+
 def test_hostile_names_stay_text(chainmend, pki, tmp_path):
     evil = pki.make('"><script>alert(1)<img src=x onerror=1>',
                     sans=["DNS:web.example"])
@@ -160,8 +186,8 @@ def test_the_page_is_whole_or_not_there(chainmend, shop, tmp_path):
     out = tmp_path / "none" / "page.html"
     run = check(chainmend, shop, out, shop.chains["whole"])
     assert run.status == 3 and "page.html" in run.err, run
-    run = chainmend("check", "-f", "/dev/null", "--html", tmp_path / "x")
-    assert run.status == 2 and "--html" in run.err, run
+    run = chainmend("check", "-f", "/dev/null", "--html", out)
+    assert run.status == 3 and "page.html" in run.err, run
 
 
 # ---------------------------------------------------------------- a browser

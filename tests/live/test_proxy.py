@@ -1,129 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Through proxies: real ones where they are installed, and hostile ones."""
-import base64
-import socket
 import subprocess
-import threading
 import time
 
 import pytest
 import servers
+from pki import LOCAL
+from proxies import Hostile, Proxy
 
 
 def endpoint(run):
     line, = run.of_kind("endpoint")
     return line
-
-
-class Proxy:
-    """A proxy of the test's own, on loopback: HTTP CONNECT or SOCKS 5, with or
-    without a password; asked lists the targets, in the words used."""
-
-    def __init__(self, kind, user=None, password=None):
-        self.kind, self.user, self.password = kind, user, password
-        self.asked = []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def stop(self):
-        servers.end_accepting(self.socket, self.thread)
-
-    def _run(self):
-        while True:
-            try:
-                s, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(s,),
-                             daemon=True).start()
-
-    def _serve(self, s):
-        try:
-            up = (self._http if self.kind == "http" else self._socks)(s)
-            if up:
-                self._relay(s, up)
-        except (OSError, AssertionError):
-            s.close()
-
-    @staticmethod
-    def _relay(a, b):
-        def pump(x, y):
-            try:
-                while data := x.recv(65536):
-                    y.sendall(data)
-                y.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
-        t = threading.Thread(target=pump, args=(b, a), daemon=True)
-        t.start()
-        pump(a, b)
-        t.join()
-        a.close()
-        b.close()
-
-    @staticmethod
-    def _read(s, n):
-        got = b""
-        while len(got) < n:
-            more = s.recv(n - len(got))
-            assert more
-            got += more
-        return got
-
-    def _http(self, s):
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += self._read(s, 1)
-        lines = head.decode().split("\r\n")
-        method, target, _ = lines[0].split(" ")
-        assert method == "CONNECT" and f"Host: {target}" in lines
-        self.asked.append(target)
-        if self.user:
-            pair = f"{self.user}:{self.password}".encode()
-            want = "Basic " + base64.b64encode(pair).decode()
-            if f"Proxy-Authorization: {want}" not in lines:
-                s.sendall(b"HTTP/1.1 407 Who are you\r\n"
-                          b"Proxy-Authenticate: Basic realm=\"x\"\r\n\r\n")
-                s.close()
-                return None
-        host, port = target.rsplit(":", 1)
-        up = socket.create_connection((host.strip("[]"), int(port)))
-        s.sendall(b"HTTP/1.1 200 Connection established\r\n"
-                  b"Proxy-Agent: test\r\n\r\n")
-        return up
-
-    def _socks(self, s):
-        version, n = self._read(s, 2)
-        assert version == 5
-        ways = self._read(s, n)
-        if self.user:
-            if 2 not in ways:
-                s.sendall(b"\x05\xff")
-                return s.close()
-            s.sendall(b"\x05\x02")
-            assert self._read(s, 1) == b"\x01"
-            user = self._read(s, self._read(s, 1)[0]).decode()
-            password = self._read(s, self._read(s, 1)[0]).decode()
-            good = (user, password) == (self.user, self.password)
-            s.sendall(b"\x01\x00" if good else b"\x01\x01")
-            if not good:
-                return s.close()
-        else:
-            s.sendall(b"\x05\x00")
-        version, command, _, kind = self._read(s, 4)
-        assert (version, command) == (5, 1)
-        host = (socket.inet_ntop(socket.AF_INET, self._read(s, 4))
-                if kind == 1 else
-                socket.inet_ntop(socket.AF_INET6, self._read(s, 16))
-                if kind == 4 else
-                self._read(s, self._read(s, 1)[0]).decode())
-        port = int.from_bytes(self._read(s, 2), "big")
-        self.asked.append(f"{host}:{port}")
-        up = socket.create_connection((host, port))
-        s.sendall(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
-        return up
 
 
 @pytest.fixture
@@ -202,30 +90,6 @@ def test_starttls_through_a_proxy(chainmend, pki, proxy):
                     "--proxy", bad.http, "--offline")
     bad.stop()
     assert "offers no TLS there" in run.err and "454" in run.err, run
-
-
-class Hostile:
-    def __init__(self, behave):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.http = f"http://127.0.0.1:{self.port}"
-        self.socks = f"socks5://127.0.0.1:{self.port}"
-        self.behave, self.open, self.ending = behave, [], False
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        while not self.ending:
-            try:
-                s, _ = self.socket.accept()
-                self.open.append(s)
-                self.behave(s)
-            except (OSError, AssertionError):
-                pass
-
-    def stop(self):
-        self.ending = True
-        servers.end_accepting(self.socket, self.thread, self.open)
 
 
 def endless_head(s):
@@ -344,3 +208,90 @@ def test_real_proxies(chainmend, pki, good, request, tmp_path, name, scheme):
                     f"{scheme}://me:pw-of-mine@{server.address}", "--cacert",
                     pki.anchor.pem, f"https://{good.address}/"],
                    check=True, stdout=subprocess.DEVNULL)
+
+
+# ------------------------------------------------------- issuers, too
+
+@pytest.fixture
+def lone(pki, nginx, web):
+    """A server that sends its leaf alone, whose issuer is on the web."""
+    url = web.put("/i.cer", pki.intermediate.der)
+    leaf = pki.intermediate.issue("web.example", sans=LOCAL, aia=url)
+    return nginx(leaf.pem, leaf.key), url, leaf
+
+
+def fetched(run):
+    return [c["from"] for c in endpoint(run)["path"]] == [
+        "sent", "aia", "anchor"]
+
+
+@pytest.mark.parametrize("kind", SCHEMES)
+@pytest.mark.parametrize("user", [None, "me"])
+def test_issuers_come_through_it_too(chainmend, pki, proxy, web, lone, kind,
+                                     user, tmp_path):
+    server, url, _ = lone
+    p = proxy(kind, user=user, password="pw-of-mine")
+    word = tmp_path / "word"
+    word.write_text("pw-of-mine\n")
+    args = ["--roots", pki.anchor.pem, "--json", "--allow-private", "--cache",
+            ":memory:", "--one-way", "--proxy",
+            f"{SCHEMES[kind]}://{'me@' if user else ''}127.0.0.1:{p.port}"]
+    if user:
+        args += ["--proxy-password-file", word]
+    run = chainmend("check", server.address, *args)
+    assert fetched(run) and web.paths() == ["/i.cer"], run
+    asked = url if kind == "http" else url.split("/")[2]
+    assert p.asked == [server.address, asked], p.asked
+    assert "pw-of-mine" not in run.out + run.err
+    # And for many.
+    targets = tmp_path / "targets"
+    targets.write_text(server.address + "\n")
+    run = chainmend("check", "-f", targets, "--online", *args)
+    assert fetched(run) and p.asked[2:] == [server.address, asked], run
+
+
+def test_what_leads_inside_is_not_asked_of_it(chainmend, pki, proxy, nginx,
+                                              web):
+    """The proxy stands inside: what a stranger's certificate names there is
+    refused before it is asked, in any spelling."""
+    p = proxy("http")
+    for where in ("127.0.0.1", "127.1", "0x7f000001", "10.1.2.3", "[::1]",
+                  "[::ffff:127.0.0.1]", "localhost", "wiki", "a.internal",
+                  "A.LOCAL.", "x.localhost", "0.0.0.0"):
+        url = f"http://{where}:{web.port}/i.cer"
+        leaf = pki.intermediate.issue("web.example", sans=LOCAL, aia=url)
+        server = nginx(leaf.pem, leaf.key)
+        run = chainmend("check", server.address, "--roots", pki.anchor.pem,
+                        "--json", "--cache", ":memory:", "--one-way",
+                        "--proxy", f"http://127.0.0.1:{p.port}")
+        line = endpoint(run)
+        assert line["verdict"] == "missing-intermediate", run
+        assert "aia-refused" in [f["id"] for f in line["findings"]], (
+            where, run)
+        server.stop()
+    assert not [x for x in p.asked if x.startswith("http://")], p.asked
+    assert web.paths() == []
+
+
+@pytest.mark.parametrize("name,scheme", [("tinyproxy", "http"),
+                                         ("microsocks", "socks5")])
+def test_issuers_through_real_proxies(chainmend, pki, lone, web, request,
+                                      tmp_path, name, scheme):
+    leaf = lone[2]
+    through = request.getfixturevalue(name)
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    right.write_text("pw-of-mine")
+    wrong.write_text("another")
+    # Nothing is answered by itself: what comes came through the proxy.
+    args = ("check", leaf.pem, "--roots", pki.anchor.pem, "--json", "--allow-private", "--cache",
+            ":memory:", "--proxy", f"{scheme}://me@{through.address}",
+            "--proxy-password-file")
+    run = chainmend(*args, right)
+    assert fetched(run) and web.paths() == ["/i.cer"], run
+    run = chainmend(*args, wrong)
+    assert "aia-dead" in [f["id"] for f in endpoint(run)["findings"]], run
+    assert web.paths() == ["/i.cer"]
+    through.stop()
+    run = chainmend(*args, right)
+    assert "aia-dead" in [f["id"] for f in endpoint(run)["findings"]], run
+    assert web.paths() == ["/i.cer"]

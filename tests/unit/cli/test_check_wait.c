@@ -6,7 +6,7 @@
 
 static struct cmi_waiting waiting_until(int64_t due_ms)
 {
-	return (struct cmi_waiting){.due_ms = due_ms, .line = (uint64_t)due_ms};
+	return (struct cmi_waiting){.due_ms = due_ms, .t.tag = (uint64_t)due_ms};
 }
 
 static void the_first_that_is_due_comes_first(void **state)
@@ -27,7 +27,7 @@ static void the_first_that_is_due_comes_first(void **state)
 	for (int64_t now = 0; now <= 100; now++) {
 		while (cmi_wait_take(&l, now, &w)) {
 			assert_true(w.due_ms <= now && w.due_ms >= last);
-			assert_int_equal(w.line, (uint64_t)w.due_ms);
+			assert_int_equal(w.t.tag, (uint64_t)w.due_ms);
 			last = w.due_ms;
 			n++;
 		}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/check_verdicts.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+struct cmi_known_chain {
+	uint8_t chain[CMI_SHA256_LEN], key[CMI_SHA256_LEN];
+	struct cmi_cert *leaf;
+	struct cmi_examination *x;
+	/* Of the handshake; the examination looks at it as long as it lives. */
+	struct cmi_finding more[1];
+	size_t n_more;
+	char host[CMI_NAME_MAX + 1];
+};
+
+static void free_chain(struct cmi_known_chain *k)
+{
+	cmi_examination_free(k->x);
+	cmi_cert_unref(k->leaf);
+	cmi_free(k);
+}
+
+static void forget_chains(struct cmi_verdicts *v)
+{
+	cmi_map_dispose(&v->by_key);
+	cmi_map_dispose(&v->by_chain);
+	cmi_map_init(&v->by_key);
+	cmi_map_init(&v->by_chain);
+	while (v->n)
+		free_chain(v->chains[--v->n]);
+}
+
+void cmi_verdicts_init(struct cmi_verdicts *v, const struct cmi_check_many *how,
+	struct cmi_item_sink sink)
+{
+	*v = (struct cmi_verdicts){.how = how, .sink = sink};
+	cmi_map_init(&v->by_key);
+	cmi_map_init(&v->by_chain);
+}
+
+void cmi_verdicts_dispose(struct cmi_verdicts *v)
+{
+	forget_chains(v);
+	cmi_map_dispose(&v->by_key);
+	cmi_map_dispose(&v->by_chain);
+}
+
+/* What makes two chains the same, and what is told with them. */
+static void chain_key(const struct cmi_dialed *d, uint8_t key[CMI_SHA256_LEN])
+{
+	uint8_t digest[CMI_SHA256_LEN];
+	struct cmi_buf all;
+
+	cmi_buf_init(&all, 4096);
+	for (size_t i = 0; i < d->tls.n_certs; i++) {
+		cmi_sha256(d->tls.certs[i].der, digest);
+		cmi_buf_add(&all, digest, sizeof(digest));
+	}
+	cmi_buf_be(&all, 2, d->tls.version);
+	cmi_buf_be(&all, 2, d->tls.cipher);
+	cmi_buf_u8(&all, (uint8_t)d->client_cert);
+	if (d->conversation.starttls)
+		cmi_buf_text(&all, d->conversation.starttls);
+	cmi_sha256(cmi_buf_view(&all), key);
+	cmi_buf_dispose(&all);
+}
+
+/* And two judgements: where the certificate is for the host, which host does
+ * not matter; where it is not, the finding names it. */
+static void verdict_key(const uint8_t chain[CMI_SHA256_LEN],
+	const struct cmi_cert *leaf, const char *host,
+	uint8_t key[CMI_SHA256_LEN])
+{
+	bool fits = leaf && cmi_cert_matches_host(leaf, host, false);
+	struct cmi_buf all;
+
+	cmi_buf_init(&all, 4096);
+	cmi_buf_add(&all, chain, CMI_SHA256_LEN);
+	cmi_buf_text(&all, fits ? "/" : host);
+	cmi_sha256(cmi_buf_view(&all), key);
+	cmi_buf_dispose(&all);
+}
+
+/* A fetch holds up all others: only where it is asked for.  A chain has its
+ * own budget; what one fetched is kept for all. */
+static cmend_status allow_fetch(
+	struct cmi_verdicts *v, const struct cmi_endpoint *at, cmend_error *err)
+{
+	struct cmi_cli *cli = v->how->cli;
+	char ip[INET6_ADDRSTRLEN] = "";
+
+	if (!cli->common.online)
+		return CMEND_OK;
+	if (at->family)
+		inet_ntop(at->family == 4 ? AF_INET : AF_INET6, at->addr, ip,
+			sizeof(ip));
+	return cmi_setup_fetch_for(cli, v->how->setup, ip[0] ? ip : NULL, err);
+}
+
+static cmend_status judge_chain(struct cmi_verdicts *v,
+	const struct cmi_dialed *d, struct cmi_known_chain *k,
+	struct cmi_sent *sent, cmend_error *err)
+{
+	const struct cmi_check_many *how = v->how;
+	const struct cmi_common *common = &how->cli->common;
+	struct cmi_examine_request q = {
+		.target = "",
+		.starttls = d->conversation.starttls,
+		.host = k->host,
+		.version = d->tls.version,
+		.cipher = d->tls.cipher,
+		.sent = sent->certs,
+		.n_sent = sent->n,
+		.trust = how->setup->trust,
+		.profiles =
+			(const struct cmi_profile *const *)how->profiles->list,
+		.n_profiles = how->profiles->n,
+		.profiles_only = common->profiles.n && !common->roots.n,
+		.any_trust = how->profiles->any_trust,
+		.known = how->setup->sources,
+		.at_s = how->setup->at_s,
+		.warn_days = (unsigned)how->warn_days,
+		.more = k->more,
+		.env = &how->setup->env,
+	};
+
+	cmi_examine_handshake(d, k->more, &k->n_more, CMI_LEN(k->more));
+	q.n_more = k->n_more;
+	CMI_TRY(allow_fetch(v, &d->conversation.server, err));
+	q.n_known = how->setup->n_sources;
+	return cmi_examination_new(&q, &k->x, err);
+}
+
+static bool any_malformed(const struct cmi_sent *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->certs[i].cert)
+			return true;
+	return false;
+}
+
+static cmend_status keep_chain(
+	struct cmi_verdicts *v, struct cmi_known_chain *k, cmend_error *err)
+{
+	struct cmi_bytes chain = {k->chain, CMI_SHA256_LEN};
+
+	if (v->n == CMI_VERDICTS_MAX)
+		forget_chains(v);
+	CMI_TRY(cmi_map_put(&v->by_key,
+		(struct cmi_bytes){k->key, CMI_SHA256_LEN}, k, err));
+	v->chains[v->n++] = k;
+	if (!cmi_map_get(&v->by_chain, chain))
+		return cmi_map_put(&v->by_chain, chain, k, err);
+	return CMEND_OK;
+}
+
+struct telling {
+	const char *name, *address;
+	struct cmi_examined *seen;
+};
+
+static cmend_status tell(struct cmi_verdicts *v, struct cmi_known_chain *k,
+	const struct telling *t, cmend_error *err)
+{
+	return cmi_examination_tell(
+		k->x, t->name, t->address, &v->sink, t->seen, err);
+}
+
+static cmend_status new_chain(struct cmi_verdicts *v, struct cmi_known_chain *k,
+	const struct telling *t, const struct cmi_dialed *d, cmend_error *err)
+{
+	struct cmi_sent sent;
+	bool keep = false;
+	cmend_status status = cmi_sent_take(d, &sent, err);
+
+	if (status != CMEND_OK) {
+		free_chain(k);
+		return status;
+	}
+	k->leaf = cmi_cert_ref(sent.owned[0]);
+	verdict_key(k->chain, k->leaf, k->host, k->key);
+	status = judge_chain(v, d, k, &sent, err);
+	v->fresh = true;
+	if (status == CMEND_OK)
+		status = tell(v, k, t, err);
+	v->fresh = false;
+	if (status == CMEND_OK && !any_malformed(&sent)) {
+		keep = true;
+		status = keep_chain(v, k, err);
+	}
+	cmi_sent_dispose(&sent);
+	if (!keep)
+		free_chain(k);
+	return status;
+}
+
+const char *cmi_crowd_address(const struct cmi_crowd_target *t,
+	const struct cmi_dialed *d, char out[CMI_ENDPOINT_TEXT])
+{
+	struct cmi_target at;
+
+	if (d->conversation.server.family)
+		return cmi_endpoint_text(out, &d->conversation.server);
+	/* Behind a proxy, or not reached. */
+	if (!t->address[0] || cmi_target_parse(t->address, t->target.port, &at,
+				      NULL) != CMEND_OK)
+		return NULL;
+	snprintf(
+		out, CMI_ENDPOINT_TEXT, "%.*s", CMI_ENDPOINT_TEXT - 1, at.text);
+	return out;
+}
+
+cmend_status cmi_verdicts_tell(struct cmi_verdicts *v, const char *name,
+	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
+	struct cmi_examined *seen, cmend_error *err)
+{
+	char address[CMI_ENDPOINT_TEXT];
+	const struct telling telling = {
+		name, cmi_crowd_address(t, d, address), seen};
+	const char *host = v->how->host        ? v->how->host
+			   : d->server_name[0] ? d->server_name
+					       : t->target.host;
+	uint8_t chain[CMI_SHA256_LEN], key[CMI_SHA256_LEN];
+	struct cmi_known_chain *k;
+
+	chain_key(d, chain);
+	k = cmi_map_get(&v->by_chain, (struct cmi_bytes){chain, sizeof(chain)});
+	if (k) {
+		verdict_key(chain, k->leaf, host, key);
+		k = cmi_map_get(
+			&v->by_key, (struct cmi_bytes){key, sizeof(key)});
+	}
+	if (k)
+		return tell(v, k, &telling, err);
+	k = cmi_alloc(sizeof(*k));
+	if (!k)
+		return cmi_nomem(err);
+	memcpy(k->chain, chain, sizeof(chain));
+	snprintf(k->host, sizeof(k->host), "%s", host);
+	return new_chain(v, k, &telling, d, err);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verdicts for many endpoints, each distinct chain judged once: what is the
+ * same for two endpoints is told of both and worked out for one.
+ */
+#ifndef CMI_CLI_CHECK_VERDICTS_H
+#define CMI_CLI_CHECK_VERDICTS_H
+
+#include "cli/check_many.h"
+#include "core/map.h"
+#include "probe/crowd.h"
+
+/* Distinct chains judged and kept; then all are let go and it starts anew. */
+#define CMI_VERDICTS_MAX ((size_t)500)
+
+struct cmi_known_chain;
+
+struct cmi_verdicts {
+	const struct cmi_check_many *how;
+	struct cmi_item_sink sink;
+	struct cmi_map by_key, by_chain;
+	struct cmi_known_chain *chains[CMI_VERDICTS_MAX];
+	size_t n;
+	bool fresh; /* the item is of a chain that was not seen before */
+};
+/* how outlives it. */
+void cmi_verdicts_init(struct cmi_verdicts *v, const struct cmi_check_many *how,
+	struct cmi_item_sink sink);
+void cmi_verdicts_dispose(struct cmi_verdicts *v);
+/* One with a chain; the item goes to the sink under this name. */
+cmend_status cmi_verdicts_tell(struct cmi_verdicts *v, const char *name,
+	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
+	struct cmi_examined *seen, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* "192.0.2.1:443", as far as it is known; or NULL. */
+const char *cmi_crowd_address(const struct cmi_crowd_target *t,
+	const struct cmi_dialed *d, char out[CMI_ENDPOINT_TEXT]);
+
+#endif
