@@ -6,7 +6,8 @@
 
 static struct cmi_waiting waiting_until(int64_t due_ms)
 {
-	return (struct cmi_waiting){.due_ms = due_ms, .t.tag = (uint64_t)due_ms};
+	return (struct cmi_waiting){
+		.due_ms = due_ms, .t.tag = (uint64_t)due_ms};
 }
 
 static void the_first_that_is_due_comes_first(void **state)
