@@ -410,10 +410,10 @@ static cmend_status begin_tls(
 {
 	CMI_TRY(cmi_tls_maker_new(
 		d->o->version_min, d->o->version_max, maker, err));
-	CMI_TRY(cmi_tls_maker_restrict(*maker, d->o->keys, err));
 	if (d->o->cert_file)
 		CMI_TRY(cmi_tls_maker_identity(
 			*maker, d->o->cert_file, d->o->key_file, err));
+	CMI_TRY(cmi_tls_maker_restrict(*maker, d->o->keys, err));
 	return cmi_handshake_new(*maker, d->out, &d->handshake, err);
 }
 

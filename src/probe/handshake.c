@@ -9,6 +9,7 @@
 #include "core/cursor.h"
 #include "core/text.h"
 #include "wire/tls.h"
+#include "x509/lean.h"
 
 struct cmi_tls_maker {
 	SSL_CTX *ctx;
@@ -143,9 +144,10 @@ void cmi_tls_maker_free(struct cmi_tls_maker *m)
 	cmi_free(m);
 }
 
-static cmend_status set_up(struct cmi_tls_maker *m, cmend_error *err)
+static cmend_status set_up(
+	struct cmi_tls_maker *m, OSSL_LIB_CTX *context, cmend_error *err)
 {
-	m->ctx = SSL_CTX_new(TLS_client_method());
+	m->ctx = SSL_CTX_new_ex(context, NULL, TLS_client_method());
 	if (!m->ctx)
 		return fail_tls(err, "cannot set up TLS");
 	/* The probe looks at what is sent and judges it afterwards, also when
@@ -174,7 +176,7 @@ cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
 		return cmi_nomem(err);
 	m->version_min = version_min ? version_min : TLS1_VERSION;
 	m->version_max = version_max ? version_max : TLS1_3_VERSION;
-	status = set_up(m, err);
+	status = set_up(m, cmi_lean_context(CMI_LEAN_TLS), err);
 	if (status == CMEND_OK)
 		*out = m;
 	else
@@ -229,6 +231,9 @@ static cmend_status fail_identity(
 cmend_status cmi_tls_maker_identity(struct cmi_tls_maker *m,
 	const char *cert_file, const char *key_file, cmend_error *err)
 {
+	/* The lean context reads no private keys. */
+	SSL_CTX_free(m->ctx);
+	CMI_TRY(set_up(m, NULL, err));
 	ERR_clear_error();
 	SSL_CTX_set_default_passwd_cb(m->ctx, no_passphrase);
 	if (SSL_CTX_use_certificate_chain_file(m->ctx, cert_file) != 1)

@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "x509/facts.h"
+#include "x509/lean.h"
 
 enum { SELF_UNKNOWN, SELF_NO, SELF_YES };
 
@@ -20,6 +21,32 @@ void cmi_sha256(struct cmi_bytes v, uint8_t out[CMI_SHA256_LEN])
 	if (EVP_Digest(v.n ? v.p : none, v.n, out, NULL, EVP_sha256(), NULL) !=
 		1)
 		memset(out, 0, CMI_SHA256_LEN);
+}
+
+static X509 *decode(OSSL_LIB_CTX *context, const unsigned char **at, size_t n)
+{
+	X509 *x = X509_new_ex(context, NULL);
+
+	/* It frees x and clears it where it fails. */
+	if (x && !d2i_X509(&x, at, (long)n)) {
+		X509_free(x);
+		x = NULL;
+	}
+	return x;
+}
+
+/* Where the lean context does not know the key, all of libcrypto may. */
+static X509 *decode_either(const unsigned char **at, size_t n)
+{
+	OSSL_LIB_CTX *lean = cmi_lean_context(CMI_LEAN_CERTS);
+	const unsigned char *start = *at;
+	X509 *x = decode(lean, at, n);
+
+	if (!lean || !x || X509_get0_pubkey(x))
+		return x;
+	X509_free(x);
+	*at = start;
+	return decode(NULL, at, n);
 }
 
 static cmend_status parse_der(
@@ -34,7 +61,7 @@ static cmend_status parse_der(
 	c->der = (struct cmi_bytes){copy, der.n};
 	at = copy;
 	ERR_clear_error();
-	c->x = d2i_X509(NULL, &at, (long)der.n);
+	c->x = decode_either(&at, der.n);
 	ERR_clear_error();
 	if (!c->x)
 		return cmi_fail(err, CMEND_PARSE,

@@ -182,7 +182,7 @@ static cmend_status read_time(
 	return CMEND_OK;
 }
 
-static const char *key_type_name(int type)
+static const char *key_type_name(const EVP_PKEY *key)
 {
 	static const struct {
 		int nid;
@@ -196,13 +196,14 @@ static const char *key_type_name(int type)
 		{EVP_PKEY_DSA, "DSA"},
 		{EVP_PKEY_DH, "DH"},
 		{EVP_PKEY_X25519, "X25519"},
-		{EVP_PKEY_SM2, "SM2"},
 	};
+	int type = key ? EVP_PKEY_get_base_id(key) : 0;
 
 	for (size_t i = 0; i < CMI_LEN(names); i++)
 		if (names[i].nid == type)
 			return names[i].name;
-	return "unknown";
+	/* It has a name alone, and no number. */
+	return key && EVP_PKEY_is_a(key, "SM2") ? "SM2" : "unknown";
 }
 
 static cmend_status read_key(struct cmi_cert *c, cmend_error *err)
@@ -217,7 +218,7 @@ static cmend_status read_key(struct cmi_cert *c, cmend_error *err)
 			err, CMEND_PARSE, "certificate without a public key");
 	cmi_sha256((struct cmi_bytes){spki, (size_t)n}, c->spki_sha256);
 	OPENSSL_free(spki);
-	c->key_type = key_type_name(key ? EVP_PKEY_get_base_id(key) : 0);
+	c->key_type = key_type_name(key);
 	c->key_security = key ? EVP_PKEY_get_security_bits(key) : -1;
 	if (key && EVP_PKEY_get_bits(key) > 0)
 		c->key_bits = (unsigned)EVP_PKEY_get_bits(key);

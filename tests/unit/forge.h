@@ -41,6 +41,8 @@ struct forge_order {
 	const struct forged *signer; /* signs in the issuer's place */
 	const EVP_MD *digest;        /* NULL: SHA-256 */
 	unsigned rsa_bits;           /* 0: P-256 */
+	EVP_PKEY *key;               /* taken over; NULL: a new one */
+	bool no_digest;              /* as EdDSA wants it */
 	bool version_1;              /* and no extensions */
 	bool no_akid;                /* its own key id alone */
 	void (*more)(X509 *x, const void *ctx); /* before it is signed */
@@ -126,7 +128,8 @@ static struct forged *forge(const struct forge_order *o)
 	int n;
 
 	assert_true(forge_n_made < CMI_LEN(forge_made));
-	f->key = o->same_key   ? o->same_key->key
+	f->key = o->key        ? o->key
+		 : o->same_key ? o->same_key->key
 		 : o->rsa_bits ? EVP_RSA_gen(o->rsa_bits)
 			       : EVP_EC_gen("P-256");
 	if (o->same_key)
@@ -152,7 +155,9 @@ static struct forged *forge(const struct forge_order *o)
 			    o->signer   ? o->signer->key
 			    : o->issuer ? o->issuer->key
 					: f->key,
-			    o->digest ? o->digest : EVP_sha256()) > 0);
+			    o->no_digest ? NULL
+			    : o->digest  ? o->digest
+					 : EVP_sha256()) > 0);
 	n = i2d_X509(x, &der);
 	assert_true(n > 0);
 	assert_int_equal(cmi_cert_from_der((struct cmi_bytes){der, (size_t)n},
