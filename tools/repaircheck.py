@@ -43,6 +43,11 @@ KNOWN = [
      "compares names byte by byte; RFC 5280 section 7.1 folds case and space"),
     ("certtool", r"^pkits::.*self-issued", r"signer's constraints",
      "counts self-issued certificates (RFC 5280 section 4.2.1.9 does not)"),
+    ("openssl", r"dsa-parameter-inheritance", r"",
+     "cannot read a DSA key that inherits its parameters (RFC 3279 section "
+     "2.3.2)"),
+    ("certtool", r"dsa-parameter-inheritance", r"",
+     "cannot read a DSA key that inherits its parameters"),
     ("certtool", r"", r"insecure algorithm",
      "holds keys and digests to a newer level than the case's own time"),
 ]

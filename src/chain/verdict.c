@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "core/text.h"
+#include "x509/inherit.h"
 #include "x509/names.h"
 
 CMI_DEFINE_CLEANUP(store_freep, X509_STORE, X509_STORE_free)
@@ -215,6 +216,16 @@ static bool same_chain(X509_STORE_CTX *ctx, const struct cmi_path *path)
 	return true;
 }
 
+static bool find_unread_key(const struct cmi_path *path, int *depth)
+{
+	for (size_t i = 0; i < path->n; i++)
+		if (!X509_get0_pubkey(path->certs[i]->x)) {
+			*depth = (int)i;
+			return true;
+		}
+	return false;
+}
+
 static void run(X509_STORE_CTX *ctx, const struct cmi_path *path,
 	struct cmi_verdict *out)
 {
@@ -228,10 +239,12 @@ static void run(X509_STORE_CTX *ctx, const struct cmi_path *path,
 	}
 	if (answer == 1 || error == X509_V_OK)
 		error = X509_V_ERR_UNSPECIFIED;
-	if (error == X509_V_ERR_UNSPECIFIED &&
-		!X509_get0_pubkey(path->certs[0]->x))
+	if (error == X509_V_ERR_UNSPECIFIED && find_unread_key(path, &depth))
 		error = CMI_ERROR_NO_PUBLIC_KEY;
 	cmi_verdict_refuse(path, depth < 0 ? 0 : (unsigned)depth, error, out);
+	/* Below another CA it may be whole. */
+	if (error == CMI_ERROR_NO_PUBLIC_KEY)
+		out->whatever_path = !path->certs[depth]->key_inherits;
 }
 
 static cmend_status verify_once(
@@ -284,7 +297,7 @@ static cmend_status verify_with_crls(
 	return CMEND_OK;
 }
 
-static cmend_status verify_chain(const struct cmi_path *path,
+static cmend_status verify_path(const struct cmi_path *path,
 	const struct cmi_verdict_request *request, struct cmi_verdict *out,
 	cmend_error *err)
 {
@@ -298,6 +311,50 @@ static cmend_status verify_chain(const struct cmi_path *path,
 		return cmi_nomem(err);
 	j.crls = crls;
 	return verify_with_crls(&j, out, err);
+}
+
+/* From the anchor down, so that what is inherited is whole by then. */
+static cmend_status inherit_keys(struct cmi_path *path, cmend_error *err)
+{
+	for (size_t i = path->n - 1; i-- > 0;) {
+		struct cmi_cert *whole = NULL;
+
+		CMI_TRY(cmi_cert_inherit_key(
+			path->certs[i], path->certs[i + 1], &whole, err));
+		if (!whole)
+			continue;
+		cmi_cert_unref(path->certs[i]);
+		path->certs[i] = whole;
+	}
+	return CMEND_OK;
+}
+
+static bool inherits_keys(const struct cmi_path *path)
+{
+	for (size_t i = 0; i < path->n; i++)
+		if (path->certs[i]->key_inherits)
+			return true;
+	return false;
+}
+
+/* As libcrypto can read it: hardly ever anything but the path itself. */
+static cmend_status verify_chain(const struct cmi_path *path,
+	const struct cmi_verdict_request *request, struct cmi_verdict *out,
+	cmend_error *err)
+{
+	struct cmi_path whole = *path;
+	cmend_status status;
+
+	if (!inherits_keys(path))
+		return verify_path(path, request, out, err);
+	for (size_t i = 0; i < whole.n; i++)
+		cmi_cert_ref(whole.certs[i]);
+	status = inherit_keys(&whole, err);
+	if (!status)
+		status = verify_path(&whole, request, out, err);
+	for (size_t i = 0; i < whole.n; i++)
+		cmi_cert_unref(whole.certs[i]);
+	return status;
 }
 
 static void break_rule(const struct cmi_place *at, const struct cmi_rule *rule,

@@ -41,6 +41,7 @@ struct cmi_cert {
 	int key_security;      /* of the key, in bits; -1: unknown */
 	int version;           /* 1 to 3 */
 	size_t n_alt_names;    /* in subjectAltName, of whatever kind */
+	bool key_inherits;     /* a DSA key without parameters: inherit.h */
 	/* The nameConstraints, owned; NULL: none.  See names.h. */
 	struct NAME_CONSTRAINTS_st *name_constraints;
 	uint8_t sha256[CMI_SHA256_LEN];

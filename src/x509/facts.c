@@ -206,6 +206,20 @@ static const char *key_type_name(const EVP_PKEY *key)
 	return key && EVP_PKEY_is_a(key, "SM2") ? "SM2" : "unknown";
 }
 
+/* RFC 3279 section 2.3.2: absent, not NULL. */
+static bool key_inherits(const struct cmi_cert *c)
+{
+	const ASN1_OBJECT *oid;
+	X509_ALGOR *algorithm = NULL;
+	int type = V_ASN1_NULL;
+
+	if (X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm,
+		    X509_get_X509_PUBKEY(c->x)) != 1)
+		return false;
+	X509_ALGOR_get0(&oid, &type, NULL, algorithm);
+	return OBJ_obj2nid(oid) == NID_dsa && type == V_ASN1_UNDEF;
+}
+
 static cmend_status read_key(struct cmi_cert *c, cmend_error *err)
 {
 	EVP_PKEY *key = X509_get0_pubkey(c->x);
@@ -218,6 +232,7 @@ static cmend_status read_key(struct cmi_cert *c, cmend_error *err)
 			err, CMEND_PARSE, "certificate without a public key");
 	cmi_sha256((struct cmi_bytes){spki, (size_t)n}, c->spki_sha256);
 	OPENSSL_free(spki);
+	c->key_inherits = !key && key_inherits(c);
 	c->key_type = key_type_name(key);
 	c->key_security = key ? EVP_PKEY_get_security_bits(key) : -1;
 	if (key && EVP_PKEY_get_bits(key) > 0)
