@@ -54,6 +54,7 @@ struct mend {
 	const struct cmi_trust *trusts[CMI_MEND_TRUSTS_MAX];
 	size_t n_trusts;
 	struct cmi_cert_list given;
+	bool all_files;        /* given is whole before anything is opened */
 	struct cmi_cert *leaf; /* borrowed */
 	const char *target;
 	const char *host;
@@ -91,13 +92,43 @@ static cmend_status take_word(
 	return status;
 }
 
+/* Where the leaf says where its issuer is had, and that is not among what was
+ * given: it will probably be fetched. */
+static bool lacks_issuer(const struct mend *m)
+{
+	const struct cmi_cert *leaf =
+		cmi_mend_find_leaf(m->given.certs, m->given.n);
+
+	if (!leaf || !leaf->n_aia_urls)
+		return false;
+	for (size_t i = 0; i < m->given.n; i++)
+		if (cmi_cert_names_issuer(leaf, m->given.certs[i]))
+			return false;
+	return true;
+}
+
+/* Files are read first, for what they tell of what else is needed. */
+static cmend_status gather_files(
+	struct mend *m, size_t argc, char **argv, cmend_error *err)
+{
+	for (size_t i = 0; i < argc; i++)
+		if (!cmi_gather_is_file(argv[i]))
+			return CMEND_OK;
+	for (size_t i = 0; i < argc; i++)
+		CMI_TRY(take_word(m, argv[i], err));
+	m->all_files = true;
+	if (!m->cli->common.offline && lacks_issuer(m))
+		cmi_setup_foresee_fetch();
+	return CMEND_OK;
+}
+
 static cmend_status gather_all(
 	struct mend *m, size_t argc, char **argv, cmend_error *err)
 {
 	m->target = argv[0];
 	m->host = m->o->gather.host;
 	CMI_TRY(cmi_setup_fetch_for(m->cli, &m->setup, NULL, err));
-	for (size_t i = 0; i < argc; i++)
+	for (size_t i = 0; i < argc && !m->all_files; i++)
 		CMI_TRY(take_word(m, argv[i], err));
 	if (!m->leaf)
 		m->leaf = cmi_mend_find_leaf(m->given.certs, m->given.n);
@@ -459,6 +490,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	/* Told by --server, there is nothing to find out. */
 	m.o->gather.look = !m.o->server;
 	status = cmi_gather_prepare(&m.o->gather, &err);
+	if (status == CMEND_OK)
+		status = gather_files(&m, argc, argv, &err);
 	if (status == CMEND_OK)
 		status = cmi_setup_open(cli, &setup, &m.setup, &err);
 	if (status == CMEND_OK)

@@ -125,6 +125,11 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	return CMEND_OK;
 }
 
+void cmi_setup_foresee_fetch(void)
+{
+	cmi_fetcher_foresee();
+}
+
 cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 	const char *target_address, cmend_error *err)
 {

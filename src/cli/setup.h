@@ -65,6 +65,8 @@ void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path);
 void cmi_setup_keep_cert(
 	struct cmi_setup *s, struct cmi_cert *c, enum cmi_origin origin);
 
+/* Something will probably be fetched: begin to load what that needs. */
+void cmi_setup_foresee_fetch(void);
 /* Where fetching is allowed, a fetcher for one target: a fresh budget, and
  * leave to fetch from the target's own address (NULL: no target).  Until the
  * first call nothing is fetched. */

@@ -604,6 +604,11 @@ cmend_status cmi_fetcher_warm(struct cmi_fetcher *f, cmend_error *err)
 	return f->curl ? CMEND_OK : cmi_nomem(err);
 }
 
+void cmi_fetcher_foresee(void)
+{
+	cmi_curl_foresee();
+}
+
 static cmend_status copy_text(const char *from, char **to, cmend_error *err)
 {
 	*to = from ? cmi_strdup(from) : NULL;

@@ -46,6 +46,10 @@ CMI_DEFINE_CLEANUP(cmi_fetcher_freep, struct cmi_fetcher, cmi_fetcher_free)
 cmend_status cmi_fetcher_warm(struct cmi_fetcher *f, cmend_error *err)
 	__attribute__((warn_unused_result));
 
+/* Something will probably be fetched: the same in a thread, beside other work.
+ * Not before fork or a change of rights. */
+void cmi_fetcher_foresee(void);
+
 struct cmi_fetch_answer {
 	struct cmi_buf body;
 	long status; /* HTTP */

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -45,10 +46,30 @@ static void load(void)
 			why ? why : LIBCURL " is too old");
 }
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void *load_aside(void *unused)
+{
+	(void)unused;
+	pthread_once(&once, load);
+	return NULL;
+}
+
+void cmi_curl_foresee(void)
+{
+	sigset_t all, before;
+	pthread_t thread;
+
+	/* Signals are the other threads' business. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (pthread_create(&thread, NULL, load_aside, NULL) == 0)
+		pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 cmend_status cmi_curl_load(cmend_error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
 	pthread_once(&once, load);
 	return trouble[0] ? cmi_fail(err, CMEND_UNSUPPORTED,
 				    "nothing can be fetched: %s", trouble)

@@ -43,4 +43,8 @@ extern struct cmi_curl cmi_curl;
 cmend_status cmi_curl_load(cmend_error *err)
 	__attribute__((warn_unused_result));
 
+/* It will probably be wanted: load it in a thread, beside other work.  Whoever
+ * wants it then waits for the rest, and so does exit(3). */
+void cmi_curl_foresee(void);
+
 #endif

@@ -233,26 +233,36 @@ static int run_migrations(sqlite3 *db, int from)
 	return rc;
 }
 
+/* A file that is made now has nothing to lose: if the power fails before its
+ * first real entry is synced it is found damaged, and made again. */
+static int prepare_new(sqlite3 *db)
+{
+	int rc = sqlite3_exec(db,
+		"PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL", NULL, NULL,
+		NULL);
+
+	if (!rc)
+		rc = run_migrations(db, 0);
+	return rc;
+}
+
 static int prepare_writable(sqlite3 *db)
 {
-	char text[64];
-	int64_t version;
-	int rc;
+	char text[160];
+	int rc, version = (int)pragma_int(db, "PRAGMA user_version", &rc);
 
-	snprintf(text, sizeof(text), "PRAGMA max_page_count=%d",
-		CMI_STORE_PAGES_MAX);
-	rc = sqlite3_exec(db,
+	snprintf(text, sizeof(text),
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-		"PRAGMA journal_size_limit=1048576",
-		NULL, NULL, NULL);
+		"PRAGMA journal_size_limit=1048576;"
+		"PRAGMA max_page_count=%d",
+		CMI_STORE_PAGES_MAX);
+	if (!rc && version == 0)
+		rc = prepare_new(db);
 	if (!rc)
 		rc = sqlite3_exec(db, text, NULL, NULL, NULL);
-	if (rc)
-		return rc;
-	version = pragma_int(db, "PRAGMA user_version", &rc);
-	if (rc || version >= VERSION)
-		return rc;
-	return run_migrations(db, (int)version);
+	if (!rc && version > 0 && version < VERSION)
+		rc = run_migrations(db, version);
+	return rc;
 }
 
 /* Ours, empty, or somebody else's?  *rc tells of damage. */
