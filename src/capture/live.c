@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pcap/pcap.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture/live_open.h"
+#include "capture/live_pcap.h"
 #include "capture/packet.h"
 #include "capture/write.h"
 #include "core/env.h"
@@ -47,7 +47,7 @@ static void destroy(struct cmi_live *l)
 		pthread_join(l->thread, NULL);
 	}
 	if (l->pcap)
-		pcap_close(l->pcap);
+		cmi_pcap.close(l->pcap);
 	if (l->writer && cmi_pcapng_close(l->writer, NULL) != CMEND_OK)
 		l->writer = NULL;
 	cmi_free(l);
@@ -58,7 +58,7 @@ static cmend_status fail_pcap(
 	struct cmi_live *l, const char *what, cmend_error *err)
 {
 	return cmi_fail(err, CMEND_IO, "cannot %s \"%s\": %s", what,
-		l->interface, pcap_geterr(l->pcap));
+		l->interface, cmi_pcap.geterr(l->pcap));
 }
 
 /* Is it our own marker?  Every packet of it, since the loopback interface
@@ -110,7 +110,7 @@ static void *run(void *ctx)
 	for (;;) {
 		bool last = atomic_load(&l->stop);
 
-		n = pcap_dispatch(
+		n = cmi_pcap.dispatch(
 			l->pcap, -1, take_packet, (u_char *)(void *)l);
 		if (n < 0 && !l->status)
 			l->status = fail_pcap(l, "capture on", &l->err);
@@ -132,7 +132,7 @@ cmend_status cmi_live_start(const char *interface, const char *path,
 	snprintf(l->interface, sizeof(l->interface), "%s", interface);
 	CMI_TRY(cmi_random(NULL, l->marker, sizeof(l->marker)));
 	CMI_TRY(cmi_live_open(interface, NULL, &l->pcap, err));
-	l->link = (uint32_t)pcap_datalink(l->pcap);
+	l->link = (uint32_t)cmi_pcap.datalink(l->pcap);
 	/* What libpcap calls Ethernet or cooked is so called in files too. */
 	CMI_TRY(cmi_pcapng_create(path, (uint16_t)l->link,
 		"chainmend " CMI_VERSION, &l->writer, err));
@@ -192,7 +192,7 @@ cmend_status cmi_live_stop(
 	atomic_store(&own->stop, true);
 	pthread_join(own->thread, NULL);
 	own->started = false;
-	(void)pcap_stats(own->pcap, &kernel);
+	(void)cmi_pcap.stats(own->pcap, &kernel);
 	if (stats)
 		*stats = (struct cmi_live_stats){
 			.packets = own->packets,

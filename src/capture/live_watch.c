@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <pcap/pcap.h>
-
 #include "capture/live_open.h"
+#include "capture/live_pcap.h"
 #include "capture/pipeline.h"
 #include "capture/ring.h"
 #include "capture/write.h"
@@ -34,7 +33,7 @@ void cmi_watch_free(struct cmi_watch *w)
 		return;
 	cmi_pipeline_free(w->pipeline);
 	if (w->pcap)
-		pcap_close(w->pcap);
+		cmi_pcap.close(w->pcap);
 	cmi_ring_dispose(&w->ring);
 	cmi_free(w);
 }
@@ -52,7 +51,7 @@ cmend_status cmi_watch_open(const struct cmi_watch_options *options,
 		options->interface, options->capture, &w->pipeline, err));
 	CMI_TRY(cmi_live_open(
 		options->interface, options->filter, &w->pcap, err));
-	w->link = (uint32_t)pcap_datalink(w->pcap);
+	w->link = (uint32_t)cmi_pcap.datalink(w->pcap);
 	CMI_TRY(cmi_ring_init(&w->ring,
 		options->ring_bytes ? options->ring_bytes
 				    : CMI_WATCH_RING_BYTES,
@@ -81,7 +80,7 @@ static void take_packet(
 
 static cmend_status dispatch(struct cmi_watch *w, int *n, cmend_error *err)
 {
-	*n = pcap_dispatch(w->pcap, -1, take_packet, (u_char *)(void *)w);
+	*n = cmi_pcap.dispatch(w->pcap, -1, take_packet, (u_char *)(void *)w);
 	if (w->status != CMEND_OK) {
 		if (err)
 			*err = w->err;
@@ -89,7 +88,7 @@ static cmend_status dispatch(struct cmi_watch *w, int *n, cmend_error *err)
 	}
 	if (*n < 0)
 		return cmi_fail(err, CMEND_IO, "cannot capture on \"%s\": %s",
-			w->interface, pcap_geterr(w->pcap));
+			w->interface, cmi_pcap.geterr(w->pcap));
 	return CMEND_OK;
 }
 
@@ -104,7 +103,7 @@ static cmend_status tick(struct cmi_watch *w, cmend_error *err)
 cmend_status cmi_watch_step(struct cmi_watch *w, int wait_ms, cmend_error *err)
 {
 	struct pollfd p = {
-		.fd = pcap_get_selectable_fd(w->pcap), .events = POLLIN};
+		.fd = cmi_pcap.get_selectable_fd(w->pcap), .events = POLLIN};
 	int n = 0;
 
 	CMI_TRY(dispatch(w, &n, err));
@@ -128,7 +127,7 @@ struct cmi_watch_stats cmi_watch_stats(struct cmi_watch *w)
 {
 	struct pcap_stat kernel;
 
-	if (pcap_stats(w->pcap, &kernel) == 0)
+	if (cmi_pcap.stats(w->pcap, &kernel) == 0)
 		w->dropped = kernel.ps_drop;
 	return (struct cmi_watch_stats){
 		.packets = w->packets,

@@ -116,7 +116,8 @@ static cmend_status ask_variants(const struct cmi_gather_options *o,
 		return CMEND_OK;
 	if (!how.address && g->ip[0])
 		how.address = g->ip;
-	return cmi_variants_ask(&how, &g->dial.out, o->old, &g->variants, err);
+	return cmi_variants_ask(
+		&how, &g->dial.out, &g->sent, o->old, &g->variants, err);
 }
 
 /* What was dialled, as certificates. */

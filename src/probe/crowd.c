@@ -196,7 +196,7 @@ static cmend_status prepare(struct cmi_crowd *c, cmend_error *err)
 	const struct cmi_crowd_options *o = c->o;
 	struct cmi_addresses found;
 
-	CMI_TRY(cmi_tls_maker_new(0, 0, &c->maker, err));
+	CMI_TRY(cmi_tls_maker_new(0, 0, true, &c->maker, err));
 	if (o->cert_file)
 		CMI_TRY(cmi_tls_maker_identity(
 			c->maker, o->cert_file, o->key_file, err));

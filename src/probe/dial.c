@@ -409,7 +409,7 @@ static cmend_status begin_tls(
 	struct dial *d, struct cmi_tls_maker **maker, cmend_error *err)
 {
 	CMI_TRY(cmi_tls_maker_new(
-		d->o->version_min, d->o->version_max, maker, err));
+		d->o->version_min, d->o->version_max, false, maker, err));
 	if (d->o->cert_file)
 		CMI_TRY(cmi_tls_maker_identity(
 			*maker, d->o->cert_file, d->o->key_file, err));

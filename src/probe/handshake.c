@@ -167,7 +167,7 @@ static cmend_status set_up(
 }
 
 cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
-	struct cmi_tls_maker **out, cmend_error *err)
+	bool many, struct cmi_tls_maker **out, cmend_error *err)
 {
 	struct cmi_tls_maker *m = cmi_alloc(sizeof(*m));
 	cmend_status status;
@@ -176,7 +176,7 @@ cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
 		return cmi_nomem(err);
 	m->version_min = version_min ? version_min : TLS1_VERSION;
 	m->version_max = version_max ? version_max : TLS1_3_VERSION;
-	status = set_up(m, cmi_lean_context(CMI_LEAN_TLS), err);
+	status = set_up(m, many ? cmi_lean_context(CMI_LEAN_TLS) : NULL, err);
 	if (status == CMEND_OK)
 		*out = m;
 	else

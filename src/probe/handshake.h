@@ -14,9 +14,10 @@
 
 /* What many handshakes share.  Used by one thread at a time. */
 struct cmi_tls_maker;
-/* Versions: 0 for TLS 1.0, and for TLS 1.3. */
+/* Versions: 0 for TLS 1.0, and for TLS 1.3.  many: so many handshakes follow
+ * that what makes each faster may cost some milliseconds now. */
 cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
-	struct cmi_tls_maker **out, cmend_error *err)
+	bool many, struct cmi_tls_maker **out, cmend_error *err)
 	__attribute__((warn_unused_result));
 void cmi_tls_maker_free(struct cmi_tls_maker *m);
 /* Take only certificates with such keys. */

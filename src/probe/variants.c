@@ -71,8 +71,23 @@ static bool same_chain(const struct cmi_dialed *a, const struct cmi_dialed *b)
 	return true;
 }
 
+/* Mostly it is the same chain again, and parsed already. */
+static cmend_status take_sent(struct cmi_variants *v, enum cmi_variant i,
+	const struct cmi_dialed *first, const struct cmi_sent *sent,
+	cmend_error *err)
+{
+	v->differs[i] = !same_chain(&v->dials[i].out, first);
+	if (v->differs[i])
+		return cmi_sent_take(&v->dials[i].out, &v->sent[i], err);
+	v->sent[i] = *sent;
+	for (size_t k = 0; k < sent->n; k++)
+		(void)cmi_cert_ref(sent->owned[k]);
+	return CMEND_OK;
+}
+
 static cmend_status take(struct cmi_variants *v, enum cmi_variant i,
-	const struct cmi_dialed *first, cmend_error *err)
+	const struct cmi_dialed *first, const struct cmi_sent *sent,
+	cmend_error *err)
 {
 	struct cmi_dial *d = &v->dials[i];
 
@@ -85,28 +100,23 @@ static cmend_status take(struct cmi_variants *v, enum cmi_variant i,
 			       d->status == CMEND_NET;
 	if (d->status != CMEND_OK || !d->out.tls.n_certs)
 		return CMEND_OK;
-	CMI_TRY(cmi_sent_take(&d->out, &v->sent[i], err));
-	v->differs[i] = !same_chain(&d->out, first);
+	CMI_TRY(take_sent(v, i, first, sent, err));
 	v->chains[i].sent = v->sent[i].owned;
 	v->chains[i].n_sent = v->sent[i].n;
 	return CMEND_OK;
 }
 
 cmend_status cmi_variants_ask(const struct cmi_dial_options *how,
-	const struct cmi_dialed *first, bool old, struct cmi_variants **out,
-	cmend_error *err)
+	const struct cmi_dialed *first, const struct cmi_sent *sent, bool old,
+	struct cmi_variants **out, cmend_error *err)
 {
 	struct cmi_variants *v = cmi_alloc(sizeof(*v));
 	struct cmi_dial *dials[CMI_VARIANTS];
-	struct cmi_sent sent;
-	cmend_status status;
+	cmend_status status = CMEND_OK;
 
 	if (!v)
 		return cmi_nomem(err);
-	status = cmi_sent_take(first, &sent, err);
-	if (status == CMEND_OK)
-		choose(v, first, &sent, old);
-	cmi_sent_dispose(&sent);
+	choose(v, first, sent, old);
 	for (size_t i = 0; i < CMI_VARIANTS; i++) {
 		dials[i] = &v->dials[i];
 		if (!v->chains[i].asked)
@@ -115,11 +125,10 @@ cmend_status cmi_variants_ask(const struct cmi_dial_options *how,
 		v->dials[i].options.look = false;
 		shape(&v->dials[i].options, (enum cmi_variant)i);
 	}
-	if (status == CMEND_OK)
-		cmi_dial_all(dials, CMI_VARIANTS);
+	cmi_dial_all(dials, CMI_VARIANTS);
 	for (size_t i = 0; status == CMEND_OK && i < CMI_VARIANTS; i++)
 		if (v->chains[i].asked)
-			status = take(v, (enum cmi_variant)i, first, err);
+			status = take(v, (enum cmi_variant)i, first, sent, err);
 	if (status == CMEND_OK)
 		*out = v;
 	else

@@ -25,10 +25,12 @@ struct cmi_variants {
 };
 
 /* `how` and `first`: the options and outcome of the dial that brought the
- * chain.  With old: TLS 1.0 is tried too.  Free with cmi_variants_free. */
+ * chain, `sent`: its certificates.  With old: TLS 1.0 is tried too.  Free with
+ * cmi_variants_free. */
 cmend_status cmi_variants_ask(const struct cmi_dial_options *how,
-	const struct cmi_dialed *first, bool old, struct cmi_variants **out,
-	cmend_error *err) __attribute__((warn_unused_result));
+	const struct cmi_dialed *first, const struct cmi_sent *sent, bool old,
+	struct cmi_variants **out, cmend_error *err)
+	__attribute__((warn_unused_result));
 void cmi_variants_free(struct cmi_variants *v);
 
 /* Findings on those that differ, appended to list while there is room; their

@@ -76,6 +76,9 @@ static bool libcrypto_says(
 static void every_kind_is_read_and_verifies(void **state)
 {
 	(void)state;
+	/* The first ones are parsed without it. */
+	for (size_t i = 0; i < 40; i++)
+		(void)forge(&(struct forge_order){.name = "early"});
 	for (size_t i = 0; i < CMI_LEN(kinds); i++) {
 		struct forged *ca = new_ca(i), *other = new_ca(i);
 		struct forged *leaf = forge(&(struct forge_order){
