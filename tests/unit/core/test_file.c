@@ -77,10 +77,10 @@ static void a_file_of_just_the_ceiling_is_read_one_byte_more_refused(
 
 static void what_cannot_be_read_says_why(void **state)
 {
-	static const struct {
+	const struct {
 		const char *path;
 		const char *says;
-	} rows[] = {{"/nonexistent/x", "No such file"}, {"/", "directory"}};
+	} rows[] = {{in_dir("nowhere/x"), "No such file"}, {"/", "directory"}};
 	struct cmi_buf b;
 
 	(void)state;
