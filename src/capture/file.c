@@ -79,6 +79,10 @@ static const struct {
 	{0x4d3cb2a1u, cmi_pcap_begin},
 	{0xa1b2cd34u, cmi_pcap_begin}, /* Kuznetsov's longer records */
 	{0x34cdb2a1u, cmi_pcap_begin},
+	{0x1c0001acu, cmi_pcap_begin}, /* Ixia's, of hardware: nanoseconds */
+	{0xac01001cu, cmi_pcap_begin},
+	{0x1c0001abu, cmi_pcap_begin}, /* and of software */
+	{0xab01001cu, cmi_pcap_begin},
 };
 
 static cmend_status begin(struct cmi_capfile *f, cmend_error *err)

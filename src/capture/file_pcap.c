@@ -161,6 +161,44 @@ static cmend_status guess_record_header(
 	return CMEND_OK;
 }
 
+/* AIX has version 2.2, numbers of RFC 1573 for the links and nanoseconds; of
+ * other writers of that version no file with these numbers is known. */
+static void take_aix(struct cmi_capfile *f)
+{
+	static const struct {
+		uint32_t theirs, link;
+	} rows[] = {{6, 1}, {9, 6}, {15, 10}, {24, 0}};
+
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		if (f->link != rows[i].theirs)
+			continue;
+		f->link = rows[i].link;
+		f->per_second = 1000000000u;
+		return;
+	}
+}
+
+enum {
+	MAGIC_USUAL = 0xa1b2c3d4,
+	MAGIC_NANO = 0xa1b23c4d,
+	MAGIC_MODIFIED = 0xa1b2cd34,
+	MAGIC_IXIA = 0x1c0001ab,
+	MAGIC_IXIA_NANO = 0x1c0001ac,
+};
+
+/* Ixia's files have the number of bytes behind it, in four more. */
+static cmend_status pass_header(
+	struct cmi_capfile *f, uint32_t magic, cmend_error *err)
+{
+	bool longer = magic == MAGIC_IXIA || magic == MAGIC_IXIA_NANO;
+	size_t n = longer ? 28 : 24;
+	struct cmi_bytes view;
+
+	CMI_TRY(cmi_input_view(f->in, n, &view, err));
+	cmi_input_pass(f->in, view.n < n ? view.n : n);
+	return CMEND_OK;
+}
+
 cmend_status cmi_pcap_begin(
 	struct cmi_capfile *f, struct cmi_bytes head, cmend_error *err)
 {
@@ -170,10 +208,12 @@ cmend_status cmi_pcap_begin(
 
 	if (!cmi_cursor_u32(&c, &magic))
 		return cmi_fail(err, CMEND_INTERNAL, "no magic number");
-	f->big = magic >> 24 == 0xa1;
+	f->big = magic >> 24 == 0xa1 || magic >> 24 == 0x1c;
 	if (!f->big)
 		magic = __builtin_bswap32(magic);
-	f->per_second = magic == 0xa1b23c4du ? 1000000000u : 1000000u;
+	f->per_second = magic == MAGIC_NANO || magic == MAGIC_IXIA_NANO
+				? 1000000000u
+				: 1000000u;
 	if (!cmi_capfile_u16(f, &c, &major) ||
 		!cmi_capfile_u16(f, &c, &minor) || !cmi_cursor_skip(&c, 12) ||
 		!cmi_capfile_u32(f, &c, &network))
@@ -184,7 +224,9 @@ cmend_status cmi_pcap_begin(
 		f->lengths = CMI_LENGTHS_SWAPPED;
 	else if ((major == 2 && minor == 3) || major == 543)
 		f->lengths = CMI_LENGTHS_EITHER;
-	cmi_input_pass(f->in, 24);
+	if (magic == MAGIC_USUAL && major == 2 && minor == 2)
+		take_aix(f);
+	CMI_TRY(pass_header(f, magic, err));
 	f->next = pcap_next;
-	return guess_record_header(f, magic == 0xa1b2cd34u, err);
+	return guess_record_header(f, magic == MAGIC_MODIFIED, err);
 }

@@ -231,7 +231,7 @@ static enum cmi_layer layer_udp(struct cmi_decode *d)
 		return cmi_layer_bad(d);
 	if (length >= 8)
 		cmi_layer_limit(d, length - 8u);
-	if (cmi_layer_udp_tunnel(d, out->to.port, &next))
+	if (cmi_layer_udp_tunnel(d, &next))
 		return next;
 	out->kind = CMI_PACKET_UDP;
 	out->payload = cmi_cursor_rest(&d->c);

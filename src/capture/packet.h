@@ -50,8 +50,11 @@ struct cmi_packet {
 	uint32_t rest_link;
 };
 
-/* Not in the registry: the data of an USB transfer. */
+/* Not in the registry: the data of an USB transfer; frames in one frame of
+ * 802.11; the nth datagram of a CDC NCM block (the number is added). */
 #define CMI_LINK_USB_DATA 0xfffffffeu
+#define CMI_LINK_AMSDU    0xfffffffdu
+#define CMI_LINK_NCM      0xfffe0000u
 
 /* *out is written in any case. */
 void cmi_packet_decode(const struct cmi_frame *frame, struct cmi_packet *out);

@@ -34,8 +34,10 @@ struct cmi_decode {
 	struct cmi_cursor c;
 	size_t lost; /* bytes behind the cursor's end, not captured */
 	uint32_t link;
-	uint16_t type;    /* EtherType of what follows */
-	uint8_t protocol; /* IP protocol number of what follows */
+	uint16_t type;           /* EtherType of what follows */
+	uint8_t protocol;        /* IP protocol number of what follows */
+	bool wifi_padded;        /* the 802.11 header is, to a whole word */
+	bool control_either_way; /* its first field may have either order */
 	struct cmi_packet *out;
 };
 
@@ -48,11 +50,12 @@ enum cmi_layer cmi_layer_pppoe(struct cmi_decode *d);
 
 enum cmi_layer cmi_layer_mpls(struct cmi_decode *d);
 enum cmi_layer cmi_layer_gre(struct cmi_decode *d);
-/* A datagram to a tunnel's port: true, and *next is what it carries. */
-bool cmi_layer_udp_tunnel(
-	struct cmi_decode *d, uint16_t port, enum cmi_layer *next);
+/* A datagram to a tunnel's port (or from it, where answers have no port of
+ * their own): true, and *next is what it carries. */
+bool cmi_layer_udp_tunnel(struct cmi_decode *d, enum cmi_layer *next);
 
 enum cmi_layer cmi_layer_wifi(struct cmi_decode *d);
+enum cmi_layer cmi_layer_amsdu(struct cmi_decode *d);
 enum cmi_layer cmi_layer_radiotap(struct cmi_decode *d);
 enum cmi_layer cmi_layer_ppi(struct cmi_decode *d);
 enum cmi_layer cmi_layer_prism(struct cmi_decode *d);
@@ -62,6 +65,8 @@ enum cmi_layer cmi_layer_prism(struct cmi_decode *d);
 enum cmi_layer cmi_layer_usbpcap(struct cmi_decode *d);
 enum cmi_layer cmi_layer_usbmon(struct cmi_decode *d, size_t header);
 enum cmi_layer cmi_layer_usb_data(struct cmi_decode *d);
+/* The nth datagram of a block of CDC NCM. */
+enum cmi_layer cmi_layer_ncm(struct cmi_decode *d, uint32_t nth);
 
 /* The layer has n more bytes by its own header: cut what another put behind
  * it, or know what is missing. */

@@ -68,12 +68,13 @@ static enum cmi_layer skipped(
 	return cmi_cursor_skip(&d->c, n) ? next : cmi_layer_bad(d);
 }
 
-/* Linux cooked, version 2: the type stands first. */
-static enum cmi_layer layer_sll2(struct cmi_decode *d)
+/* The same with more behind the type. */
+static enum cmi_layer typed_before(
+	struct cmi_decode *d, size_t before, size_t behind)
 {
-	enum cmi_layer next = typed(d, 0);
+	enum cmi_layer next = typed(d, before);
 
-	if (next != CMI_LAYER_DONE && !cmi_cursor_skip(&d->c, 18))
+	if (next != CMI_LAYER_DONE && !cmi_cursor_skip(&d->c, behind))
 		return cmi_layer_bad(d);
 	return next;
 }
@@ -187,6 +188,55 @@ static enum cmi_layer layer_token_ring(struct cmi_decode *d)
 	return CMI_LAYER_LLC;
 }
 
+/* OpenBSD's packet filter: the header's length stands in its first byte, and
+ * is filled up to a whole word. */
+static enum cmi_layer layer_pflog(struct cmi_decode *d)
+{
+	uint8_t length;
+
+	if (!cmi_cursor_peek(&d->c, 0, &length))
+		return cmi_layer_bad(d);
+	return skipped(d, (length + 3u) & ~3u, CMI_LAYER_IP);
+}
+
+/* Apple's, which names the link that follows. */
+static enum cmi_layer layer_pktap(struct cmi_decode *d)
+{
+	uint32_t length, kind;
+
+	if (!cmi_cursor_u32le(&d->c, &length) ||
+		!cmi_cursor_u32le(&d->c, &kind) ||
+		!cmi_cursor_u32le(&d->c, &d->link) || length < 12)
+		return cmi_layer_bad(d);
+	return skipped(d, length - 12, CMI_LAYER_LINK);
+}
+
+/* Endace's records: sixteen bytes, more where the type says so, and two before
+ * Ethernet. */
+static enum cmi_layer layer_erf(struct cmi_decode *d)
+{
+	enum { MORE = 0x80, HDLC_POS = 1, ETHERNET = 2, IPV4 = 22, IPV6 = 23 };
+	uint8_t type, more;
+
+	if (!cmi_cursor_peek(&d->c, 8, &type) || !cmi_cursor_skip(&d->c, 16))
+		return cmi_layer_bad(d);
+	for (more = type; more & MORE;)
+		if (!cmi_cursor_peek(&d->c, 0, &more) ||
+			!cmi_cursor_skip(&d->c, 8))
+			return cmi_layer_bad(d);
+	switch (type & 0x7f) {
+	case HDLC_POS:
+		return layer_hdlc(d);
+	case ETHERNET:
+		return skipped(d, 2, CMI_LAYER_ETHERNET);
+	case IPV4:
+	case IPV6:
+		return CMI_LAYER_IP;
+	default:
+		return cmi_layer_other(d);
+	}
+}
+
 enum cmi_layer cmi_layer_link(struct cmi_decode *d)
 {
 	switch (d->link) {
@@ -203,8 +253,8 @@ enum cmi_layer cmi_layer_link(struct cmi_decode *d)
 		return CMI_LAYER_IP;
 	case 113: /* Linux cooked */
 		return typed(d, 14);
-	case 276:
-		return layer_sll2(d);
+	case 276: /* its second version: the type stands first */
+		return typed_before(d, 0, 18);
 	case 6:
 		return layer_token_ring(d);
 	case 8: /* SLIP with BSD's header */
@@ -231,6 +281,8 @@ enum cmi_layer cmi_layer_link(struct cmi_decode *d)
 	case 119:
 	case 163:
 		return cmi_layer_prism(d);
+	case 117:
+		return layer_pflog(d);
 	case 123:
 		return layer_sunatm(d);
 	case 127:
@@ -246,16 +298,26 @@ enum cmi_layer cmi_layer_link(struct cmi_decode *d)
 		return cmi_layer_usbmon(d, 48);
 	case 192:
 		return cmi_layer_ppi(d);
+	case 197:
+		return layer_erf(d);
 	case 205:
 		return typed(d, 3);
+	case 219:
+		return CMI_LAYER_MPLS;
 	case 220:
 		return cmi_layer_usbmon(d, 64);
+	case 226: /* Solaris's, between its zones */
+		return skipped(d, 24, CMI_LAYER_IP);
 	case 239:
 		return layer_nflog(d);
 	case 240: /* netANALYZER */
 		return skipped(d, 4, CMI_LAYER_ETHERNET);
+	case 242: /* IP over InfiniBand: a route, then RFC 4391's header */
+		return typed_before(d, 40, 2);
 	case 249:
 		return cmi_layer_usbpcap(d);
+	case 258:
+		return layer_pktap(d);
 	case 281: /* Broadcom, Marvell DSA: tags of switches */
 	case 284:
 		return typed(d, 16);
@@ -265,10 +327,14 @@ enum cmi_layer cmi_layer_link(struct cmi_decode *d)
 		return typed(d, 20);
 	case CMI_LINK_USB_DATA:
 		return cmi_layer_usb_data(d);
+	case CMI_LINK_AMSDU:
+		return cmi_layer_amsdu(d);
 	case CMI_LINK_NONE:
 		return cmi_layer_other(d);
 	default:
-		return cmi_layer_bad(d);
+		return d->link >= CMI_LINK_NCM
+			       ? cmi_layer_ncm(d, d->link - CMI_LINK_NCM)
+			       : cmi_layer_bad(d);
 	}
 }
 

@@ -6,6 +6,8 @@ enum tunnel_type {
 	TYPE_ETHERNET = 0x6558,
 	TYPE_ERSPAN = 0x88be,
 	TYPE_ERSPAN3 = 0x22eb,
+	TYPE_EOIP = 0x6400,  /* Mikrotik's */
+	TYPE_ARUBA = 0x8200, /* and in steps of sixteen up to 0x83f0: 802.11 */
 };
 
 enum tunnel_port {
@@ -13,12 +15,50 @@ enum tunnel_port {
 	PORT_GTP = 2152,
 	PORT_TEREDO = 3544,
 	PORT_GRE = 4754,
+	PORT_CAPWAP = 5247,
 	PORT_VXLAN = 4789,
 	PORT_VXLAN_GPE = 4790,
 	PORT_GENEVE = 6081,
 	PORT_MPLS = 6635,
 	PORT_VXLAN_OLD = 8472,
 };
+
+/* An Ethernet frame whose type is one that carries packets? */
+static bool looks_ethernet(struct cmi_cursor c, size_t before)
+{
+	uint16_t type;
+
+	if (!cmi_cursor_skip(&c, before + 12) || !cmi_cursor_u16(&c, &type))
+		return false;
+	switch (type) {
+	case 0x0800: /* IPv4, IPv6, ARP */
+	case 0x86dd:
+	case 0x0806:
+	case 0x8100: /* tags */
+	case 0x88a8:
+	case 0x8847: /* MPLS */
+	case 0x8863: /* PPPoE */
+	case 0x8864:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Is it an IP header, by its own length too?  An Ethernet address may begin
+ * with the same half byte. */
+static bool looks_ip(const struct cmi_decode *d, uint8_t version)
+{
+	struct cmi_cursor c = d->c;
+	size_t all = d->c.n + d->lost;
+	uint16_t length;
+
+	if (version == 4)
+		return cmi_cursor_skip(&c, 2) && cmi_cursor_u16(&c, &length) &&
+		       length <= all;
+	return cmi_cursor_skip(&c, 4) && cmi_cursor_u16(&c, &length) &&
+	       length + 40u <= all;
+}
 
 /* RFC 3032 section 2.1; the labels do not say what they carry. */
 enum cmi_layer cmi_layer_mpls(struct cmi_decode *d)
@@ -32,17 +72,16 @@ enum cmi_layer cmi_layer_mpls(struct cmi_decode *d)
 	} while (!(label & 0x100));
 	if (!cmi_cursor_peek(&d->c, 0, &first))
 		return cmi_layer_bad(d);
-	switch (first >> 4) {
-	case 4:
-		return CMI_LAYER_IPV4;
-	case 6:
-		return CMI_LAYER_IPV6;
-	case 0: /* a control word, RFC 4385 section 3 */
+	first >>= 4;
+	if ((first == 4 || first == 6) &&
+		(looks_ip(d, first) || !looks_ethernet(d->c, 0)))
+		return first == 4 ? CMI_LAYER_IPV4 : CMI_LAYER_IPV6;
+	/* A control word (RFC 4385 section 3), unless the frame's address
+	 * begins so. */
+	if (first == 0 && (looks_ethernet(d->c, 4) || !looks_ethernet(d->c, 0)))
 		return cmi_cursor_skip(&d->c, 4) ? CMI_LAYER_ETHERNET
 						 : cmi_layer_bad(d);
-	default:
-		return CMI_LAYER_ETHERNET;
-	}
+	return CMI_LAYER_ETHERNET;
 }
 
 static enum cmi_layer layer_erspan(struct cmi_decode *d, bool numbered)
@@ -83,7 +122,12 @@ enum cmi_layer cmi_layer_gre(struct cmi_decode *d)
 	if (flags & ROUTING || !cmi_cursor_skip(&d->c, more))
 		return cmi_layer_bad(d);
 	if (flags & 7)
-		return CMI_LAYER_PPP;
+		return d->type == TYPE_EOIP ? CMI_LAYER_ETHERNET
+					    : CMI_LAYER_PPP;
+	if ((d->type & ~0x01f0) == TYPE_ARUBA) {
+		d->control_either_way = true;
+		return CMI_LAYER_WIFI;
+	}
 	if (d->type == TYPE_ERSPAN || d->type == TYPE_ERSPAN3)
 		return layer_erspan(d, flags & NUMBER);
 	return CMI_LAYER_ETHERTYPE;
@@ -161,14 +205,39 @@ static bool take_l2tp(struct cmi_cursor *c, enum cmi_layer *next)
 	return true;
 }
 
-bool cmi_layer_udp_tunnel(
-	struct cmi_decode *d, uint16_t port, enum cmi_layer *next)
+/* RFC 5415 section 4.3: data in the clear, whole; 802.11 or Ethernet. */
+static bool take_capwap(
+	struct cmi_decode *d, struct cmi_cursor *c, enum cmi_layer *next)
+{
+	enum { NATIVE = 0x100, FRAGMENT = 0x80, KEEP_ALIVE = 8 };
+	uint32_t head;
+	size_t n;
+
+	if (!cmi_cursor_u32(c, &head) || head >> 24)
+		return false;
+	n = (head >> 19 & 31) * 4;
+	if (n < 8 || head & (FRAGMENT | KEEP_ALIVE) ||
+		!cmi_cursor_skip(c, n - 4))
+		return false;
+	*next = head & NATIVE ? CMI_LAYER_WIFI : CMI_LAYER_ETHERNET;
+	d->control_either_way = true;
+	/* The binding to 802.11 is the first, and the only one in use. */
+	return !(head & NATIVE) || (head >> 9 & 31) == 1;
+}
+
+/* The end that has a tunnel's port; the access points of CAPWAP have any. */
+static uint16_t tunnel_port(const struct cmi_packet *p)
+{
+	return p->from.port == PORT_CAPWAP ? PORT_CAPWAP : p->to.port;
+}
+
+bool cmi_layer_udp_tunnel(struct cmi_decode *d, enum cmi_layer *next)
 {
 	struct cmi_cursor c = d->c;
 	uint8_t first;
 	bool taken = true;
 
-	switch (port) {
+	switch (tunnel_port(d->out)) {
 	case PORT_VXLAN:
 	case PORT_VXLAN_OLD:
 		taken = take_vxlan(&c, next);
@@ -188,6 +257,9 @@ bool cmi_layer_udp_tunnel(
 	case PORT_TEREDO: /* RFC 4380 without its rare headers */
 		taken = cmi_cursor_peek(&c, 0, &first) && first >> 4 == 6;
 		*next = CMI_LAYER_IPV6;
+		break;
+	case PORT_CAPWAP:
+		taken = take_capwap(d, &c, next);
 		break;
 	case PORT_GRE: /* RFC 8086 */
 		*next = CMI_LAYER_GRE;

@@ -35,7 +35,9 @@ static bool is_smtp(struct cmi_bytes client, struct cmi_bytes server)
 
 static bool is_ftp(struct cmi_bytes client, struct cmi_bytes server)
 {
-	return cmi_text_starts(server, "220") && says(client, "AUTH ");
+	/* RFC 4217 section 4; a mail client may have tried another AUTH. */
+	return cmi_text_starts(server, "220") &&
+	       (says(client, "AUTH TLS") || says(client, "AUTH SSL"));
 }
 
 static bool is_nntp(struct cmi_bytes client, struct cmi_bytes server)
@@ -74,11 +76,13 @@ static bool is_ldap(struct cmi_bytes client, struct cmi_bytes server)
 	       says(client, "1.3.6.1.4.1.1466.20037");
 }
 
-/* SSLRequest: length 8, code 1234.5679. */
+/* SSLRequest: length 8, code 1234.5679; it may come after a request for GSSAPI,
+ * 1234.5680. */
 static bool is_postgres(struct cmi_bytes client, struct cmi_bytes server)
 {
 	(void)server;
-	return begins(client, CMI_BYTES("\0\0\0\x08\x04\xd2\x16\x2f"));
+	return begins(client, CMI_BYTES("\0\0\0\x08\x04\xd2\x16\x2f")) ||
+	       begins(client, CMI_BYTES("\0\0\0\x08\x04\xd2\x16\x30"));
 }
 
 /* The server's greeting: packet 0, protocol version 10; the client's answer

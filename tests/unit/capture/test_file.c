@@ -106,6 +106,10 @@ static void every_pcap_form(void **state)
 		{"modified, big", true, 0xa1b2cd34, 24, 5000},
 		{"modified with 28 bytes", false, 0xa1b2cd34, 28, 5000},
 		{"modified under the usual magic", false, 0xa1b2c3d4, 24, 5000},
+		{"Ixia, software, little", false, 0x1c0001ab, 16, 5000},
+		{"Ixia, software, big", true, 0x1c0001ab, 16, 5000},
+		{"Ixia, hardware, little", false, 0x1c0001ac, 16, 5},
+		{"Ixia, hardware, big", true, 0x1c0001ac, 16, 5},
 	};
 
 	(void)state;
@@ -115,6 +119,8 @@ static void every_pcap_form(void **state)
 
 		cmi_buf_init(&b, BIG);
 		forge_pcap(&b, rows[i].big, rows[i].magic, 1);
+		if (rows[i].magic >> 24 == 0x1c) /* bytes of the records */
+			forge_int(&b, rows[i].big, 4, 3 * (16 + 7));
 		for (unsigned k = 0; k < 3; k++)
 			forge_record(&b, rows[i].big, rows[i].header,
 				FORGE_T0 + k, 5000, CMI_BYTES("abcdefg"));
@@ -150,6 +156,30 @@ static void old_version_has_lengths_swapped(void **state)
 	assert_int_equal(g.n, 1);
 	assert_int_equal(g.length[0], 100);
 	assert_false(g.damaged);
+}
+
+/* AIX: version 2.2, the link by RFC 1573's number, nanoseconds. */
+static void the_form_of_aix(void **state)
+{
+	static const struct {
+		uint32_t theirs, link;
+	} rows[] = {{6, 1}, {9, 6}, {15, 10}, {24, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct got g;
+
+		cmi_buf_init(&b, BIG);
+		forge_pcap(&b, true, 0xa1b2c3d4, rows[i].theirs);
+		b.p[7] = 2;
+		forge_record(&b, true, 16, FORGE_T0, 999999999,
+			CMI_BYTES("abcdefg"));
+		read_bytes(&b, &g);
+		assert_int_equal(g.n, 1);
+		assert_int_equal(g.link[0], rows[i].link);
+		assert_int_equal(g.t_us[0], T0 + 999999);
+	}
 }
 
 static void pcapng_in_both_orders(void **state)
@@ -494,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pcap_form),
 		cmocka_unit_test(old_version_has_lengths_swapped),
+		cmocka_unit_test(the_form_of_aix),
 		cmocka_unit_test(pcapng_in_both_orders),
 		cmocka_unit_test(a_second_section_forgets_the_interfaces),
 		cmocka_unit_test(other_blocks),
