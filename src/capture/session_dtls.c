@@ -7,6 +7,7 @@
  * that is fed with messages instead of bytes.
  */
 #include "capture/datagram.h"
+#include "capture/dtls_flight.h"
 #include "capture/session_tls.h"
 
 #include <string.h>
@@ -14,11 +15,6 @@
 #include "core/limits.h"
 #include "core/map.h"
 #include "wire/dtls.h"
-
-struct dtls_dir {
-	uint16_t next_seq;
-	struct cmi_buf message; /* of next_seq, from its start */
-};
 
 /* The endpoints as bytes, the smaller first, so both directions find it. */
 struct dtls_key {
@@ -31,7 +27,7 @@ struct association {
 	struct cmi_stream_info info;
 	struct cmi_session session; /* without a mode */
 	struct cmi_tls_state tls;
-	struct dtls_dir dir[2];
+	struct cmi_dtls_flight dir[2];
 };
 
 struct cmi_dtls_table {
@@ -68,25 +64,59 @@ static struct cmi_bytes key_bytes(const struct dtls_key *key)
 	return (struct cmi_bytes){key->bytes, sizeof(key->bytes)};
 }
 
+/* What it has put together is given away, or will be of no use. */
+static void spend(struct association *a)
+{
+	cmi_decrypt_free(a->tls.decrypt);
+	cmi_arena_dispose(&a->tls.arena);
+	for (int i = 0; i < 2; i++)
+		cmi_dtls_flight_dispose(&a->dir[i]);
+}
+
 static void association_free(struct association *a)
 {
 	if (!a)
 		return;
 	a->session.hub->bytes_kept -= a->session.charged;
-	cmi_decrypt_free(a->tls.decrypt);
-	cmi_arena_dispose(&a->tls.arena);
-	for (int i = 0; i < 2; i++)
-		cmi_buf_dispose(&a->dir[i].message);
+	spend(a);
 	cmi_free(a);
 }
 
 CMI_DEFINE_CLEANUP(association_freep, struct association, association_free)
 
+static cmend_status take_from_client(
+	void *ctx, const struct cmi_tls_message *m, cmend_error *err)
+{
+	struct association *a = ctx;
+
+	return cmi_tls_take_message(&a->session, &a->tls, CMI_CLIENT, m, err);
+}
+
+static cmend_status take_from_server(
+	void *ctx, const struct cmi_tls_message *m, cmend_error *err)
+{
+	struct association *a = ctx;
+
+	return cmi_tls_take_message(&a->session, &a->tls, CMI_SERVER, m, err);
+}
+
+static struct cmi_dtls_taker taker(struct association *a, enum cmi_side side)
+{
+	return (struct cmi_dtls_taker){
+		.take = side == CMI_CLIENT ? take_from_client
+					   : take_from_server,
+		.ctx = a,
+	};
+}
+
 static cmend_status give(struct association *a, cmend_error *err)
 {
-	struct cmi_conversation c =
-		cmi_session_record(&a->session, CMI_CONV_TLS);
+	struct cmi_conversation c;
 
+	for (int i = 0; i < 2; i++)
+		CMI_TRY(cmi_dtls_flight_end(
+			&a->dir[i], taker(a, (enum cmi_side)i), err));
+	c = cmi_session_record(&a->session, CMI_CONV_TLS);
 	c.transport = CMI_UDP;
 	c.tls = cmi_tls_settle(&a->session, &a->tls);
 	return cmi_session_give(&a->session, &c, err);
@@ -107,6 +137,27 @@ static cmend_status give_first(struct cmi_dtls_table *t, cmend_error *err)
 	return status;
 }
 
+static void start(struct association *a, struct cmi_session_hub *hub,
+	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
+	uint64_t frame, int64_t t_us)
+{
+	size_t charged = a->session.charged;
+
+	a->info = (struct cmi_stream_info){.client = *from,
+		.server = *to,
+		.start_us = t_us,
+		.first_frame = frame};
+	a->session = (struct cmi_session){.hub = hub,
+		.info = &a->info,
+		.charged = charged,
+		.flip = from->port < to->port};
+	a->tls = (struct cmi_tls_state){.dtls = true};
+	cmi_arena_init(&a->tls.arena, 2 * CMI_HANDSHAKE_MAX);
+	a->tls.arena.block = 1024;
+	for (int i = 0; i < 2; i++)
+		cmi_dtls_flight_init(&a->dir[i]);
+}
+
 static cmend_status association_new(struct cmi_session_hub *hub,
 	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
 	uint64_t frame, int64_t t_us, struct association **out,
@@ -116,18 +167,7 @@ static cmend_status association_new(struct cmi_session_hub *hub,
 
 	if (!a)
 		return cmi_nomem(err);
-	a->info = (struct cmi_stream_info){.client = *from,
-		.server = *to,
-		.start_us = t_us,
-		.first_frame = frame};
-	a->session.hub = hub;
-	a->session.info = &a->info;
-	a->session.flip = from->port < to->port;
-	a->tls.dtls = true;
-	cmi_arena_init(&a->tls.arena, 2 * CMI_HANDSHAKE_MAX);
-	a->tls.arena.block = 1024;
-	for (int i = 0; i < 2; i++)
-		cmi_buf_init(&a->dir[i].message, CMI_HANDSHAKE_MAX);
+	start(a, hub, from, to, frame, t_us);
 	*out = a;
 	return CMEND_OK;
 }
@@ -154,29 +194,16 @@ static cmend_status add(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
 	return CMEND_OK;
 }
 
-/* RFC 6347 section 4.2.3: fragments of the message that is due, in any cut
- * that leaves no hole; what is behind a hole comes again when it is resent. */
-static cmend_status take_fragment(struct association *a, enum cmi_side side,
-	const struct cmi_dtls_fragment *f, cmend_error *err)
+/* A capture that begins in the middle begins there; and a server that had
+ * nothing in mind when it asked for the cookie may count from zero again. */
+static bool may_begin(
+	const struct association *a, const struct cmi_dtls_fragment *f)
 {
-	struct dtls_dir *d = &a->dir[side];
-	struct cmi_cursor fresh = cmi_cursor_of(f->data);
-	struct cmi_tls_message m = {.type = f->type};
+	const struct cmi_tls_seen *v = &a->tls.seen;
 
-	if (f->seq != d->next_seq || f->offset > d->message.n ||
-		!cmi_cursor_skip(&fresh, d->message.n - f->offset))
-		return CMEND_OK;
-	if (d->message.n + fresh.n > CMI_HANDSHAKE_MAX)
-		return CMEND_OK;
-	cmi_buf_add_bytes(&d->message, cmi_cursor_rest(&fresh));
-	CMI_TRY(cmi_buf_status(&d->message, err));
-	if (d->message.n != f->length)
-		return CMEND_OK;
-	m.body = cmi_buf_view(&d->message);
-	CMI_TRY(cmi_tls_take_message(&a->session, &a->tls, side, &m, err));
-	cmi_buf_dispose(&d->message);
-	d->next_seq++;
-	return CMEND_OK;
+	return f->offset == 0 &&
+	       (!v->has_client_hello || (f->type == CMI_TLS_SERVER_HELLO &&
+						!v->has_server_hello));
 }
 
 static cmend_status take_handshake(struct association *a, enum cmi_side side,
@@ -186,11 +213,10 @@ static cmend_status take_handshake(struct association *a, enum cmi_side side,
 	struct cmi_dtls_fragment f;
 
 	while (cmi_dtls_fragment(&c, &f)) {
-		/* A capture that begins in the middle begins there. */
-		if (!a->tls.seen.has_client_hello && !a->dir[side].message.n &&
-			f.offset == 0)
-			a->dir[side].next_seq = f.seq;
-		CMI_TRY(take_fragment(a, side, &f, err));
+		if (may_begin(a, &f))
+			cmi_dtls_flight_begin(&a->dir[side], f.seq);
+		CMI_TRY(cmi_dtls_flight_add(
+			&a->dir[side], &f, taker(a, side), err));
 	}
 	return CMEND_OK;
 }
@@ -221,13 +247,34 @@ static cmend_status take_record(struct association *a, enum cmi_side side,
 static void now_is(struct association *a, uint64_t frame, int64_t t_us)
 {
 	struct cmi_session *s = &a->session;
-	size_t held = sizeof(*a) + a->tls.arena.held + a->dir[0].message.cap +
-		      a->dir[1].message.cap;
+	size_t held = sizeof(*a) + a->tls.arena.held +
+		      cmi_dtls_flight_holds(&a->dir[0]) +
+		      cmi_dtls_flight_holds(&a->dir[1]);
 
 	s->frame = s->last_frame = frame;
 	s->t_us = s->last_us = t_us;
 	s->hub->bytes_kept = s->hub->bytes_kept - s->charged + held;
 	s->charged = held;
+}
+
+/* RFC 6347 section 4.2.8: the same ports, and another association: a first
+ * hello with another random, after the server has answered the old one. */
+static bool is_another(
+	const struct association *a, const struct cmi_dtls_record *r)
+{
+	struct cmi_cursor c = cmi_cursor_of(r->body);
+	struct cmi_dtls_fragment f;
+	struct cmi_bytes random;
+
+	if (r->epoch || r->type != CMI_TLS_HANDSHAKE ||
+		!a->tls.seen.has_server_hello || !cmi_dtls_fragment(&c, &f) ||
+		f.type != CMI_TLS_CLIENT_HELLO || f.seq || f.offset)
+		return false;
+	c = cmi_cursor_of(f.data);
+	return cmi_cursor_skip(&c, 2) &&
+	       cmi_cursor_bytes(&c, CMI_TLS_RANDOM_N, &random) &&
+	       memcmp(random.p, a->tls.hello.client_random, CMI_TLS_RANDOM_N) !=
+		       0;
 }
 
 /* The association, made when a handshake in the clear begins one. */
@@ -239,6 +286,11 @@ static cmend_status find(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
 	struct dtls_key key = key_of(from, to);
 
 	*out = cmi_map_get(&t->by_key, key_bytes(&key));
+	if (*out && is_another(*out, first)) {
+		CMI_TRY(give(*out, err));
+		spend(*out);
+		start(*out, hub, from, to, frame, t_us);
+	}
 	if (*out || first->epoch ||
 		(first->type != CMI_TLS_HANDSHAKE &&
 			first->type != CMI_TLS_ALERT))

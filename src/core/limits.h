@@ -154,6 +154,9 @@
 #define CMI_HTTP_WAITING_MAX ((size_t)1024)
 /* Captures: DTLS associations known at once; the oldest goes first. */
 #define CMI_DTLS_MAX ((size_t)1024)
+/* Captures: DTLS messages that a fragment may be ahead of the one that is due;
+ * the longest flight has six. */
+#define CMI_DTLS_AHEAD_MAX 16u
 /* Captures: DNS questions waiting for their answers. */
 #define CMI_DNS_WAITING_MAX ((size_t)256)
 /* Captures: secrets of one key log; a browser's day has some thousands. */

@@ -143,14 +143,15 @@ static void send_message(struct recorder *r, const struct cmi_endpoint *from,
 	}
 }
 
-static void send_client_hello(struct recorder *r, uint16_t seq)
+static void send_hello_for(
+	struct recorder *r, uint16_t seq, const char *name, uint8_t random)
 {
 	struct cmi_buf b = build_new(), with_cookie = build_new();
 
 	build_hello(&b, 1,
-		&(struct build_hello){.version = 0xfefd,
-			.sni = "web.example",
-			.cipher = 0xc02f});
+		&(struct build_hello){
+			.version = 0xfefd, .sni = name, .cipher = 0xc02f});
+	b.p[6] ^= random;
 	/* The cookie stands behind the session id, which is empty. */
 	cmi_buf_u8(&with_cookie, 1);
 	cmi_buf_be(&with_cookie, 3, b.n - 4 + 3);
@@ -163,6 +164,64 @@ static void send_client_hello(struct recorder *r, uint16_t seq)
 	send_message(r, &client, &server, seq, cmi_buf_view(&with_cookie), 50);
 	cmi_buf_dispose(&b);
 	cmi_buf_dispose(&with_cookie);
+}
+
+static void send_client_hello(struct recorder *r, uint16_t seq)
+{
+	send_hello_for(r, seq, "web.example", 0);
+}
+
+/* RFC 6347 section 4.2.8: the same ports, and everything begins anew. */
+static void the_same_ports_again(void **state)
+{
+	struct cmi_buf hello = build_new();
+	struct recorder r;
+
+	(void)state;
+	build_hello(&hello, 2,
+		&(struct build_hello){.version = 0xfefd, .cipher = 0xc02f});
+	recorder_init(&r);
+	send_hello_for(&r, 0, "one.example", 0);
+	send_message(&r, &server, &client, 0, cmi_buf_view(&hello), 1000);
+	send_hello_for(&r, 0, "one.example", 0); /* only late */
+	assert_int_equal(r.n, 0);
+	send_hello_for(&r, 0, "two.example", 1);
+	assert_int_equal(r.n, 1);
+	send_message(&r, &server, &client, 0, cmi_buf_view(&hello), 1000);
+	end(&r);
+	assert_int_equal(r.n, 2);
+	expect(&r, "sni=one.example");
+	expect(&r, "sni=two.example");
+	recorder_dispose(&r);
+	cmi_buf_dispose(&hello);
+}
+
+/* One datagram overtook another, and a third was not captured. */
+static void dtls_out_of_order(void **state)
+{
+	struct cmi_buf hello = build_new(), certs = build_new();
+	struct recorder r;
+
+	(void)state;
+	build_hello(&hello, 2,
+		&(struct build_hello){.version = 0xfefd, .cipher = 0xc02f});
+	build_certificate(&certs, 2, 900, false);
+	for (int lost = 0; lost < 2; lost++) {
+		recorder_init(&r);
+		send_client_hello(&r, 0);
+		send_message(
+			&r, &server, &client, 1, cmi_buf_view(&certs), 200);
+		if (!lost)
+			send_message(&r, &server, &client, 0,
+				cmi_buf_view(&hello), 1000);
+		end(&r);
+		assert_int_equal(r.n, 1);
+		expect(&r, "certs=2:900/");
+		expect(&r, lost ? "version=0000" : "version=fefd cipher=c02f");
+		recorder_dispose(&r);
+	}
+	cmi_buf_dispose(&hello);
+	cmi_buf_dispose(&certs);
 }
 
 static void dtls_in_fragments(void **state)
@@ -277,6 +336,8 @@ int main(void)
 		cmocka_unit_test(more_questions_than_are_kept),
 		cmocka_unit_test(what_is_no_message_gives_nothing),
 		cmocka_unit_test(dtls_in_fragments),
+		cmocka_unit_test(the_same_ports_again),
+		cmocka_unit_test(dtls_out_of_order),
 		cmocka_unit_test(more_associations_than_are_kept),
 		cmocka_unit_test(dtls_refused),
 	};
