@@ -414,16 +414,19 @@ static bool is_plain(const struct cmi_packet *p)
 	return !(p->flags & (CMI_TCP_SYN | CMI_TCP_FIN | CMI_TCP_RST));
 }
 
-/* The entry of the packet's connection; NULL: it has and needs none. */
-static cmend_status find_flow(struct cmi_flows *t, const struct cmi_packet *p,
-	const struct cmi_flow_key *key, bool end, struct cmi_flow **out,
-	cmend_error *err)
+/* The entry of the packet's connection; NULL: it has and needs none.  f: the
+ * one found last, if it is that. */
+static cmend_status find_flow(struct cmi_flows *t, struct cmi_flow *f,
+	const struct cmi_packet *p, const struct cmi_flow_key *key, bool end,
+	struct cmi_flow **out, cmend_error *err)
 {
-	uint32_t hash = cmi_flow_hash(&t->table, key);
-	struct cmi_flow old, *f = cmi_flow_find(&t->table, key, hash);
+	uint32_t hash = f ? f->hash : cmi_flow_hash(&t->table, key);
+	struct cmi_flow old;
 	bool replaces = false;
 
 	*out = NULL;
+	if (!f)
+		f = cmi_flow_find(&t->table, key, hash);
 	if (f && is_new(t, f, p, end)) {
 		CMI_TRY(cmi_flow_finish(t, f, false, err));
 		old = *f;
@@ -462,7 +465,7 @@ cmend_status cmi_flows_segment(struct cmi_flows *t, const struct cmi_packet *p,
 		touch(t, f);
 		return CMEND_OK;
 	}
-	CMI_TRY(find_flow(t, p, &key, end, &f, err));
+	CMI_TRY(find_flow(t, f, p, &key, end, &f, err));
 	return f ? take_segment(t, f, p, end, err) : CMEND_OK;
 }
 

@@ -213,7 +213,8 @@ void cmi_flow_remove(struct cmi_flow_table *t, struct cmi_flow *f)
 	f->list = CMI_FLOWS_FREE;
 	f->hash_next = t->free;
 	t->free = i;
-	t->last = 0;
+	if (t->last == i)
+		t->last = 0;
 	t->n--;
 }
 

@@ -93,6 +93,7 @@ void cmi_session_drop_spares(struct cmi_session_hub *hub)
 	while (hub->n_spare_bufs)
 		cmi_buf_dispose(&hub->spare_bufs[--hub->n_spare_bufs]);
 	cmi_session_tls_drop_spares(hub);
+	cmi_session_seek_drop_spares(hub);
 }
 
 /* Nothing more of this stream matters: only its end is waited for. */

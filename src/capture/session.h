@@ -80,9 +80,10 @@ cmend_status cmi_session_http_open(struct cmi_session *s, cmend_error *err)
 cmend_status cmi_session_seek_open(struct cmi_session *s, cmend_error *err)
 	__attribute__((warn_unused_result));
 
-/* Free what was kept for sessions to come; the second part is called by the
+/* Free what was kept for sessions to come; the others are called by the
  * first. */
 void cmi_session_drop_spares(struct cmi_session_hub *hub);
+void cmi_session_seek_drop_spares(struct cmi_session_hub *hub);
 void cmi_session_tls_drop_spares(struct cmi_session_hub *hub);
 
 /* The side of the talk a direction of the stream is, and the reverse. */

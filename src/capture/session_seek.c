@@ -7,6 +7,8 @@
  */
 #include "capture/session.h"
 
+#include <string.h>
+
 #include "wire/http1.h"
 #include "wire/starttls.h"
 #include "wire/tls.h"
@@ -15,11 +17,21 @@
  * STARTTLS are a few kilobytes. */
 #define SEEK_MAX ((uint64_t)64 << 10)
 
+/* First bytes of a direction. */
+struct said {
+	size_t n;
+	uint8_t p[CMI_STARTTLS_HEAD];
+};
+
 struct cmi_session_seek {
-	struct cmi_buf said[2]; /* first bytes of each direction */
+	struct cmi_session_seek *next; /* of the spare ones */
 	uint64_t passed[2];
 	bool weak; /* the start was not seen */
+	struct said said[2];
 };
+
+/* Kept for the next connections: each needs one for a few packets. */
+#define SPARES_MAX 64
 
 /* Where TLS is what one expects, damage before it must not hide it. */
 static bool is_tls_port(uint16_t port)
@@ -35,12 +47,22 @@ static bool is_tls_port(uint16_t port)
 
 cmend_status cmi_session_seek_open(struct cmi_session *s, cmend_error *err)
 {
-	struct cmi_session_seek *seek = cmi_alloc(sizeof(*seek));
+	struct cmi_session_seek *seek = s->hub->spare_seek;
 
-	if (!seek)
-		return cmi_nomem(err);
-	for (int i = 0; i < 2; i++)
-		cmi_buf_init(&seek->said[i], CMI_STARTTLS_HEAD);
+	if (seek) {
+		s->hub->spare_seek = seek->next;
+		s->hub->n_spare_seek--;
+	} else {
+		seek = cmi_alloc(sizeof(*seek));
+		if (!seek)
+			return cmi_nomem(err);
+	}
+	/* What was said is not wiped: only so much of it counts. */
+	for (int i = 0; i < 2; i++) {
+		seek->said[i].n = 0;
+		seek->passed[i] = 0;
+	}
+	seek->next = NULL;
 	seek->weak = (!s->info->saw_syn && !s->info->saw_syn_ack) ||
 		     is_tls_port(s->info->client.port) ||
 		     is_tls_port(s->info->server.port);
@@ -51,12 +73,28 @@ cmend_status cmi_session_seek_open(struct cmi_session *s, cmend_error *err)
 
 static void seek_free(struct cmi_session *s)
 {
-	if (!s->seek)
+	struct cmi_session_seek *seek = CMI_TAKE(s->seek);
+
+	if (!seek)
 		return;
-	for (int i = 0; i < 2; i++)
-		cmi_buf_dispose(&s->seek->said[i]);
-	cmi_free(s->seek);
-	s->seek = NULL;
+	if (s->hub->ended || s->hub->n_spare_seek == SPARES_MAX) {
+		cmi_free(seek);
+		return;
+	}
+	seek->next = s->hub->spare_seek;
+	s->hub->spare_seek = seek;
+	s->hub->n_spare_seek++;
+}
+
+void cmi_session_seek_drop_spares(struct cmi_session_hub *hub)
+{
+	struct cmi_session_seek *seek;
+
+	while ((seek = hub->spare_seek)) {
+		hub->spare_seek = seek->next;
+		cmi_free(seek);
+	}
+	hub->n_spare_seek = 0;
 }
 
 /* Enough of a record to tell one: its head and, of a handshake record, the
@@ -119,8 +157,9 @@ static enum cmi_match match_http(struct cmi_bytes data, size_t *need)
 
 static cmend_status enter_tls(struct cmi_session *s, cmend_error *err)
 {
-	struct cmi_bytes client = cmi_buf_view(&s->seek->said[CMI_CLIENT]);
-	struct cmi_bytes server = cmi_buf_view(&s->seek->said[CMI_SERVER]);
+	const struct said *said = s->seek->said;
+	struct cmi_bytes client = {said[CMI_CLIENT].p, said[CMI_CLIENT].n};
+	struct cmi_bytes server = {said[CMI_SERVER].p, said[CMI_SERVER].n};
 
 	if (!s->starttls && (s->info->saw_syn || s->info->saw_syn_ack))
 		s->starttls = cmi_starttls_name(client, server);
@@ -159,6 +198,17 @@ static cmend_status seek_start(struct cmi_session *s, enum cmi_side side,
 	return CMEND_OK;
 }
 
+static void note_said(struct said *said, struct cmi_bytes more)
+{
+	size_t room = CMI_STARTTLS_HEAD - said->n;
+
+	if (more.n > room)
+		more.n = room;
+	if (more.n)
+		memcpy(said->p + said->n, more.p, more.n);
+	said->n += more.n;
+}
+
 static cmend_status seek_eat(struct cmi_session *s, enum cmi_side side,
 	struct cmi_bytes data, size_t *used, cmend_error *err)
 {
@@ -187,12 +237,7 @@ static cmend_status seek_eat(struct cmi_session *s, enum cmi_side side,
 		return enter_tls(s, err);
 	if (match != CMI_MATCH_NONE)
 		s->dir[side].need = CMI_TLS_MATCH_NEEDS;
-	if (seek->said[side].n < CMI_STARTTLS_HEAD) {
-		size_t room = CMI_STARTTLS_HEAD - seek->said[side].n;
-
-		cmi_buf_add(&seek->said[side], data.p, at < room ? at : room);
-		CMI_TRY(cmi_buf_status(&seek->said[side], err));
-	}
+	note_said(&seek->said[side], (struct cmi_bytes){data.p, at});
 	seek->passed[side] += at;
 	*used = at;
 	return CMEND_OK;
@@ -221,9 +266,7 @@ static cmend_status seek_end(
 
 static size_t seek_holds(const struct cmi_session *s)
 {
-	return s->seek ? sizeof(*s->seek) + s->seek->said[0].cap +
-				 s->seek->said[1].cap
-		       : 0;
+	return s->seek ? sizeof(*s->seek) : 0;
 }
 
 const struct cmi_session_mode cmi_session_mode_seek = {

@@ -19,6 +19,7 @@ struct cmi_session;
 struct cmi_keylog;
 struct cmi_datagrams;
 struct cmi_session_tls;
+struct cmi_session_seek;
 
 /* Shared by all sessions of one reading of one capture. */
 struct cmi_session_hub {
@@ -31,6 +32,8 @@ struct cmi_session_hub {
 	/* Likewise: what ended handshakes leave to the next ones. */
 	struct cmi_session_tls *spare_tls;
 	size_t n_spare_tls;
+	struct cmi_session_seek *spare_seek;
+	size_t n_spare_seek;
 	struct cmi_buf spare_bufs[8];
 	size_t n_spare_bufs;
 	bool ended; /* nothing more is kept for others */
