@@ -101,16 +101,22 @@ static cmend_status open_source(
 
 static cmend_status read_one(struct reading *r, cmend_error *err)
 {
-	struct cmi_frame frame;
+	const uint64_t max =
+		r->options->frames_max ? r->options->frames_max : UINT64_MAX;
+	volatile uint64_t unseen;
+	volatile uint64_t *at = r->options->frame ? r->options->frame : &unseen;
+	struct cmi_frame frame = {0};
 	bool more;
 
-	for (;;) {
+	while (frame.number < max) {
 		CMI_TRY(cmi_capfile_next(
 			r->sources[0].file, &frame, &more, err));
 		if (!more)
-			return CMEND_OK;
+			break;
+		*at = frame.number;
 		CMI_TRY(cmi_pipeline_frame(r->pipeline, &frame, err));
 	}
+	return CMEND_OK;
 }
 
 static cmend_status advance(struct source *s, cmend_error *err)

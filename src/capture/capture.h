@@ -33,6 +33,11 @@ struct cmi_capture_options {
 	 * more (after some time), false to end.  NULL: end. */
 	bool (*wait)(void *ctx);
 	void *wait_ctx;
+	/* As if each file ended behind that frame; 0: it does not. */
+	uint64_t frames_max;
+	/* Always the number of the frame at hand, for whoever looks on from
+	 * another process; or NULL. */
+	volatile uint64_t *frame;
 };
 
 struct cmi_capture_summary {

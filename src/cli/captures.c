@@ -12,7 +12,7 @@ static void show_note(void *ctx, const struct cmi_capture_note *note)
 	struct cmi_buf b;
 
 	r->notes++;
-	if (r->cli->common.quiet)
+	if (r->cli->common.quiet || r->again)
 		return;
 	cmi_buf_init(&b, CMI_FILE_MAX);
 	cmi_safe_text(&b, cmi_bytes_of(note->capture));
@@ -56,6 +56,8 @@ cmend_status cmi_captures_read_merged(struct cmi_captures *r,
 		.note_ctx = r,
 		.keylog_path = r->keylog,
 		.env = r->env,
+		.frames_max = r->frames_max,
+		.frame = r->frame,
 	};
 	const struct sigaction on_interrupt = {.sa_handler = interrupt};
 	struct cmi_capture_summary summary = {0};

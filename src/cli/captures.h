@@ -17,7 +17,10 @@ struct cmi_captures {
 	struct cmi_cli *cli;
 	const char *keylog;        /* or NULL */
 	const struct cmi_env *env; /* opens files; NULL: the system */
-	bool follow; /* wait at the end of a file, until interrupted */
+	bool follow;         /* wait at the end of a file, until interrupted */
+	uint64_t frames_max; /* see struct cmi_capture_options */
+	volatile uint64_t *frame; /* likewise */
+	bool again;               /* notes were shown by another reader */
 	/* While it waits: what is known by now may go out; or NULL. */
 	cmend_status (*rest)(void *ctx, cmend_error *err);
 	void *rest_ctx;

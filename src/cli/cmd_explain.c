@@ -188,16 +188,19 @@ static cmend_status read_one(struct work *w, char *file, cmend_error *err)
 	CMI_TRY(cmi_jail_begin(w->inside, err));
 	CMI_TRY(cmi_captures_read(
 		&w->captures, file, cmi_diagnose_sink(w->diagnose), err));
+	w->captures.again = false;
+	w->captures.frames_max = 0;
 	CMI_TRY(cmi_diagnose_flush(w->diagnose, err));
 	fflush(w->cli->out);
-	return CMEND_OK;
+	return cmi_jail_flush(w->inside, err);
 }
 
 static cmend_status say_what_is_known(void *ctx, cmend_error *err)
 {
 	const struct work *w = ctx;
 
-	return cmi_diagnose_flush(w->diagnose, err);
+	CMI_TRY(cmi_diagnose_flush(w->diagnose, err));
+	return cmi_jail_flush(w->inside, err);
 }
 
 static cmend_status write_page(struct work *w, cmend_error *err)
@@ -236,12 +239,15 @@ static cmend_status read_merged(struct work *w, cmend_error *err)
 static cmend_status explain(struct work *w, size_t first, cmend_error *err)
 {
 	CMI_TRY(open_work(w, w->n_files, w->files, err));
-	if (first == 0)
+	if (first == 0 && !w->inside->upto)
 		cmi_explain_clients_note(&w->clients, w->cli);
 	CMI_TRY(lock(w, err));
 	w->captures.follow = w->o->follow;
 	w->captures.rest = say_what_is_known;
 	w->captures.rest_ctx = w;
+	w->captures.frames_max = w->inside->upto;
+	w->captures.again = w->inside->upto != 0;
+	w->captures.frame = cmi_jail_frame(w->inside);
 	if (w->o->merge) {
 		CMI_TRY(read_merged(w, err));
 		first = w->n_files;
@@ -257,14 +263,14 @@ static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 {
 	struct work *w = ctx;
 	struct cmi_cli *cli = w->cli;
+	struct cmi_report_place place = {0};
 	cmend_error err = {0};
 	int code;
 
 	w->inside = in;
-	/* A line has about a kilobyte, and there may be millions. */
-	if (!isatty(fileno(cli->out)))
-		(void)setvbuf(cli->out, NULL, _IOFBF, (size_t)64 << 10);
+	cli->out = cmi_jail_stream(in, &place);
 	cmi_report_init(&w->report, cli->out, cli->common.json);
+	w->report.place = place;
 	if (explain(w, first, &err) != CMEND_OK)
 		code = cmi_cli_fail(cli, &err);
 	else if (cmi_diagnose_counts(w->diagnose).failed || w->told_failures ||

@@ -7,12 +7,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/jail_fetch.h"
 #include "cli/jail_message.h"
 #include "cli/jail_output.h"
+#include "cli/jail_said.h"
 #include "cli/sandbox.h"
 #include "core/file.h"
 #include "core/limits.h"
@@ -20,12 +22,16 @@
 
 /* ---------------------------------------------------------------- inside */
 
+/* A descriptor, or -1 with errno. */
+static int ask(
+	struct cmi_jail_inside *in, enum cmi_jail_word word, const char *text)
+{
+	return cmi_jail_tell(in->fd, word, text) ? cmi_jail_get(in->fd) : -1;
+}
+
 static int ask_file(void *ctx, const char *path)
 {
-	const struct cmi_jail_inside *in = ctx;
-
-	return cmi_jail_tell(in->fd, CMI_JAIL_FILE, path) ? cmi_jail_get(in->fd)
-							  : -1;
+	return ask(ctx, CMI_JAIL_FILE, path);
 }
 
 cmend_status cmi_jail_lock(struct cmi_jail_inside *in, cmend_error *err)
@@ -60,7 +66,7 @@ cmend_status cmi_jail_begin(struct cmi_jail_inside *in, cmend_error *err)
 static cmend_status get_room(struct cmi_jail_inside *in,
 	enum cmi_jail_word word, const char *what, int *out, cmend_error *err)
 {
-	*out = cmi_jail_tell(in->fd, word, "") ? cmi_jail_get(in->fd) : -1;
+	*out = ask(in, word, "");
 	return *out >= 0 ? CMEND_OK
 			 : cmi_fail(err, CMEND_IO, "cannot write \"%s\": %s",
 				   what, strerror(errno));
@@ -83,9 +89,7 @@ cmend_status cmi_jail_certificate(struct cmi_jail_inside *in,
 	const char *sha256_hex, struct cmi_bytes pem, cmend_error *err)
 {
 	cmend_status status;
-	int fd = cmi_jail_tell(in->fd, CMI_JAIL_CERT, sha256_hex)
-			 ? cmi_jail_get(in->fd)
-			 : -1;
+	int fd = ask(in, CMI_JAIL_CERT, sha256_hex);
 
 	if (fd < 0 && errno == EEXIST)
 		return CMEND_OK;
@@ -112,15 +116,34 @@ cmend_status cmi_jail_page(
 	return status;
 }
 
-static void be_the_reader(const struct cmi_jail *jail, int fd, int fetch_fd,
-	cmi_jail_work work, void *ctx, size_t first)
+FILE *cmi_jail_stream(
+	struct cmi_jail_inside *in, struct cmi_report_place *place)
 {
-	struct cmi_jail_inside in = {
-		.env = *cmi_env_system(),
-		.jail = jail,
-		.fd = fd,
-		.fetch_fd = fetch_fd,
-	};
+	FILE *f = cmi_jail_said_stream(in);
+
+	if (f != in->jail->cli->out)
+		*place = (struct cmi_report_place){
+			cmi_jail_said_room, cmi_jail_said_used, in};
+	return f;
+}
+
+cmend_status cmi_jail_flush(struct cmi_jail_inside *in, cmend_error *err)
+{
+	return cmi_jail_said_flush(in)
+		       ? CMEND_OK
+		       : cmi_fail(err, CMEND_IO, "cannot write the report: %s",
+				 strerror(errno));
+}
+
+volatile uint64_t *cmi_jail_frame(struct cmi_jail_inside *in)
+{
+	return cmi_jail_said_frame(in->said);
+}
+
+static void be_the_reader(
+	struct cmi_jail_inside in, cmi_jail_work work, void *ctx, size_t first)
+{
+	const struct cmi_jail *jail = in.jail;
 	int code;
 
 	/* Nobody reads for a parent that is gone. */
@@ -128,14 +151,15 @@ static void be_the_reader(const struct cmi_jail *jail, int fd, int fetch_fd,
 	in.env.open_read = ask_file;
 	in.env.ctx = &in;
 	code = work(ctx, &in, first);
-	if ((fflush(jail->cli->out) != 0 || ferror(jail->cli->out)) &&
+	if ((fflush(jail->cli->out) != 0 || ferror(jail->cli->out) ||
+		    !cmi_jail_said_flush(&in)) &&
 		code != CMI_EXIT_CANNOT) {
 		fputs("chainmend: cannot write to standard output\n",
 			jail->cli->err);
 		code = CMI_EXIT_CANNOT;
 	}
 	fflush(jail->cli->err);
-	(void)cmi_jail_tell(fd, CMI_JAIL_DONE, "");
+	(void)cmi_jail_tell(in.fd, CMI_JAIL_DONE, "");
 	_exit(code);
 }
 
@@ -144,6 +168,7 @@ static void be_the_reader(const struct cmi_jail *jail, int fd, int fetch_fd,
 struct visit {
 	const struct cmi_jail *jail;
 	struct cmi_jail_output output;
+	struct cmi_jail_ear ear;
 	size_t begun; /* files */
 	bool done;
 	int fd; /* to the reader */
@@ -188,6 +213,12 @@ static void give_room(struct visit *v, const struct cmi_jail_message *m)
 	cmi_jail_answer(v->fd, error, error ? -1 : give);
 }
 
+static void begin(struct visit *v)
+{
+	v->begun++;
+	v->ear.bytes = 0;
+}
+
 /* Until the child is done, or gone. */
 static void serve(struct visit *v)
 {
@@ -199,7 +230,11 @@ static void serve(struct visit *v)
 			return;
 		}
 		if (m.word == CMI_JAIL_BEGIN)
-			v->begun++;
+			begin(v);
+		else if (m.word == CMI_JAIL_SAID)
+			cmi_jail_ear_part(&v->ear, m.text);
+		else if (m.word == CMI_JAIL_WAIT)
+			cmi_jail_answer(v->fd, 0, -1);
 		else if (m.word == CMI_JAIL_FILE)
 			open_for(v, m.text);
 		else
@@ -207,25 +242,40 @@ static void serve(struct visit *v)
 	}
 }
 
-static int say_died(const struct visit *v, size_t at, bool any, int status)
+/* Where a reader begins. */
+struct start {
+	size_t first;  /* file */
+	uint64_t upto; /* frame of it; 0: to its end */
+	uint64_t skip; /* bytes said of it already */
+};
+
+static void say_died(
+	const struct visit *v, const char *file, uint64_t again_to, int status)
 {
-	const struct cmi_jail *jail = v->jail;
 	char how[48], name[128] = "";
 
 	if (WIFSIGNALED(status))
 		snprintf(how, sizeof(how), "signal %d", WTERMSIG(status));
 	else
 		snprintf(how, sizeof(how), "status %d", WEXITSTATUS(status));
-	if (any)
-		cmi_safe_cstr(
-			name, sizeof(name), cmi_bytes_of(jail->files[at]));
-	fprintf(jail->cli->err,
-		any ? "chainmend: the reader died at \"%s\" (%s): nothing is "
-		      "said about that file; please report it\n"
-		    : "chainmend: the reader died before it read "
-		      "anything%s (%s)\n",
-		name, how);
-	return CMI_EXIT_CANNOT;
+	if (file)
+		cmi_safe_cstr(name, sizeof(name), cmi_bytes_of(file));
+	if (!file)
+		fprintf(v->jail->cli->err,
+			"chainmend: the reader died before it read anything "
+			"(%s)\n",
+			how);
+	else if (again_to)
+		fprintf(v->jail->cli->err,
+			"chainmend: the reader died at frame %llu of \"%s\" "
+			"(%s): only what stands before it is reported; please "
+			"report this\n",
+			(unsigned long long)again_to + 1, name, how);
+	else
+		fprintf(v->jail->cli->err,
+			"chainmend: the reader died at \"%s\" (%s): nothing "
+			"more is said about that file; please report it\n",
+			name, how);
 }
 
 static volatile pid_t asked_to_end;
@@ -285,7 +335,8 @@ static void start_fetcher(struct visit *v, int *out)
 	*out = ends[0];
 }
 
-static bool start(struct visit *v, cmi_jail_work work, void *ctx, size_t first)
+static bool start(struct visit *v, cmi_jail_work work, void *ctx,
+	const struct start *from)
 {
 	int ends[2], fetch_fd;
 
@@ -296,7 +347,17 @@ static bool start(struct visit *v, cmi_jail_work work, void *ctx, size_t first)
 	v->reader = fork();
 	if (v->reader == 0) {
 		close(ends[0]);
-		be_the_reader(v->jail, ends[1], fetch_fd, work, ctx, first);
+		be_the_reader(
+			(struct cmi_jail_inside){
+				.env = *cmi_env_system(),
+				.jail = v->jail,
+				.fd = ends[1],
+				.fetch_fd = fetch_fd,
+				.upto = from->upto,
+				.said = v->ear.said,
+				.skip = from->skip,
+			},
+			work, ctx, from->first);
 	}
 	close(ends[1]);
 	if (fetch_fd >= 0)
@@ -305,14 +366,48 @@ static bool start(struct visit *v, cmi_jail_work work, void *ctx, size_t first)
 	return true;
 }
 
-static int judge(struct visit *v, size_t at, int status)
+/* A reader that died at a file that can be read again knew things that it had
+ * not said yet: the frame before the one that killed it, or 0.  What is
+ * fetched may come out otherwise the second time, so there is none then. */
+static uint64_t again_to(
+	const struct visit *v, size_t at, const struct start *was)
+{
+	uint64_t frame = *cmi_jail_said_frame(v->ear.said);
+	struct stat st;
+
+	if (frame < 2 || v->jail->fetch || (was->upto && at == was->first) ||
+		stat(v->jail->files[at], &st) != 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return frame - 1;
+}
+
+/* What is to be read after a child is gone. */
+static struct start next_start(
+	const struct visit *v, int status, const struct start *was)
+{
+	const struct cmi_jail *jail = v->jail;
+	size_t at = was->first + (v->begun ? v->begun - 1 : 0);
+	struct start next = {.first = jail->n_files};
+	bool any = v->begun && at < jail->n_files;
+
+	if (v->done)
+		return next;
+	if (any && !jail->together) {
+		next.upto = again_to(v, at, was);
+		next.first = next.upto ? at : at + 1;
+		next.skip = next.upto ? v->ear.bytes : 0;
+	}
+	say_died(v, any ? jail->files[at] : NULL, next.upto, status);
+	return next;
+}
+
+static int judge(struct visit *v, int status)
 {
 	cmend_error err = {0};
 	int code;
 
 	if (!v->done)
-		return say_died(
-			v, at, v->begun && at < v->jail->n_files, status);
+		return CMI_EXIT_CANNOT;
 	code = WIFEXITED(status) ? WEXITSTATUS(status) : CMI_EXIT_CANNOT;
 	if (code != CMI_EXIT_CANNOT &&
 		cmi_jail_output_finish(&v->output, &err) != CMEND_OK)
@@ -320,19 +415,20 @@ static int judge(struct visit *v, size_t at, int status)
 	return code;
 }
 
-/* One child, from file *first on; *first moves behind the file it died at, or
- * to the end. */
+/* One child; *from moves behind what was read. */
 static int run_child(const struct cmi_jail *jail, cmi_jail_work work, void *ctx,
-	size_t *first)
+	struct start *from)
 {
 	struct visit v = {.jail = jail};
 	struct sigaction before;
 	int status, code;
-	size_t at;
 
 	cmi_jail_output_init(&v.output, jail);
-	if (!start(&v, work, ctx, *first)) {
-		*first = jail->n_files;
+	v.ear.said = cmi_jail_said_new();
+	v.ear.fd = fileno(jail->cli->out);
+	if (!start(&v, work, ctx, from)) {
+		from->first = jail->n_files;
+		cmi_jail_said_free(v.ear.said);
 		fprintf(jail->cli->err,
 			"chainmend: no reader could be started: %s\n",
 			strerror(errno));
@@ -345,9 +441,10 @@ static int run_child(const struct cmi_jail *jail, cmi_jail_work work, void *ctx,
 	take_interrupts_back(&v, &before);
 	close(v.fd);
 	(void)await(v.fetcher);
-	at = *first + (v.begun ? v.begun - 1 : 0);
-	*first = v.done || !v.begun || jail->together ? jail->n_files : at + 1;
-	code = judge(&v, at, status);
+	cmi_jail_ear_rest(&v.ear);
+	*from = next_start(&v, status, from);
+	code = judge(&v, status);
+	cmi_jail_said_free(v.ear.said);
 	cmi_jail_output_dispose(&v.output);
 	return code;
 }
@@ -355,11 +452,11 @@ static int run_child(const struct cmi_jail *jail, cmi_jail_work work, void *ctx,
 int cmi_jail_run(const struct cmi_jail *jail, cmi_jail_work work, void *ctx)
 {
 	int worst = CMI_EXIT_OK, code;
-	size_t first = 0;
+	struct start from = {0};
 
 	do {
-		code = run_child(jail, work, ctx, &first);
+		code = run_child(jail, work, ctx, &from);
 		worst = code > worst ? code : worst;
-	} while (first < jail->n_files);
+	} while (from.first < jail->n_files);
 	return worst;
 }

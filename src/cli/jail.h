@@ -5,8 +5,9 @@
  * The child prepares what it needs, locks itself (CMI_ROLE_PARSER: no files,
  * no sockets, no processes), and then reads.  This process parses nothing: it
  * opens files for the child, only those that were named, and writes what the
- * child made, only where the user asked for it.  A child that dies costs the
- * file it was at; another child goes on with the next.
+ * child made, only where the user asked for it.  Of a child that dies what it
+ * had said counts; another one reads the same file up to the frame it died at,
+ * to say what it had still in mind, and goes on with the next.
  */
 #ifndef CMI_CLI_JAIL_H
 #define CMI_CLI_JAIL_H
@@ -14,6 +15,9 @@
 #include "cli/cli.h"
 #include "core/env.h"
 #include "issuers/fetch.h"
+#include "report/report.h"
+
+struct cmi_jail_said;
 
 struct cmi_jail {
 	struct cmi_cli *cli;
@@ -40,6 +44,15 @@ struct cmi_jail_inside {
 	int fd;
 	int fetch_fd; /* -1: no network */
 	unsigned fetches;
+	/* The first file killed another reader: it is read up to this frame,
+	 * to say what that one had still in mind; 0: to its end. */
+	uint64_t upto;
+	/* jail_said.c's own. */
+	struct cmi_jail_said *said;
+	size_t filled;
+	uint64_t skip; /* bytes of the report that are written already */
+	bool eager;    /* somebody looks on: nothing waits */
+	int said_error;
 };
 
 /* Returns an enum cmi_exit.  first: the file to begin with. */
@@ -56,6 +69,17 @@ cmend_status cmi_jail_lock(struct cmi_jail_inside *in, cmend_error *err)
 /* For the work: the next file begins. */
 cmend_status cmi_jail_begin(struct cmi_jail_inside *in, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* For the work: the stream to write the report to, from which nothing is lost
+ * when this process dies.  What is written by one call is told whole.
+ * *place is set where there is a way without a copy. */
+FILE *cmi_jail_stream(
+	struct cmi_jail_inside *in, struct cmi_report_place *place);
+/* What was written there is out; not only when the work is done. */
+cmend_status cmi_jail_flush(struct cmi_jail_inside *in, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* Where to note the frame that is being read, so that another reader can stop
+ * before it. */
+volatile uint64_t *cmi_jail_frame(struct cmi_jail_inside *in);
 /* For the work: this is the page. */
 cmend_status cmi_jail_page(struct cmi_jail_inside *in, struct cmi_bytes page,
 	cmend_error *err) __attribute__((warn_unused_result));

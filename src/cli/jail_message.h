@@ -16,6 +16,9 @@ enum cmi_jail_word {
 	CMI_JAIL_COPY = 'a',  /* room for the copy */
 	CMI_JAIL_CERT = 'c',  /* room for a certificate, digest behind it */
 	CMI_JAIL_KEEP = 'k',  /* the certificate is written: keep it */
+	CMI_JAIL_SAID = 's',  /* a part of the report, how much of it behind
+			       * the word; no answer */
+	CMI_JAIL_WAIT = 'w',  /* answered when all parts are written */
 	CMI_JAIL_BEGIN = 'b', /* the next file begins; no answer */
 	CMI_JAIL_DONE = 'd',  /* all is done; no answer */
 };

@@ -272,6 +272,10 @@
 /* Sandbox: a path as the child asks for it; the kernel's own PATH_MAX. */
 #define CMI_JAIL_PATH_MAX ((size_t)4096)
 
+/* Sandbox: what the child has said and the parent not written yet, in two
+ * parts of this size. */
+#define CMI_JAIL_SAID_PART ((size_t)256 << 10)
+
 /* Sandbox: captures that one reader of a worker explains before it is
  * replaced, so that it learns what was kept meanwhile and no leak matters. */
 #define CMI_READER_CAPTURES_MAX 1000u

@@ -17,6 +17,33 @@ void cmi_report_dispose(struct cmi_report *r)
 	r->names = NULL;
 }
 
+static void render(
+	struct cmi_report *r, const struct cmi_item *item, struct cmi_buf *out)
+{
+	if (r->json)
+		cmi_report_json_again(out, item, r->names);
+	else
+		cmi_report_text(out, item, &r->style);
+}
+
+/* False: there is no place, or it is too small for this one. */
+static bool render_in_place(struct cmi_report *r, const struct cmi_item *item)
+{
+	size_t n;
+	uint8_t *p = r->place.room ? r->place.room(r->place.ctx, &n) : NULL;
+	struct cmi_buf b;
+
+	if (!p)
+		return false;
+	/* With that ceiling it never looks for other memory. */
+	b = (struct cmi_buf){.p = p, .cap = n, .max = n - 1};
+	render(r, item, &b);
+	if (b.failed)
+		return false;
+	r->place.used(r->place.ctx, b.n);
+	return true;
+}
+
 static cmend_status take(
 	void *ctx, const struct cmi_item *item, cmend_error *err)
 {
@@ -26,16 +53,15 @@ static cmend_status take(
 		CMI_TRY(cmi_page_take(r->page, item, err));
 	if (!r->out)
 		return CMEND_OK;
-	cmi_buf_clear(&r->line);
 	if (r->json && !r->names) {
 		r->names = cmi_alloc_array(CMI_JSON_NAMES, sizeof(*r->names));
 		if (!r->names)
 			return cmi_nomem(err);
 	}
-	if (r->json)
-		cmi_report_json_again(&r->line, item, r->names);
-	else
-		cmi_report_text(&r->line, item, &r->style);
+	if (render_in_place(r, item))
+		return CMEND_OK;
+	cmi_buf_clear(&r->line);
+	render(r, item, &r->line);
 	CMI_TRY(cmi_buf_status(&r->line, err));
 	if (r->line.n && fwrite(r->line.p, 1, r->line.n, r->out) != r->line.n)
 		return cmi_fail(err, CMEND_IO, "cannot write the report: %s",

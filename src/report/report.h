@@ -54,15 +54,24 @@ cmend_status cmi_page_finish(struct cmi_page *p, struct cmi_bytes *html,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_page_free(struct cmi_page *p);
 
+/* Memory that whole items may be written into, instead of a stream. */
+struct cmi_report_place {
+	/* Room for *n bytes; NULL: none now, write to the stream. */
+	uint8_t *(*room)(void *ctx, size_t *n);
+	void (*used)(void *ctx, size_t n);
+	void *ctx;
+};
+
 /* A sink that writes each item to a stream at once and, if wanted, collects
  * it for a page too. */
 struct cmi_report {
 	FILE *out; /* NULL: nothing as it comes */
 	bool json; /* else text */
 	struct cmi_report_style style;
-	struct cmi_page *page;        /* NULL: none; borrowed */
-	struct cmi_buf line;          /* zeroed by the caller's initialiser */
-	struct cmi_json_names *names; /* NULL until the first line of JSON */
+	struct cmi_page *page;         /* NULL: none; borrowed */
+	struct cmi_report_place place; /* .room NULL: none */
+	struct cmi_buf line;           /* zeroed by the caller's initialiser */
+	struct cmi_json_names *names;  /* NULL until the first line of JSON */
 };
 void cmi_report_init(struct cmi_report *r, FILE *out, bool json);
 struct cmi_item_sink cmi_report_sink(struct cmi_report *r);

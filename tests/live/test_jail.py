@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """explain reads captures in a child without files and sockets; a child that
 dies costs the file it was at and nothing else."""
+import array
+import fcntl
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
 from pki import Pki
 from servers import wait_until
-from tape import Tape, client_context, server_context
+from tape import Tape, client_context, server_context, talk
 
 CORPUS = Path(__file__).resolve().parents[1] / "fuzz" / "corpus" / "capture"
 GOOD = CORPUS / "tls-alert"
@@ -73,9 +78,106 @@ def test_a_dead_reader_costs_one_file(chainmend, tmp_path):
     status, out, err = held.end()
     assert status == 3
     assert err == (f'chainmend: the reader died at "{held.fifo}" (signal 9): '
-                   "nothing is said about that file; please report it\n")
+                   "nothing more is said about that file; please report "
+                   "it\n")
     # The first and the third are the same capture: both verdicts are there.
     assert out.count("\nfailed ") + out.startswith("failed ") == 2
+
+
+PIPE = 65536
+# What is said and not written yet stands in two parts of this size.
+PART = 256 << 10
+
+
+@pytest.fixture
+def many(leaf_only, tmp_path):
+    """A capture of so many refusals that its report fills every buffer; and
+    all lines of that report."""
+    tape = Tape(start=leaf_only.start)
+    for _ in range(1500):
+        tape.connection(leaf_only.said)
+    leaf_only.many = tape.write(tmp_path / "many.pcap")
+    return leaf_only
+
+
+def filled(pipe):
+    """Bytes in a pipe that nobody reads."""
+    n = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, n)
+    return n[0]
+
+
+def die_in_the_middle(process):
+    """Kill the reader while it waits because nobody reads its report."""
+    wait_until(lambda: filled(process.stdout) == PIPE, "a full pipe")
+    child = wait_until(lambda: children(process.pid), "a child")[0]
+    wait_until(lambda: status_of(child)["State"].startswith("S"),
+               "a child that waits")
+    os.kill(child, signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def first_frames(path, n):
+    """The beginning of a classic capture."""
+    data = path.read_bytes()
+    at = 24
+    for _ in range(n):
+        at += 16 + struct.unpack_from("<I", data, at + 8)[0]
+    return data[:at]
+
+
+def without_times(text):
+    return re.sub(r'"seconds":[0-9.]+', "", text)
+
+
+@pytest.mark.parametrize("words", [["--json"], ["--json", "--all"], []])
+def test_nothing_that_was_read_is_lost(chainmend, many, tmp_path, words):
+    args = ["explain", "--roots", many.anchor.pem, *words]
+    process = chainmend.popen(*args, many.many, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    status, out, err = die_in_the_middle(process)
+    said = re.fullmatch(
+        r'chainmend: the reader died at frame (\d+) of "(.*)" \(signal 9\): '
+        r"only what stands before it is reported; please report this\n", err)
+    assert status == 3 and said, err
+    # As if the capture had ended there: also what was still waiting for
+    # evidence to come, nothing twice, nothing cut.
+    part = tmp_path / "part"
+    part.mkdir()
+    shorter = part / "many.pcap"
+    shorter.write_bytes(first_frames(many.many, int(said[1]) - 1))
+    expected = chainmend(*args, shorter)
+    assert expected.status == 1
+    assert without_times(out) == without_times(
+        expected.out.replace(str(shorter), str(many.many)))
+    assert len(out) > 2 * PART
+
+
+def test_what_was_said_of_a_stream_is_not_lost(chainmend, many):
+    args = ["explain", "--json", "--roots", many.anchor.pem]
+    whole = chainmend(*args, many.many).out.replace(str(many.many), "-")
+    with open(many.many, "rb") as capture:
+        process = chainmend.popen(*args, "-", stdin=capture, text=True,
+                                  stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        status, out, err = die_in_the_middle(process)
+    assert status == 3
+    assert err == ('chainmend: the reader died at "-" (signal 9): nothing '
+                   "more is said about that file; please report it\n")
+    assert out.endswith("\n") and whole.startswith(out)
+    # Both parts, each but for the room that a next item may need.
+    assert len(out) >= 2 * (PART - (16 << 10))
+
+
+def test_a_page_of_what_was_read(chainmend, many, tmp_path):
+    page = tmp_path / "page.html"
+    process = chainmend.popen(
+        "explain", "--json", "--roots", many.anchor.pem, "--html", page,
+        many.many, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    status, out, _ = die_in_the_middle(process)
+    assert status == 3 and '"kind":"summary"' in out
+    assert page.read_text().rstrip().endswith("</html>")
 
 
 def test_no_page_of_a_reader_that_died(chainmend, tmp_path):
@@ -132,8 +234,10 @@ def leaf_only(tmp_path, web):
     p.leaf = p.ca.issue("web.example", aia=web.url("/ca.cer"))
     web.put("/ca.cer", p.ca.der)
     tape = Tape()
-    tape.tls(server_context(p.leaf.pem, p.leaf.key),
-             client_context(p.anchor.pem), "web.example")
+    p.start = tape.time
+    p.said = talk(server_context(p.leaf.pem, p.leaf.key),
+                  client_context(p.anchor.pem), "web.example")
+    tape.connection(p.said)
     p.capture = tmp_path / "leaf-only.pcap"
     tape.write(p.capture)
     return p
