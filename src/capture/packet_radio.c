@@ -38,7 +38,9 @@ enum cmi_layer cmi_layer_wifi(struct cmi_decode *d)
 		return cmi_layer_other(d);
 	if (!cmi_cursor_skip(&d->c, 20) || !cmi_cursor_u16le(&d->c, &sequence))
 		return cmi_layer_bad(d);
-	if (sequence & 15) /* the last of several fragments */
+	/* The last of several fragments; a controller gets whole frames, and
+	 * turns this number round as it likes. */
+	if (sequence & 15 && !d->control_either_way)
 		return cmi_layer_other(d);
 	if ((control & BOTH_DS) == BOTH_DS && !cmi_cursor_skip(&d->c, 6))
 		return cmi_layer_bad(d);
