@@ -32,6 +32,7 @@ struct cmi_datagrams {
 	 * the questions themselves. */
 	uint32_t tags[CMI_DNS_WAITING_MAX];
 	size_t next;
+	size_t n_open;
 	struct cmi_dtls_table *dtls;
 };
 
@@ -101,14 +102,17 @@ static struct question *find_question(struct cmi_datagrams *d,
 {
 	const uint32_t tag = TAG_OPEN | m->id;
 
-	for (size_t i = 0; i < CMI_DNS_WAITING_MAX; i++) {
-		struct question *q = &d->ring[i];
+	/* The youngest first: most are answered at once. */
+	for (size_t i = 1, left = d->n_open; left; i++) {
+		size_t at = (d->next - i) % CMI_DNS_WAITING_MAX;
+		const struct question *q = &d->ring[at];
 
-		if (d->tags[i] == tag && q->type == m->type &&
+		left -= d->tags[at] != 0;
+		if (d->tags[at] == tag && q->type == m->type &&
 			same_endpoint(&q->client, client) &&
 			same_endpoint(&q->server, server) &&
 			strcmp(q->name, m->name) == 0)
-			return q;
+			return &d->ring[at];
 	}
 	return NULL;
 }
@@ -134,6 +138,8 @@ static cmend_status next_place(struct cmi_session_hub *hub, uint16_t id,
 
 	if (d->tags[at])
 		CMI_TRY(give_question(hub, &d->ring[at], NULL, 0, t_us, err));
+	else
+		d->n_open++;
 	d->next = (at + 1) % CMI_DNS_WAITING_MAX;
 	d->tags[at] = TAG_OPEN | id;
 	*out = &d->ring[at];
@@ -165,6 +171,7 @@ cmend_status cmi_datagram_dns(struct cmi_session_hub *hub,
 	}
 	if (q) {
 		hub->datagrams->tags[q - hub->datagrams->ring] = 0;
+		hub->datagrams->n_open--;
 	} else {
 		/* An answer to what was asked before the capture began. */
 		fill_question(&fresh, transport, &m, to, from);

@@ -13,8 +13,11 @@ static bool contains_nocase(struct cmi_bytes text, const char *word)
 {
 	struct cmi_bytes w = cmi_bytes_of(word);
 
+	/* The words are in lower case; their first letter settles most. */
 	for (; text.n >= w.n; text.p++, text.n--)
-		if (cmi_text_equal_nocase((struct cmi_bytes){text.p, w.n}, w))
+		if ((*text.p == *w.p || (*text.p | 0x20) == *w.p) &&
+			cmi_text_equal_nocase(
+				(struct cmi_bytes){text.p, w.n}, w))
 			return true;
 	return false;
 }
