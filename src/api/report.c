@@ -10,8 +10,8 @@ struct cmend_report {
 	cmend_report_options o;
 	struct cmi_report_style style;
 	struct cmi_buf line;
-	struct cmi_json_names *names; /* NDJSON */
-	struct cmi_page *page;        /* HTML */
+	struct cmi_json_kept *kept; /* NDJSON */
+	struct cmi_page *page;      /* HTML */
 };
 
 void cmend_report_free(cmend_report *report)
@@ -19,7 +19,7 @@ void cmend_report_free(cmend_report *report)
 	if (!report)
 		return;
 	cmi_buf_dispose(&report->line);
-	cmi_free(report->names);
+	cmi_free(report->kept);
 	cmi_page_free(report->page);
 	cmi_free(report);
 }
@@ -40,8 +40,8 @@ static cmend_status prepare(struct cmend_report *r, cmend_error *err)
 	case CMEND_FORM_TEXT:
 		return CMEND_OK;
 	case CMEND_FORM_NDJSON:
-		r->names = cmi_alloc_array(CMI_JSON_NAMES, sizeof(*r->names));
-		return r->names ? CMEND_OK : cmi_nomem(err);
+		r->kept = cmi_alloc(sizeof(*r->kept));
+		return r->kept ? CMEND_OK : cmi_nomem(err);
 	case CMEND_FORM_HTML:
 		return cmi_page_new(&page, &r->page, err);
 	}
@@ -92,9 +92,9 @@ cmend_status cmend_report_write(
 	if (report->page)
 		return cmi_page_take(report->page, result->item, err);
 	cmi_buf_clear(&report->line);
-	if (report->names)
+	if (report->kept)
 		cmi_report_json_again(
-			&report->line, result->item, report->names);
+			&report->line, result->item, report->kept);
 	else
 		cmi_report_text(&report->line, result->item, &report->style);
 	CMI_TRY(cmi_buf_status(&report->line, err));

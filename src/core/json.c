@@ -103,6 +103,11 @@ void cmi_json_begin(struct cmi_json *j, struct cmi_buf *out, const char *kind)
 	cmi_json_cstr(j, "kind", kind);
 }
 
+void cmi_json_resume(struct cmi_json *j, struct cmi_buf *out)
+{
+	*j = (struct cmi_json){.out = out, .comma = 3, .depth = 1};
+}
+
 void cmi_json_open_array(struct cmi_json *j, struct cmi_bytes key)
 {
 	open_level(j, key, '[');

@@ -20,6 +20,9 @@ struct cmi_json {
 void cmi_json_init(struct cmi_json *j, struct cmi_buf *out);
 /* A line of the contract: opens an object with "v":1 and its kind. */
 void cmi_json_begin(struct cmi_json *j, struct cmi_buf *out, const char *kind);
+/* In the middle of a line: its beginning, with members in it, was written by
+ * somebody else. */
+void cmi_json_resume(struct cmi_json *j, struct cmi_buf *out);
 void cmi_json_end_object(struct cmi_json *j);
 void cmi_json_end_array(struct cmi_json *j);
 

@@ -23,14 +23,40 @@ static void put_frames(struct cmi_json *j, const uint64_t *frames, size_t n)
 	cmi_json_end_array(j);
 }
 
+/* Kind and capture, from what was written before where it is the same. */
+static void begin_again(struct cmi_json *j, struct cmi_buf *out,
+	enum cmi_item_kind kind, const char *capture,
+	struct cmi_json_kept *kept)
+{
+	struct cmi_json_head *h = kept ? &kept->head[kind] : NULL;
+	size_t from = out->n, n = capture ? strlen(capture) : 0;
+
+	if (h && capture && h->n && n < sizeof(h->capture) &&
+		memcmp(h->capture, capture, n + 1) == 0) {
+		cmi_json_resume(j, out);
+		cmi_buf_add(out, h->text, h->n);
+		return;
+	}
+	cmi_json_begin(j, out, cmi_item_kind_name(kind));
+	cmi_json_cstr(j, "capture", capture);
+	if (!h || !capture || n >= sizeof(h->capture) || out->failed ||
+		out->n - from > sizeof(h->text))
+		return;
+	h->n = out->n - from;
+	memcpy(h->text, out->p + from, h->n);
+	memcpy(h->capture, capture, n + 1);
+}
+
 /* A line of its kind, and what every conversation has. */
 static void begin(struct cmi_json *j, struct cmi_buf *out,
-	enum cmi_item_kind kind, const struct cmi_conversation *c)
+	enum cmi_item_kind kind, const struct cmi_conversation *c,
+	struct cmi_json_kept *kept)
 {
-	cmi_json_begin(j, out, cmi_item_kind_name(kind));
-	if (!c)
+	if (!c) {
+		cmi_json_begin(j, out, cmi_item_kind_name(kind));
 		return;
-	cmi_json_cstr(j, "capture", c->capture);
+	}
+	begin_again(j, out, kind, c->capture, kept);
 	put_endpoint(j, "client", &c->client);
 	put_endpoint(j, "server", &c->server);
 }
@@ -54,9 +80,9 @@ static void put_cert_names(struct cmi_json *j, const struct cmi_cert *c)
 
 /* The same, from what was written of it before where that is still kept. */
 static void put_cert_names_again(struct cmi_json *j, const struct cmi_cert *c,
-	struct cmi_json_names *kept)
+	struct cmi_json_kept *kept)
 {
-	struct cmi_json_names *k = &kept[c->sha256[0] % CMI_JSON_NAMES];
+	struct cmi_json_names *k = &kept->names[c->sha256[0] % CMI_JSON_NAMES];
 	size_t from = j->out->n;
 
 	if (k->n && memcmp(k->sha256, c->sha256, sizeof(k->sha256)) == 0) {
@@ -71,14 +97,25 @@ static void put_cert_names_again(struct cmi_json *j, const struct cmi_cert *c,
 	memcpy(k->sha256, c->sha256, sizeof(k->sha256));
 }
 
+/* Hexadecimal digits, which need no look. */
+static void put_digest(struct cmi_json *j, const struct cmi_cert *c)
+{
+	char text[2 * CMI_SHA256_LEN + 2];
+
+	text[0] = text[sizeof(text) - 1] = '"';
+	memcpy(text + 1, c->sha256_hex, sizeof(text) - 2);
+	cmi_json_put_word(j, CMI_BYTES("sha256"),
+		(struct cmi_bytes){(const uint8_t *)text, sizeof(text)});
+}
+
 static void put_cert(struct cmi_json *j, const struct cmi_item_cert *c,
-	struct cmi_json_names *kept)
+	struct cmi_json_kept *kept)
 {
 	uint8_t digest[CMI_SHA256_LEN];
 
 	cmi_json_object(j, NULL);
 	if (c->cert) {
-		cmi_json_cstr(j, "sha256", c->cert->sha256_hex);
+		put_digest(j, c->cert);
 	} else {
 		cmi_sha256(c->der, digest);
 		cmi_json_hex(j, "sha256",
@@ -98,8 +135,7 @@ static void put_cert(struct cmi_json *j, const struct cmi_item_cert *c,
 }
 
 static void put_certs(struct cmi_json *j, const char *key,
-	const struct cmi_item_cert *certs, size_t n,
-	struct cmi_json_names *kept)
+	const struct cmi_item_cert *certs, size_t n, struct cmi_json_kept *kept)
 {
 	cmi_json_array(j, key);
 	for (size_t i = 0; i < n; i++)
@@ -218,14 +254,14 @@ static void put_tls_words(
 }
 
 static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h,
-	struct cmi_json_names *kept)
+	struct cmi_json_kept *kept)
 {
 	const struct cmi_conversation *c = h->c;
 	const struct cmi_tls_seen *t = c->tls;
 	const uint64_t frames[] = {c->first_frame, c->last_frame};
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_HANDSHAKE, c);
+	begin(&j, out, CMI_ITEM_HANDSHAKE, c, kept);
 	cmi_json_cstr(&j, "sni", h->sni);
 	/* In SSL 2.0 the client chooses, and says so in no hello. */
 	put_tls_words(&j, t->version, t->cipher,
@@ -249,13 +285,14 @@ static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h,
 	end(&j);
 }
 
-static void http(struct cmi_buf *out, const struct cmi_item_http *h)
+static void http(struct cmi_buf *out, const struct cmi_item_http *h,
+	struct cmi_json_kept *kept)
 {
 	const struct cmi_http_seen *s = h->c->http;
 	const uint64_t frames[] = {s->request_frame, s->response_frame};
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_HTTP, h->c);
+	begin(&j, out, CMI_ITEM_HTTP, h->c, kept);
 	cmi_json_cstr(&j, "method", h->method ? h->method : "");
 	cmi_json_cstr(&j, "url", h->url ? h->url : "");
 	if (s->status)
@@ -298,13 +335,14 @@ static void put_addresses(
 	cmi_json_end_array(j);
 }
 
-static void dns(struct cmi_buf *out, const struct cmi_item_dns *d)
+static void dns(struct cmi_buf *out, const struct cmi_item_dns *d,
+	struct cmi_json_kept *kept)
 {
 	const struct cmi_dns_seen *s = d->c->dns;
 	const uint64_t frames[] = {s->query_frame, s->answer_frame};
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_DNS, d->c);
+	begin(&j, out, CMI_ITEM_DNS, d->c, kept);
 	cmi_json_cstr(&j, "name", d->name ? d->name : "");
 	cmi_json_int(&j, "type", s->type);
 	if (s->rcode < 0)
@@ -339,13 +377,14 @@ static void put_phone_faults(struct cmi_json *j, const struct cmi_dhcp_seen *s)
 	cmi_json_end_array(j);
 }
 
-static void dhcp(struct cmi_buf *out, const struct cmi_item_other *o)
+static void dhcp(struct cmi_buf *out, const struct cmi_item_other *o,
+	struct cmi_json_kept *kept)
 {
 	const struct cmi_dhcp_seen *s = o->c->dhcp;
 	const uint64_t frames[] = {s->frame};
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_DHCP, o->c);
+	begin(&j, out, CMI_ITEM_DHCP, o->c, kept);
 	cmi_json_int(&j, "message_type", s->message_type);
 	if (s->class_id.n)
 		cmi_json_text(&j, "class", s->class_id);
@@ -358,13 +397,14 @@ static void dhcp(struct cmi_buf *out, const struct cmi_item_other *o)
 	end(&j);
 }
 
-static void tcp(struct cmi_buf *out, const struct cmi_item_other *o)
+static void tcp(struct cmi_buf *out, const struct cmi_item_other *o,
+	struct cmi_json_kept *kept)
 {
 	const struct cmi_tcp_seen *s = o->c->tcp;
 	const uint64_t frames[] = {s->syn_frame};
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_TCP, o->c);
+	begin(&j, out, CMI_ITEM_TCP, o->c, kept);
 	cmi_json_bool(&j, "answered", s->syn_ack);
 	cmi_json_bool(&j, "refused", s->refused);
 	put_frames(&j, frames, 1);
@@ -402,7 +442,7 @@ static void step(struct cmi_buf *out, const struct cmi_item_step *s)
 		"client", "server", "issuers", "network"};
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_STEP, NULL);
+	begin(&j, out, CMI_ITEM_STEP, NULL, NULL);
 	cmi_json_cstr(&j, "side", cmi_step_side_name(s->side));
 	cmi_json_cstr(&j, "event", s->event);
 	cmi_json_cstr(&j, "from", roles[s->from]);
@@ -422,7 +462,7 @@ static void divergence(struct cmi_buf *out, const struct cmi_item_divergence *d)
 {
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_DIVERGENCE, NULL);
+	begin(&j, out, CMI_ITEM_DIVERGENCE, NULL, NULL);
 	put_frame_or_null(&j, "good_frame", d->good_frame);
 	put_frame_or_null(&j, "bad_frame", d->bad_frame);
 	cmi_json_cstr(&j, "verdict", cmi_finding_name(d->verdict));
@@ -450,7 +490,7 @@ static void endpoint(struct cmi_buf *out, const struct cmi_item_endpoint *e)
 {
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_ENDPOINT, NULL);
+	begin(&j, out, CMI_ITEM_ENDPOINT, NULL, NULL);
 	cmi_json_cstr(&j, "target", e->target);
 	if (e->address)
 		cmi_json_cstr(&j, "address", e->address);
@@ -477,7 +517,7 @@ static void summary(struct cmi_buf *out, const struct cmi_item_summary *s)
 {
 	struct cmi_json j;
 
-	begin(&j, out, CMI_ITEM_SUMMARY, NULL);
+	begin(&j, out, CMI_ITEM_SUMMARY, NULL, NULL);
 	cmi_json_int(&j, "packets", (int64_t)s->packets);
 	cmi_json_int(&j, "bytes", (int64_t)s->bytes);
 	cmi_json_int(&j, "handshakes", (int64_t)s->handshakes);
@@ -497,23 +537,23 @@ void cmi_report_json(struct cmi_buf *out, const struct cmi_item *item)
 }
 
 void cmi_report_json_again(struct cmi_buf *out, const struct cmi_item *item,
-	struct cmi_json_names *kept)
+	struct cmi_json_kept *kept)
 {
 	switch (item->kind) {
 	case CMI_ITEM_HANDSHAKE:
 		handshake(out, item->handshake, kept);
 		break;
 	case CMI_ITEM_HTTP:
-		http(out, item->http);
+		http(out, item->http, kept);
 		break;
 	case CMI_ITEM_DNS:
-		dns(out, item->dns);
+		dns(out, item->dns, kept);
 		break;
 	case CMI_ITEM_DHCP:
-		dhcp(out, item->other);
+		dhcp(out, item->other, kept);
 		break;
 	case CMI_ITEM_TCP:
-		tcp(out, item->other);
+		tcp(out, item->other, kept);
 		break;
 	case CMI_ITEM_TOLD:
 		told(out, item->told);

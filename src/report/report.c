@@ -13,15 +13,15 @@ void cmi_report_init(struct cmi_report *r, FILE *out, bool json)
 void cmi_report_dispose(struct cmi_report *r)
 {
 	cmi_buf_dispose(&r->line);
-	cmi_free(r->names);
-	r->names = NULL;
+	cmi_free(r->kept);
+	r->kept = NULL;
 }
 
 static void render(
 	struct cmi_report *r, const struct cmi_item *item, struct cmi_buf *out)
 {
 	if (r->json)
-		cmi_report_json_again(out, item, r->names);
+		cmi_report_json_again(out, item, r->kept);
 	else
 		cmi_report_text(out, item, &r->style);
 }
@@ -53,9 +53,9 @@ static cmend_status take(
 		CMI_TRY(cmi_page_take(r->page, item, err));
 	if (!r->out)
 		return CMEND_OK;
-	if (r->json && !r->names) {
-		r->names = cmi_alloc_array(CMI_JSON_NAMES, sizeof(*r->names));
-		if (!r->names)
+	if (r->json && !r->kept) {
+		r->kept = cmi_alloc(sizeof(*r->kept));
+		if (!r->kept)
 			return cmi_nomem(err);
 	}
 	if (render_in_place(r, item))

@@ -22,18 +22,27 @@ void cmi_report_text(struct cmi_buf *out, const struct cmi_item *item,
 /* Append one item as one line of JSON with its line feed. */
 void cmi_report_json(struct cmi_buf *out, const struct cmi_item *item);
 
-/* What was written of certificates, which come again hundreds of times in one
- * capture: a table of CMI_JSON_NAMES, zeroed at first.  Longer texts than
- * these are written anew. */
+/* What was written before and comes again hundreds of times in one capture:
+ * the beginnings of lines, and what is said of a certificate.  Zeroed at
+ * first.  Longer texts than these are written anew. */
 #define CMI_JSON_NAMES 256
 struct cmi_json_names {
 	uint8_t sha256[CMI_SHA256_LEN];
 	size_t n; /* 0: none */
 	char text[472];
 };
+struct cmi_json_head {
+	size_t n; /* 0: none */
+	char text[512];
+	char capture[256]; /* whose name stands in it */
+};
+struct cmi_json_kept {
+	struct cmi_json_names names[CMI_JSON_NAMES];
+	struct cmi_json_head head[CMI_ITEM_SUMMARY + 1]; /* by kind */
+};
 /* As cmi_report_json; kept may be NULL. */
 void cmi_report_json_again(struct cmi_buf *out, const struct cmi_item *item,
-	struct cmi_json_names *kept);
+	struct cmi_json_kept *kept);
 
 /* A page that collects items and is written whole at the end. */
 struct cmi_page;
@@ -71,7 +80,7 @@ struct cmi_report {
 	struct cmi_page *page;         /* NULL: none; borrowed */
 	struct cmi_report_place place; /* .room NULL: none */
 	struct cmi_buf line;           /* zeroed by the caller's initialiser */
-	struct cmi_json_names *names;  /* NULL until the first line of JSON */
+	struct cmi_json_kept *kept;    /* NULL until the first line of JSON */
 };
 void cmi_report_init(struct cmi_report *r, FILE *out, bool json);
 struct cmi_item_sink cmi_report_sink(struct cmi_report *r);

@@ -146,6 +146,44 @@ static void json_is_one_clean_line(void **state)
 	cmi_arena_dispose(&s.arena);
 }
 
+/* What is kept of earlier lines changes no later one: whatever the capture is
+ * called, in whatever order the kinds come. */
+static void what_is_kept_is_written_the_same(void **state)
+{
+	static char long_name[600];
+	static const char *const captures[] = {"a.pcap", "b.pcap", "a.pcap",
+		hostile_bytes, long_name, "a.pcapng", "", "a.pcap"};
+	struct cmi_json_kept *kept = cmi_alloc(sizeof(*kept));
+	struct cmi_buf plain, again;
+	struct scene s;
+
+	(void)state;
+	assert_non_null(kept);
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	scene_init(&s);
+	for (size_t i = 0; i < 2 * CMI_LEN(captures) + 2; i++) {
+		struct cmi_tcp_seen tcp = {.syn_frame = i};
+		struct cmi_conversation c = s.c;
+		struct cmi_item_other other = {.c = &c};
+		struct cmi_item item = {.kind = CMI_ITEM_TCP, .other = &other};
+
+		c.tcp = &tcp;
+		c.capture = s.c.capture =
+			i / 2 < CMI_LEN(captures) ? captures[i / 2] : NULL;
+		if (i % 2 == 0)
+			item = s.item;
+		cmi_buf_init(&plain, CMI_FILE_MAX);
+		cmi_buf_init(&again, CMI_FILE_MAX);
+		cmi_report_json(&plain, &item);
+		cmi_report_json_again(&again, &item, kept);
+		assert_string_equal(cmi_buf_cstr(&plain), cmi_buf_cstr(&again));
+		cmi_buf_dispose(&plain);
+		cmi_buf_dispose(&again);
+	}
+	cmi_free(kept);
+	cmi_arena_dispose(&s.arena);
+}
+
 /* The page is written so that it is well-formed XML behind its first line;
  * expat finds whatever was not escaped. */
 struct watcher {
@@ -416,3 +454,4 @@ int main(void)
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+		cmocka_unit_test(what_is_kept_is_written_the_same),
