@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "report/page_groups.h"
 #include "report/page_private.h"
 
 #define PAGE_MAX       ((size_t)256 << 20)
@@ -25,6 +26,7 @@ struct cmi_page {
 	size_t n_sections, left_out;
 	size_t n_endpoints, n_bad_endpoints;
 	struct cmi_page_clients clients;
+	struct cmi_page_groups groups;
 	const char *first_target;
 	const char *names[2];
 };
@@ -60,6 +62,7 @@ void cmi_page_free(struct cmi_page *p)
 	for (size_t i = 0; part(p, i); i++)
 		cmi_buf_dispose(part(p, i));
 	cmi_free(p->steps);
+	cmi_page_groups_dispose(&p->groups);
 	cmi_arena_dispose(&p->arena);
 	cmi_free(p);
 }
@@ -228,7 +231,8 @@ static void applies(struct cmi_page *p, const struct cmi_item_handshake *h)
 static void evidence_head(struct cmi_buf *out, const char *caption)
 {
 	cmi_buf_printf(out,
-		"<div class=\"scroll\"><table><caption>%s</caption><thead>"
+		"<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+		"aria-label=\"findings\"><table><caption>%s</caption><thead>"
 		"<tr><th scope=\"col\">Finding</th><th scope=\"col\">What was "
 		"seen</th><th scope=\"col\">Frames</th><th scope=\"col\">See"
 		"</th><th scope=\"col\">Remedy</th></tr></thead><tbody>\n",
@@ -267,7 +271,7 @@ static void section(struct cmi_page *p, const struct cmi_item_handshake *h)
 	bool failed = h->verdict || h->outcome == CMI_FAILED;
 	const struct cmi_finding_text *t = cmi_finding_text(h->verdict);
 
-	cmi_buf_text(out, "<section><h2>");
+	cmi_buf_printf(out, "<section id=\"h%zu\"><h2>", p->n_sections);
 	cmi_page_text(out, h->sni ? h->sni : "no name asked for");
 	if (t)
 		element(out, ": ", t->title, "");
@@ -325,6 +329,25 @@ static void endpoint(struct cmi_page *p, const struct cmi_item_endpoint *e)
 		cmi_page_endpoint(&p->sections, e, p->n_endpoints);
 }
 
+/* Of those that are alike a few are drawn: the rest is counted. */
+static cmend_status explained(struct cmi_page *p,
+	const struct cmi_item_handshake *h, cmend_error *err)
+{
+	unsigned *drawn;
+
+	CMI_TRY(cmi_page_groups_add(&p->groups, &p->arena, h, &drawn,
+		p->n_sections < PAGE_SECTIONS_MAX ? p->n_sections + 1 : 0,
+		err));
+	if (drawn && *drawn == CMI_PAGE_ALIKE_MAX) {
+		p->left_out++;
+	} else if (has_room(p)) {
+		section(p, h);
+		if (drawn)
+			++*drawn;
+	}
+	return CMEND_OK;
+}
+
 cmend_status cmi_page_take(
 	struct cmi_page *p, const struct cmi_item *item, cmend_error *err)
 {
@@ -336,8 +359,8 @@ cmend_status cmi_page_take(
 	case CMI_ITEM_HANDSHAKE:
 		if (item->handshake->side != CMI_STEP_BOTH)
 			compared(p, item->handshake);
-		else if (has_room(p))
-			section(p, item->handshake);
+		else
+			return explained(p, item->handshake, err);
 		break;
 	case CMI_ITEM_ENDPOINT:
 		endpoint(p, item->endpoint);
@@ -398,9 +421,10 @@ static void title_text(struct cmi_page *p, struct cmi_buf *out)
 	} else if (p->headline) {
 		element(out, "Connection fails: ", p->headline, "");
 	} else if (p->has_summary) {
-		cmi_buf_printf(out, "%llu of %llu TLS handshakes failed",
+		cmi_buf_printf(out, "%llu of %llu TLS handshake%s failed",
 			(unsigned long long)p->summary.failed,
-			(unsigned long long)p->summary.handshakes);
+			(unsigned long long)p->summary.handshakes,
+			p->summary.handshakes == 1 ? "" : "s");
 	} else {
 		cmi_buf_text(out, p->is_bad ? "Something is wrong with a chain"
 					    : "Nothing failed");
@@ -475,7 +499,9 @@ static void step_table(struct cmi_page *p)
 
 	cmi_buf_text(out,
 		"<details><summary>The same steps as a table</summary><div "
-		"class=\"in scroll\"><table><thead><tr><th scope=\"col\">Good, "
+		"class=\"in scroll\" tabindex=\"0\" role=\"region\" "
+		"aria-label=\"steps\"><table><thead><tr><th "
+		"scope=\"col\">Good, "
 		"frame</th><th scope=\"col\">Good</th><th scope=\"col\">Bad, "
 		"frame</th><th scope=\"col\">Bad</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < p->n_steps; i++) {
@@ -587,10 +613,11 @@ static void overview(struct cmi_page *p)
 		p->is_bad ? "" : " calm");
 	if (p->has_summary)
 		cmi_buf_printf(out,
-			"%llu packets, %llu handshakes: %llu failed, %llu "
+			"%llu packets, %llu handshake%s: %llu failed, %llu "
 			"encrypted, %llu not whole.",
 			(unsigned long long)p->summary.packets,
 			(unsigned long long)p->summary.handshakes,
+			p->summary.handshakes == 1 ? "" : "s",
 			(unsigned long long)p->summary.failed,
 			(unsigned long long)p->summary.dark,
 			(unsigned long long)p->summary.cut);
@@ -599,6 +626,7 @@ static void overview(struct cmi_page *p)
 	cmi_buf_text(out, "</p>");
 	left_out(p);
 	cmi_buf_text(out, "</div>\n");
+	cmi_page_groups_table(out, &p->groups);
 	cmi_buf_add_bytes(out, cmi_buf_view(&p->sections));
 }
 

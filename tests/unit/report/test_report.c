@@ -417,6 +417,145 @@ static void the_overview_is_well_formed_too(void **state)
 	cmi_arena_dispose(&s.arena);
 }
 
+static size_t count_of(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		n++;
+	return n;
+}
+
+/* Of a thousand that are alike a few are drawn, and all are counted. */
+static void many_alike_are_told_once(void **state)
+{
+	static struct watcher w;
+	struct cmi_page_options o = {.command = "explain"};
+	struct cmi_item_summary summary = {.packets = 9,
+		.handshakes = 1003,
+		.failed = 1001,
+		.seconds = -1};
+	struct cmi_page *p = NULL;
+	struct cmi_bytes html;
+	struct scene s;
+	const char *text;
+
+	(void)state;
+	scene_init(&s);
+	assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+	for (int i = 0; i < 1000; i++)
+		give(p, CMI_ITEM_HANDSHAKE, &s.h);
+	s.h.sni = NULL;
+	give(p, CMI_ITEM_HANDSHAKE, &s.h);
+	s.h.verdict = CMI_F_NONE;
+	s.h.outcome = CMI_COMPLETED;
+	for (int i = 0; i < 2; i++)
+		give(p, CMI_ITEM_HANDSHAKE, &s.h);
+	give(p, CMI_ITEM_SUMMARY, &summary);
+	assert_int_equal(cmi_page_finish(p, &html, NULL), CMEND_OK);
+	check_page(html, &w);
+	text = strndup((const char *)html.p, html.n);
+	assert_non_null(text);
+	assert_int_equal(count_of(text, "<section id=\"h"), 5 + 1 + 2);
+	assert_int_equal(count_of(text, "<td class=\"num\">1000</td>"), 1);
+	assert_int_equal(count_of(text, "<td class=\"num\">2</td>"), 1);
+	/* The first of each kind; each anchor once. */
+	assert_int_equal(count_of(text, "href=\"#h1\""), 1);
+	assert_int_equal(count_of(text, "href=\"#h6\""), 1);
+	assert_int_equal(count_of(text, "href=\"#h7\""), 1);
+	assert_int_equal(count_of(text, "id=\"h7\""), 1);
+	assert_non_null(strstr(w.text, "995 more are not drawn"));
+	free((char *)text);
+	cmi_page_free(p);
+	cmi_arena_dispose(&s.arena);
+}
+
+/* More kinds than the table has rows: counted all the same. */
+static void more_kinds_than_rows(void **state)
+{
+	static struct watcher w;
+	struct cmi_page_options o = {.command = "explain"};
+	struct cmi_page *p = NULL;
+	struct cmi_bytes html;
+	struct scene s;
+	char name[32];
+
+	(void)state;
+	scene_init(&s);
+	assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+	for (int i = 0; i < 310; i++) {
+		snprintf(name, sizeof(name), "host%d.example", i);
+		s.h.sni = name;
+		give(p, CMI_ITEM_HANDSHAKE, &s.h);
+	}
+	assert_int_equal(cmi_page_finish(p, &html, NULL), CMEND_OK);
+	check_page(html, &w);
+	assert_non_null(strstr(w.text, "10 more have other names"));
+	cmi_page_free(p);
+	cmi_arena_dispose(&s.arena);
+}
+
+/* A place for reports: 100 bytes at first, then a thousand. */
+struct place {
+	uint8_t room[1000];
+	size_t has, used;
+	unsigned asked;
+};
+
+static uint8_t *place_room(void *ctx, size_t *n)
+{
+	struct place *p = ctx;
+
+	p->asked++;
+	*n = p->has;
+	return p->has ? p->room : NULL;
+}
+
+static void place_used(void *ctx, size_t n)
+{
+	struct place *p = ctx;
+
+	p->used = n;
+}
+
+static void an_item_goes_where_there_is_room(void **state)
+{
+	static struct place place;
+	struct cmi_item_summary summary = {.packets = 9, .seconds = -1};
+	struct cmi_item item = {.kind = CMI_ITEM_SUMMARY, .summary = &summary};
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+	struct cmi_report r;
+	struct cmi_item_sink sink;
+
+	(void)state;
+	assert_non_null(out);
+	cmi_report_init(&r, out, true);
+	r.place = (struct cmi_report_place){place_room, place_used, &place};
+	sink = cmi_report_sink(&r);
+	for (place.has = 0; place.has <= sizeof(place.room); place.has += 10) {
+		size_t before = (size_t)ftell(out);
+
+		place.used = 0;
+		memset(place.room, 0xee, sizeof(place.room));
+		assert_int_equal(sink.take(sink.ctx, &item, NULL), CMEND_OK);
+		assert_int_equal(fflush(out), 0);
+		/* Once, whole, and nothing behind the room. */
+		assert_true((n > before) != (place.used > 0));
+		if (place.used) {
+			assert_int_equal(place.room[place.used - 1], '\n');
+			assert_memory_equal(place.room, text, place.used);
+		}
+		for (size_t i = place.has; i < sizeof(place.room); i++)
+			assert_int_equal(place.room[i], 0xee);
+	}
+	assert_true(place.used > 0);
+	cmi_report_dispose(&r);
+	fclose(out);
+	free(text);
+}
+
 static void a_full_disk_is_told(void **state)
 {
 	FILE *full = fopen("/dev/full", "w");
@@ -446,12 +585,15 @@ int main(void)
 		cmocka_unit_test(text_is_safe_for_a_terminal),
 		cmocka_unit_test(color_only_when_asked),
 		cmocka_unit_test(json_is_one_clean_line),
+		cmocka_unit_test(what_is_kept_is_written_the_same),
 		cmocka_unit_test(the_article_is_well_formed_whatever_comes),
 		cmocka_unit_test(the_page_of_endpoints_is_well_formed),
 		cmocka_unit_test(the_overview_is_well_formed_too),
+		cmocka_unit_test(many_alike_are_told_once),
+		cmocka_unit_test(more_kinds_than_rows),
+		cmocka_unit_test(an_item_goes_where_there_is_room),
 		cmocka_unit_test(a_full_disk_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-		cmocka_unit_test(what_is_kept_is_written_the_same),
