@@ -153,6 +153,9 @@ static void pass_over(struct cmi_session_dir *d, struct cmi_bytes *data)
 	data->n -= n;
 }
 
+static cmend_status eat_waiting(
+	struct cmi_session *s, enum cmi_side side, cmend_error *err);
+
 /* Let the mode eat from data while it can. */
 static cmend_status eat_all(struct cmi_session *s, enum cmi_side side,
 	struct cmi_bytes *data, cmend_error *err)
@@ -173,7 +176,26 @@ static cmend_status eat_all(struct cmi_session *s, enum cmi_side side,
 			break;
 		data->p += used;
 		data->n -= used;
+		if (s->dir[!side].waits)
+			CMI_TRY(eat_waiting(s, (enum cmi_side) !side, err));
 	}
+	return CMEND_OK;
+}
+
+/* What waited for the other side may be understood now. */
+static cmend_status eat_waiting(
+	struct cmi_session *s, enum cmi_side side, cmend_error *err)
+{
+	struct cmi_session_dir *d = &s->dir[side];
+	struct cmi_bytes all = cmi_buf_view(&d->kept);
+
+	d->waits = false;
+	CMI_TRY(eat_all(s, side, &all, err));
+	if (!s->mode)
+		return CMEND_OK;
+	cmi_buf_consume(&d->kept, d->kept.n - all.n);
+	if (d->kept.n == 0)
+		return_buf(s->hub, &d->kept);
 	return CMEND_OK;
 }
 

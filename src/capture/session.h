@@ -21,6 +21,7 @@ struct cmi_session_dir {
 	size_t scanned;      /* mode's own: how far kept was looked through */
 	bool lost;           /* framing lost; look for it at segment starts */
 	bool dead;           /* what comes from here cannot be understood */
+	bool waits;          /* what is kept waits for the other side's word */
 	enum cmi_close closed;
 	uint64_t closed_frame;
 };

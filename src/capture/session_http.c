@@ -381,8 +381,10 @@ static cmend_status http_eat(struct cmi_session *s, enum cmi_side side,
 {
 	struct cmi_session_http *h = s->http;
 
-	if (h->tunnel_asked && side == h->client && !h->reading[side])
-		return CMEND_OK; /* held until the proxy has answered */
+	if (h->tunnel_asked && side == h->client && !h->reading[side]) {
+		s->dir[side].waits = true; /* for the proxy's answer */
+		return CMEND_OK;
+	}
 	if (h->reading[side])
 		return eat_body(s, side, data, used, err);
 	if (found_again(s, side, data))

@@ -131,11 +131,11 @@ class Tape:
                                server_port=80, host=3)
 
     def bytes(self):
-        out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1)
+        out = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1)]
         for at, data in self.frames:
-            out += struct.pack("<IIII", int(at), int(at % 1 * 1e6),
-                               len(data), len(data)) + data
-        return out
+            out += [struct.pack("<IIII", int(at), int(at % 1 * 1e6),
+                                len(data), len(data)), data]
+        return b"".join(out)
 
     def write(self, path):
         path.write_bytes(self.bytes())

@@ -348,6 +348,28 @@ static void behind_connect(struct talk *t)
 	refused_by_client(t);
 }
 
+#define ASK_TUNNEL "CONNECT web.example:443 HTTP/1.1\r\n\r\n"
+
+/* The hello comes along with the request, and nothing after it. */
+static void behind_impatient_connect(struct talk *t)
+{
+	talk_say(t, CMI_CLIENT,
+		join(CMI_BYTES(ASK_TUNNEL), record(22, CLIENT_HELLO)));
+	talk_say(t, CMI_SERVER,
+		join(CMI_BYTES("HTTP/1.1 200 ok\r\n\r\n"),
+			record(21, CMI_BYTES("\x02\x28"))));
+}
+
+/* Both requests come before the first answer. */
+static void behind_second_connect(struct talk *t)
+{
+	talk_say(t, CMI_CLIENT, CMI_BYTES(ASK_TUNNEL ASK_TUNNEL));
+	talk_say(t, CMI_SERVER,
+		CMI_BYTES("HTTP/1.1 407 who\r\nContent-Length: 0\r\n\r\n"));
+	talk_say(t, CMI_SERVER, CMI_BYTES("HTTP/1.1 200 ok\r\n\r\n"));
+	refused_by_client(t);
+}
+
 static void behind_socks5(struct talk *t)
 {
 	talk_say(t, CMI_CLIENT, CMI_BYTES("\x05\x01\x00"));
@@ -534,6 +556,14 @@ static const struct {
 	{"CONNECT", behind_connect, 2,
 		{"http 200 method=CONNECT url=web.example:443", "tls failed",
 			"starttls=connect", "alert=client:2:48"},
+		NULL},
+	{"CONNECT, not waited for", behind_impatient_connect, 2,
+		{"http 200 method=CONNECT", "tls failed", "sni=web.example",
+			"starttls=connect", "alert=server:2:40"},
+		NULL},
+	{"CONNECT, once more", behind_second_connect, 3,
+		{"http 407 method=CONNECT", "http 200 method=CONNECT",
+			"tls failed", "starttls=connect", "alert=client:2:48"},
 		NULL},
 	{"SOCKS5", behind_socks5, 1,
 		{"tls failed", "starttls=socks5", "alert=client:2:48"}, NULL},
