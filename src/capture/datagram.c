@@ -237,6 +237,19 @@ static bool is_port(const struct cmi_endpoint *a, const struct cmi_endpoint *b,
 	return a->port == port || b->port == port;
 }
 
+/* RFC 5415 section 4.2: on CAPWAP's ports four bytes say that DTLS follows. */
+static struct cmi_bytes behind_capwap(const struct cmi_endpoint *from,
+	const struct cmi_endpoint *to, struct cmi_bytes data)
+{
+	struct cmi_cursor c = cmi_cursor_of(data);
+	uint32_t head;
+
+	if ((is_port(from, to, 5246) || is_port(from, to, 5247)) &&
+		cmi_cursor_u32(&c, &head) && head == 0x01000000)
+		return cmi_cursor_rest(&c);
+	return data;
+}
+
 cmend_status cmi_session_datagram(struct cmi_session_hub *hub,
 	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
 	struct cmi_bytes data, uint64_t frame, int64_t t_us, cmend_error *err)
@@ -247,6 +260,7 @@ cmend_status cmi_session_datagram(struct cmi_session_hub *hub,
 			hub, CMI_UDP, from, to, data, frame, t_us, err);
 	if (is_port(from, to, 67) || is_port(from, to, 68))
 		return read_dhcp(hub, from, to, data, frame, t_us, err);
+	data = behind_capwap(from, to, data);
 	if (!cmi_dtls_looks_like(data))
 		return CMEND_OK;
 	CMI_TRY(have_datagrams(hub, err));

@@ -196,6 +196,32 @@ static void the_same_ports_again(void **state)
 	cmi_buf_dispose(&hello);
 }
 
+/* RFC 5415 section 4.2: on its control port, behind four bytes of its own. */
+static void dtls_of_capwap(void **state)
+{
+	static const struct {
+		uint16_t port;
+		size_t n;
+	} rows[] = {{5246, 1}, {5247, 1}, {4433, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct cmi_endpoint controller = server;
+		struct recorder r;
+
+		controller.port = rows[i].port;
+		recorder_init(&r);
+		send(&r, &client, &controller,
+			CMI_BYTES("\x01\0\0\0\x15\xfe\xff\0\0\0\0\0\0\0\1\0\x02"
+				  "\x02\x30"));
+		end(&r);
+		assert_int_equal(r.n, rows[i].n);
+		if (r.n)
+			expect(&r, " alert=client:2:48");
+		recorder_dispose(&r);
+	}
+}
+
 /* One datagram overtook another, and a third was not captured. */
 static void dtls_out_of_order(void **state)
 {
@@ -337,6 +363,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_message_gives_nothing),
 		cmocka_unit_test(dtls_in_fragments),
 		cmocka_unit_test(the_same_ports_again),
+		cmocka_unit_test(dtls_of_capwap),
 		cmocka_unit_test(dtls_out_of_order),
 		cmocka_unit_test(more_associations_than_are_kept),
 		cmocka_unit_test(dtls_refused),
