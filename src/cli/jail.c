@@ -57,6 +57,7 @@ cmend_status cmi_jail_lock(struct cmi_jail_inside *in, cmend_error *err)
 
 cmend_status cmi_jail_begin(struct cmi_jail_inside *in, cmend_error *err)
 {
+	*cmi_jail_said_frame(in->said) = 0; /* of the file before */
 	if (!cmi_jail_tell(in->fd, CMI_JAIL_BEGIN, ""))
 		return cmi_fail(err, CMEND_INTERNAL,
 			"the process that opens files is gone");
