@@ -239,14 +239,14 @@ static cmend_status read_merged(struct work *w, cmend_error *err)
 static cmend_status explain(struct work *w, size_t first, cmend_error *err)
 {
 	CMI_TRY(open_work(w, w->n_files, w->files, err));
-	if (first == 0 && !w->inside->upto)
+	if (first == 0 && !w->inside->last_frame)
 		cmi_explain_clients_note(&w->clients, w->cli);
 	CMI_TRY(lock(w, err));
 	w->captures.follow = w->o->follow;
 	w->captures.rest = say_what_is_known;
 	w->captures.rest_ctx = w;
-	w->captures.frames_max = w->inside->upto;
-	w->captures.again = w->inside->upto != 0;
+	w->captures.frames_max = w->inside->last_frame;
+	w->captures.again = w->inside->last_frame != 0;
 	w->captures.frame = cmi_jail_frame(w->inside);
 	if (w->o->merge) {
 		CMI_TRY(read_merged(w, err));

@@ -245,9 +245,9 @@ static void serve(struct visit *v)
 
 /* Where a reader begins. */
 struct start {
-	size_t first;  /* file */
-	uint64_t upto; /* frame of it; 0: to its end */
-	uint64_t skip; /* bytes said of it already */
+	size_t first;        /* file */
+	uint64_t last_frame; /* frame of it; 0: to its end */
+	uint64_t skip;       /* bytes said of it already */
 };
 
 static void say_died(
@@ -354,7 +354,7 @@ static bool start(struct visit *v, cmi_jail_work work, void *ctx,
 				.jail = v->jail,
 				.fd = ends[1],
 				.fetch_fd = fetch_fd,
-				.upto = from->upto,
+				.last_frame = from->last_frame,
 				.said = v->ear.said,
 				.skip = from->skip,
 			},
@@ -376,7 +376,8 @@ static uint64_t again_to(
 	uint64_t frame = *cmi_jail_said_frame(v->ear.said);
 	struct stat st;
 
-	if (frame < 2 || v->jail->fetch || (was->upto && at == was->first) ||
+	if (frame < 2 || v->jail->fetch ||
+		(was->last_frame && at == was->first) ||
 		stat(v->jail->files[at], &st) != 0 || !S_ISREG(st.st_mode))
 		return 0;
 	return frame - 1;
@@ -394,11 +395,11 @@ static struct start next_start(
 	if (v->done)
 		return next;
 	if (any && !jail->together) {
-		next.upto = again_to(v, at, was);
-		next.first = next.upto ? at : at + 1;
-		next.skip = next.upto ? v->ear.bytes : 0;
+		next.last_frame = again_to(v, at, was);
+		next.first = next.last_frame ? at : at + 1;
+		next.skip = next.last_frame ? v->ear.bytes : 0;
 	}
-	say_died(v, any ? jail->files[at] : NULL, next.upto, status);
+	say_died(v, any ? jail->files[at] : NULL, next.last_frame, status);
 	return next;
 }
 

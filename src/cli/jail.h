@@ -46,7 +46,7 @@ struct cmi_jail_inside {
 	unsigned fetches;
 	/* The first file killed another reader: it is read up to this frame,
 	 * to say what that one had still in mind; 0: to its end. */
-	uint64_t upto;
+	uint64_t last_frame;
 	/* jail_said.c's own. */
 	struct cmi_jail_said *said;
 	size_t filled;
