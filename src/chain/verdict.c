@@ -407,10 +407,15 @@ static void check_host(const struct cmi_path *path,
 	const struct cmi_verdict_request *request, struct cmi_verdict *out)
 {
 	const struct cmi_cert *leaf = path->certs[0];
+	bool subject;
 	char host[100];
 
 	if (!request->host || cmi_cert_matches_host(leaf, request->host,
 				      !request->no_wildcards))
+		return;
+	subject = cmi_cert_subject_names_host(
+		leaf, request->host, !request->no_wildcards);
+	if (subject && request->subject_names)
 		return;
 	cmi_safe_cstr(host, sizeof(host), cmi_bytes_of(request->host));
 	*out = (struct cmi_verdict){.whatever_path = true};
@@ -425,7 +430,10 @@ static void check_host(const struct cmi_path *path,
 	}
 	out->why = CMI_F_NAME_MISMATCH;
 	snprintf(out->says, sizeof(out->says),
-		"none of the certificate's names is \"%s\"", host);
+		subject ? "the certificate names \"%s\" in its subject only, "
+			  "where this client does not look"
+			: "none of the certificate's names is \"%s\"",
+		host);
 }
 
 /* Each certificate's names against the constraints of each CA above it, as

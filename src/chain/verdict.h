@@ -37,6 +37,8 @@ struct cmi_verdict_request {
 	int64_t at_s;
 	const char *host;  /* NULL: no name check */
 	bool no_wildcards; /* the client knows none */
+	/* It takes a name that stands in the subject only. */
+	bool subject_names;
 	/* The client never looks at its anchors' dates (Android): RFC 5280
 	 * section 6.1 asks only for an anchor's name and key. */
 	bool anchor_dates_off;

@@ -37,7 +37,7 @@ struct fact {
 	enum cmi_known value;
 };
 
-#define N_FACTS 13
+#define N_FACTS 14
 static void facts_of(const struct cmi_profile *p, struct fact out[N_FACTS])
 {
 	const struct fact facts[N_FACTS] = {
@@ -53,6 +53,7 @@ static void facts_of(const struct cmi_profile *p, struct fact out[N_FACTS])
 		{"takes RSA-PSS signatures", p->rsa_pss},
 		{"takes Ed25519 keys", p->ed25519},
 		{"minds expired roots", p->root_expiry},
+		{"takes a name in the subject", p->subject_names},
 		{"keeps its clock when off", p->keeps_clock},
 	};
 
@@ -99,7 +100,7 @@ static void list_one(FILE *out, const struct cmi_profile *p)
 static void show_one(FILE *out, const struct cmi_profile *p, bool verbose)
 {
 	struct fact facts[N_FACTS];
-	char hex[2 * CMI_SHA256_LEN + 1];
+	char hex[2 * CMI_SHA256_LEN + 1], day[CMI_TIME_TEXT];
 
 	fprintf(out, "%s: %s\n  as of %s\n", p->name, p->title,
 		p->date ? p->date : "no known date");
@@ -124,6 +125,9 @@ static void show_one(FILE *out, const struct cmi_profile *p, bool verbose)
 	for (size_t i = 0; i < N_FACTS; i++)
 		fprintf(out, "  %-26s %s\n", facts[i].name,
 			cmi_known_name(facts[i].value));
+	if (p->clock_s)
+		fprintf(out, "  its clock begins at %.10s\n",
+			cmi_time_s(day, p->clock_s));
 	if (p->note)
 		fprintf(out, "  note: %s\n", p->note);
 	for (size_t i = 0; verbose && i < p->n_roots; i++) {
@@ -276,8 +280,8 @@ static cmend_status add(struct cmi_cli *cli, const struct profiles_options *o,
 		"has-preload = unknown\nreorders = unknown\n"
 		"alternatives = unknown\nsni = unknown\nwildcards = unknown\n"
 		"elliptic = unknown\nsha1 = unknown\nrsa-pss = unknown\n"
-		"ed25519 = unknown\nroot-expiry = unknown\nkeeps-clock = "
-		"unknown\n",
+		"ed25519 = unknown\nroot-expiry = unknown\n"
+		"subject-names = unknown\nkeeps-clock = unknown\n",
 		o->title ? o->title : name,
 		o->source ? o->source : "exported from the device",
 		pem ? "unknown" : name, pem ? "" : ".txt");

@@ -234,6 +234,7 @@ static struct cmi_judge_request request_for(
 		.host = chain->host[0] ? chain->host : NULL,
 		.security_level = client ? client->security_level : -1,
 		.no_wildcards = client && client->no_wildcards,
+		.subject_names = client && client->subject_names,
 		.reorder_off = client && client->reorder_off,
 		.env = d->o.env,
 	};

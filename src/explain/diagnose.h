@@ -24,7 +24,8 @@ struct cmi_diagnose_client {
 	const char *name;              /* of the profile */
 	const struct cmi_trust *trust; /* borrowed */
 	bool no_wildcards, reorder_off;
-	bool fetches_aia; /* it would have fetched what is missing */
+	bool subject_names; /* as in cmi_judge_request */
+	bool fetches_aia;   /* it would have fetched what is missing */
 	int security_level;
 	/* Which clients are of this kind; family 0: all of them. */
 	struct cmi_endpoint net;

@@ -25,6 +25,7 @@ struct cmi_judge_request {
 	int64_t at_s;
 	const char *host; /* NULL: no name check */
 	bool no_wildcards, reorder_off;
+	bool subject_names;    /* it takes a name in the subject only */
 	bool anchor_dates_off; /* the client never looks at them */
 	int security_level;    /* OpenSSL's 0..5; -1: 1 */
 	/* Issuers this client has at hand beyond sent (cache, AIA ...). */

@@ -6,7 +6,7 @@
 #include "core/text.h"
 #include "explain/profiles.h"
 
-enum kind { TEXT, SOURCE, YESNO, BOOL, VERSION, UINT, LEVEL, LIST };
+enum kind { TEXT, SOURCE, YESNO, BOOL, VERSION, UINT, LEVEL, LIST, DAY };
 
 struct key {
 	const char *name;
@@ -34,7 +34,9 @@ static const struct key keys[] = {
 	{"rsa-pss", YESNO, AT(rsa_pss)},
 	{"ed25519", YESNO, AT(ed25519)},
 	{"root-expiry", YESNO, AT(root_expiry)},
+	{"subject-names", YESNO, AT(subject_names)},
 	{"keeps-clock", YESNO, AT(keeps_clock)},
+	{"clock-starts", DAY, AT(clock_s)},
 	{"tls-min", VERSION, AT(version_min)},
 	{"tls-max", VERSION, AT(version_max)},
 	{"rsa-bits-min", UINT, AT(rsa_bits_min)},
@@ -147,6 +149,8 @@ static bool set_value(
 		return parse_version(v, field);
 	case UINT:
 		return cmi_parse_uint(v, 65536, field);
+	case DAY:
+		return cmi_time_parse(v, field);
 	case LEVEL:
 		if (!cmi_parse_uint(v, 5, &number))
 			return false;

@@ -122,6 +122,7 @@ void cmi_profile_client(
 	out->name = p->name;
 	out->trust = p->trust;
 	out->no_wildcards = p->wildcards == CMI_NO;
+	out->subject_names = p->subject_names != CMI_NO;
 	out->reorder_off = p->reorders == CMI_NO;
 	out->fetches_aia = p->fetches_aia == CMI_YES;
 	out->security_level = p->security_level;

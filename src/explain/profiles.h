@@ -47,8 +47,12 @@ struct cmi_profile {
 	enum cmi_known sni, wildcards, elliptic, sha1;
 	enum cmi_known rsa_pss, ed25519; /* as signatures of certificates */
 	enum cmi_known root_expiry;      /* refuses a path to an expired root */
-	/* Has the right time at its first handshake after it was off. */
+	/* Takes a name that stands in the certificate's subject only. */
+	enum cmi_known subject_names;
+	/* Has the right time at its first handshake after it was off; where it
+	 * has not, the time that it begins with (0: not known). */
 	enum cmi_known keeps_clock;
+	int64_t clock_s;
 	uint16_t version_min, version_max; /* TLS; 0: not known */
 	uint64_t rsa_bits_min;             /* 0: not known */
 	int security_level;                /* OpenSSL's; -1: not known */

@@ -203,7 +203,9 @@ static void check_name(struct view *v)
 
 	if (!v->q->host || cmi_judgement_has(v->j, CMI_F_NAME_MISMATCH) ||
 		cmi_judgement_has(v->j, CMI_F_WILDCARD_UNSUPPORTED) ||
-		cmi_cert_matches_host(leaf, v->q->host, true))
+		cmi_cert_matches_host(leaf, v->q->host, true) ||
+		(v->q->subject_names &&
+			cmi_cert_subject_names_host(leaf, v->q->host, true)))
 		return;
 	add(v, CMI_F_NAME_MISMATCH, 0,
 		cmi_phrase(&v->j->arena,

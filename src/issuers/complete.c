@@ -342,6 +342,7 @@ static cmend_status run(struct driver *d, struct cmi_complete_result *result)
 		.at_s = r->at_s,
 		.host = r->host,
 		.no_wildcards = r->no_wildcards,
+		.subject_names = r->subject_names,
 		.anchor_dates_off = r->anchor_dates_off,
 		.purpose = r->purpose,
 		.security_level = r->security_level,

@@ -29,6 +29,7 @@ struct cmi_complete_request {
 	int64_t at_s;          /* judged at this time, seconds since 1970 */
 	const char *host;      /* NULL: no name check */
 	bool no_wildcards;     /* the profile knows none */
+	bool subject_names;    /* it takes a name in the subject only */
 	bool anchor_dates_off; /* it never looks at its anchors' dates */
 	bool reorder_off;      /* the client takes sent certificates only in the
 				* order sent: an issuer behind its child */

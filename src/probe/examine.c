@@ -225,6 +225,7 @@ static struct cmi_judge_request judge_request(
 	/* Without its list of roots: any root we know, to see the rest. */
 	r.trust = p->list_path ? p->trust : q->any_trust;
 	r.no_wildcards = p->wildcards == CMI_NO;
+	r.subject_names = p->subject_names != CMI_NO;
 	r.anchor_dates_off = p->root_expiry == CMI_NO;
 	r.security_level = p->security_level >= 0 ? p->security_level
 			   : p->sha1 == CMI_NO    ? 1
@@ -276,6 +277,7 @@ static cmend_status find_until(struct cmi_examination *x,
 		.trust = asked->trust,
 		.host = asked->host,
 		.no_wildcards = asked->no_wildcards,
+		.subject_names = asked->subject_names,
 		.anchor_dates_off = asked->anchor_dates_off,
 		.reorder_off = asked->reorder_off,
 		.security_level = asked->security_level,
@@ -579,6 +581,58 @@ static cmend_status weigh_order(struct cmi_examination *x,
 	return status;
 }
 
+/* Accepted for a name that this client may not look at. */
+static void weigh_name(struct cmi_examination *x, const struct cmi_profile *p,
+	const struct cmi_judge_request *r, struct cmi_item_profile *item)
+{
+	if (!item->accepts || !r->host || p->subject_names != CMI_UNKNOWN ||
+		cmi_cert_matches_host(r->sent[0], r->host, !r->no_wildcards))
+		return;
+	item->says = arena_printf(&x->arena,
+		"the certificate names \"%s\" in its subject only; whether "
+		"this client takes that is not publicly known",
+		r->host);
+	item->help = short_help(CMI_F_NAME_MISMATCH);
+	item->unknown = true;
+	item->accepts = false;
+}
+
+/* A client that begins with another time than now: until its clock is set it
+ * judges at that time. */
+static cmend_status weigh_clock(struct cmi_examination *x,
+	const struct cmi_profile *p, const struct cmi_judge_request *r,
+	struct cmi_item_profile *item, cmend_error *err)
+{
+	struct cmi_judge_request then = *r;
+	struct cmi_judgement j = {0};
+	char from[CMI_TIME_TEXT], to[CMI_TIME_TEXT];
+	cmend_status status = CMEND_OK;
+
+	if (!item->accepts || p->keeps_clock != CMI_NO)
+		return CMEND_OK;
+	then.at_s = p->clock_s;
+	if (p->clock_s)
+		status = cmi_judge(&then, &j, err);
+	if (status == CMEND_OK && p->clock_s && !j.accepted)
+		item->says = arena_printf(&x->arena,
+			"after it was off its clock stands at %.10s, when it "
+			"refuses this chain (%s); it accepts once it has the "
+			"time",
+			cmi_time_s(from, p->clock_s),
+			cmi_finding_name(j.verdict));
+	else if (status == CMEND_OK && !p->clock_s)
+		item->says = arena_printf(&x->arena,
+			"after it was off its clock is wrong, and the "
+			"certificate is valid from %.10s to %.10s only; it "
+			"accepts once it has the time",
+			cmi_time_s(from, r->sent[0]->not_before_s),
+			cmi_time_s(to, r->sent[0]->not_after_s));
+	if (status == CMEND_OK && !j.accepted)
+		item->help = "give it the time first (NTP)";
+	cmi_judgement_dispose(&j);
+	return status;
+}
+
 static cmend_status weigh_profile(struct cmi_examination *x,
 	const struct cmi_profile *p, const struct cmi_judge_request *r,
 	struct cmi_item_profile *item, cmend_error *err)
@@ -597,8 +651,11 @@ static cmend_status weigh_profile(struct cmi_examination *x,
 			item->help = help_for(x, &j);
 		apply_list(x, p, &j.result, item);
 		weigh_ignorance(x, p, &j, item);
+		weigh_name(x, p, r, item);
 		status = weigh_order(x, r, item, err);
 	}
+	if (status == CMEND_OK)
+		status = weigh_clock(x, p, r, item, err);
 	if (status == CMEND_OK && item->accepts)
 		status = find_until(x, r, p->root_expiry != CMI_NO, &j.result,
 			&item->until_s, &subject, err);

@@ -49,6 +49,9 @@ static void client_why(struct cmi_buf *out, const struct cmi_item_profile *f)
 			cmi_page_text(out, f->until_subject);
 			cmi_buf_text(out, "</span> ends");
 		}
+		if (f->says)
+			cmi_buf_text(out, "; ");
+		cmi_page_text(out, f->says);
 		return;
 	}
 	if (f->why)
@@ -68,7 +71,7 @@ static void client_row(struct cmi_buf *out, const struct cmi_item_profile *f)
 	cmi_buf_text(out, "</td><td>");
 	client_why(out, f);
 	cmi_buf_text(out, "</td><td>");
-	cmi_page_text(out, f->accepts ? NULL : f->help);
+	cmi_page_text(out, f->help);
 	cmi_buf_text(out, "</td></tr>\n");
 }
 

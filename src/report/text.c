@@ -172,10 +172,11 @@ static void profiles(
 		if (!f->accepts && f->why)
 			cmi_buf_printf(
 				p->out, "  %s", cmi_finding_name(f->why));
-		if (!f->accepts && f->help)
-			cmi_buf_printf(p->out, ": %s", f->help);
+		if (f->help)
+			cmi_buf_printf(
+				p->out, "%s%s", f->why ? ": " : "  ", f->help);
 		cmi_buf_u8(p->out, '\n');
-		if (f->says && !f->accepts && p->style->verbose) {
+		if (f->says && p->style->verbose) {
 			cmi_buf_printf(p->out, "%17s", "");
 			wrapped(p, 17, f->says);
 		}

@@ -209,6 +209,15 @@ enum cmi_key_id_match cmi_cert_key_id(
 							  : CMI_KEY_ID_OTHER;
 }
 
+/* libcrypto takes an empty name and ".example" for patterns, and "*.example"
+ * equals a wildcard; none of them is a host. */
+static bool is_host(const char *host)
+{
+	size_t n = strlen(host);
+
+	return n && n <= CMI_NAME_MAX && host[0] != '.' && !strchr(host, '*');
+}
+
 bool cmi_cert_matches_host(
 	const struct cmi_cert *c, const char *host, bool wildcards)
 {
@@ -218,9 +227,7 @@ bool cmi_cert_matches_host(
 	size_t n = strlen(host);
 	int answer;
 
-	/* libcrypto takes an empty name and ".example" for patterns, and
-	 * "*.example" equals a wildcard; none of them is a host. */
-	if (n == 0 || n > CMI_NAME_MAX || host[0] == '.' || strchr(host, '*'))
+	if (!is_host(host))
 		return false;
 	if (!wildcards)
 		flags |= X509_CHECK_FLAG_NO_WILDCARDS;
@@ -237,6 +244,25 @@ bool cmi_cert_matches_host(
 	ASN1_OCTET_STRING_free(ip);
 	ERR_clear_error();
 	return answer == 1;
+}
+
+bool cmi_cert_subject_names_host(
+	const struct cmi_cert *c, const char *host, bool wildcards)
+{
+	unsigned flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+	size_t n = strlen(host);
+	bool same;
+
+	if (!is_host(host) || c->n_dns_names)
+		return false;
+	if (!wildcards)
+		flags |= X509_CHECK_FLAG_NO_WILDCARDS;
+	if (n > 1 && host[n - 1] == '.')
+		n--;
+	/* Without DNS names libcrypto looks at the subject. */
+	same = X509_check_host(c->x, host, n, flags, NULL) == 1;
+	ERR_clear_error();
+	return same;
 }
 
 bool cmi_cert_valid_at(const struct cmi_cert *c, int64_t at_s)

@@ -96,6 +96,10 @@ enum cmi_key_id_match cmi_cert_key_id(
  * libcrypto, the subject's CN never looked at. */
 bool cmi_cert_matches_host(
 	const struct cmi_cert *c, const char *host, bool wildcards);
+/* No other name in it is a DNS name, and the subject's CN is this host: what
+ * clients took before RFC 9525 (RFC 6125 section 6.4.4), and some still do. */
+bool cmi_cert_subject_names_host(
+	const struct cmi_cert *c, const char *host, bool wildcards);
 /* Valid at that second, both ends included (RFC 5280 section 4.1.2.5). */
 bool cmi_cert_valid_at(const struct cmi_cert *c, int64_t at_s);
 

@@ -243,15 +243,8 @@ def test_profiles_that_cannot_be_added(chainmend, tmp_path, name, content):
 def test_who_can_repair_itself(chainmend, pki, web):
     """Leaf only: the client that fetches accepts, where there is an address
     that answers; the one that keeps nothing and fetches nothing does not."""
-    def own(name, facts):
-        assert chainmend("profiles", "add", name, pki.anchor.pem).status == 0
-        ini, = Path(chainmend.env["XDG_CONFIG_HOME"]).rglob(f"{name}.ini")
-        text = ini.read_text()
-        for key, value in facts.items():
-            text = text.replace(f"{key} = unknown", f"{key} = {value}")
-        ini.write_text(text)
-    own("fetcher", {"fetches-aia": "yes"})
-    own("plain", {"fetches-aia": "no"})
+    own(chainmend, pki, "fetcher", {"fetches-aia": "yes"})
+    own(chainmend, pki, "plain", {"fetches-aia": "no"})
     good = pki.intermediate.issue("web.example", sans=LOCAL,
                                   aia=web.put("/i.cer", pki.intermediate.der))
     html = pki.intermediate.issue("web.example", sans=LOCAL, aia=web.put(
@@ -286,6 +279,85 @@ def test_wildcards_and_old_phones(chainmend, pki):
                     "lync-phone-edition", "--roots", pki.anchor.pem, "--json",
                     "--offline")
     assert run.of_kind("endpoint")[0]["profiles"][0]["accepts"] is None, run
+
+
+def own(chainmend, pki, name, facts):
+    """A profile that trusts the anchor, and these facts of it."""
+    assert chainmend("profiles", "add", name, pki.anchor.pem).status == 0
+    ini, = Path(chainmend.env["XDG_CONFIG_HOME"]).rglob(f"{name}.ini")
+    text = ini.read_text()
+    for key, value in facts.items():
+        line = f"{key} = unknown"
+        text = (text.replace(line, f"{key} = {value}") if line in text
+                else f"{text}{key} = {value}\n")
+    ini.write_text(text)
+
+
+def opinions(chainmend, chain, names, *args):
+    words = [w for n in names for w in ("--profile", n)]
+    run = chainmend("check", chain, *words, "--offline", "--json", *args)
+    line, = run.of_kind("endpoint")
+    return {p["profile"]: p for p in line["profiles"]}, run
+
+
+def test_a_name_in_the_subject_alone(chainmend, pki):
+    for word in ("yes", "no", "unknown"):
+        own(chainmend, pki, word, {"subject-names": word})
+    bare = pki.intermediate.issue("old.example", sans=[])
+    chain = pki.file("bare-name.pem", bare, pki.intermediate)
+    names = ("yes", "no", "unknown")
+    got, run = opinions(chainmend, chain, names, "--host", "old.example")
+    assert [got[n]["accepts"] for n in names] == [True, False, None], run
+    assert got["no"]["why"] == "name-mismatch", run
+    assert "in its subject only" in got["no"]["says"]
+    assert "not publicly known" in got["unknown"]["says"]
+    assert run.status == 1
+    # Another name is another name, and beside a DNS name the subject's is
+    # none.
+    got, _ = opinions(chainmend, chain, names, "--host", "new.example")
+    assert [got[n]["accepts"] for n in names] == [False] * 3
+    both = pki.intermediate.issue("old.example", sans=["DNS:new.example"])
+    chain = pki.file("both-names.pem", both, pki.intermediate)
+    got, _ = opinions(chainmend, chain, names, "--host", "old.example")
+    assert [got[n]["accepts"] for n in names] == [False] * 3
+    # The plain client never looks there.
+    run = chainmend("check", pki.file("b.pem", bare, pki.intermediate),
+                    "--roots", pki.anchor.pem, "--host", "old.example",
+                    "--offline", "--json")
+    assert run.of_kind("endpoint")[0]["verdict"] == "name-mismatch", run
+
+
+def test_a_clock_that_is_wrong_at_first(chainmend, pki):
+    """It accepts, and what must come before is told; and where its first time
+    is within the chain's own, there is nothing to tell."""
+    from datetime import datetime, timedelta, timezone
+    now = datetime.now(timezone.utc)
+    recent = (now - timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name, facts in (
+            ("kept", {"keeps-clock": "yes", "clock-starts": "2001-01-01"}),
+            ("lost", {"keeps-clock": "no"}),
+            ("epoch", {"keeps-clock": "no", "clock-starts": "2016-01-01"}),
+            ("recent", {"keeps-clock": "no", "clock-starts": recent})):
+        own(chainmend, pki, name, facts)
+    chain = pki.file("clock.pem", pki.leaf, pki.intermediate)
+    names = ("kept", "lost", "epoch", "recent")
+    got, run = opinions(chainmend, chain, names)
+    assert all(got[n]["accepts"] for n in names) and run.status == 0, run
+    for name, words in (("lost", "its clock is wrong"),
+                        ("epoch", "stands at 2016-01-01")):
+        assert words in got[name]["says"], got
+        assert "NTP" in got[name]["help"]
+    assert "not-yet-valid" in got["epoch"]["says"]
+    for name in ("kept", "recent"):
+        assert "says" not in got[name] and "help" not in got[name], got
+    # In words, too.
+    text = chainmend("check", chain, "--profile", "epoch", "--profile",
+                     "kept", "--offline").out
+    assert "epoch  give it the time first" in text, text
+    # One that refuses anyway has nothing said of its clock.
+    got, _ = opinions(chainmend, pki.leaf.pem, names)
+    assert got["epoch"]["why"] == "missing-intermediate"
+    assert "clock" not in got["epoch"]["says"]
 
 
 def test_survey(chainmend, pki, tmp_path):

@@ -69,12 +69,36 @@ static void names(void **state)
 {
 	struct forged *wild = forge(&(struct forge_order){
 		.name = "x", .issuer = ca, .dns = "*.wild.example"});
+	struct forged *bare = forge(
+		&(struct forge_order){.name = "bare.example", .issuer = ca});
+	struct forged *star = forge(
+		&(struct forge_order){.name = "*.star.example", .issuer = ca});
 
 	(void)state;
 	expect(JUDGE(CHAIN(leaf, ca, root), .host = "other.example"),
 		CMI_F_NAME_MISMATCH, 0, "other name");
 	expect(JUDGE(CHAIN(leaf, ca, root), .host = "leaf"),
 		CMI_F_NAME_MISMATCH, 0, "the CN is no name");
+	expect(JUDGE(CHAIN(leaf, ca, root), .host = "leaf",
+		       .subject_names = true),
+		CMI_F_NAME_MISMATCH, 0, "the CN is none beside a DNS name");
+	expect(JUDGE(CHAIN(bare, ca, root), .host = "bare.example"),
+		CMI_F_NAME_MISMATCH, 0, "the CN alone");
+	expect(JUDGE(CHAIN(bare, ca, root), .host = "bare.example",
+		       .subject_names = true),
+		CMI_F_NONE, 0, "the CN, for a client that looks there");
+	expect(JUDGE(CHAIN(bare, ca, root), .host = "BARE.example.",
+		       .subject_names = true),
+		CMI_F_NONE, 0, "the CN in another spelling");
+	expect(JUDGE(CHAIN(bare, ca, root), .host = "a.bare.example",
+		       .subject_names = true),
+		CMI_F_NAME_MISMATCH, 0, "another CN");
+	expect(JUDGE(CHAIN(star, ca, root), .host = "a.star.example",
+		       .subject_names = true),
+		CMI_F_NONE, 0, "a wildcard in the CN");
+	expect(JUDGE(CHAIN(star, ca, root), .host = "a.star.example",
+		       .subject_names = true, .no_wildcards = true),
+		CMI_F_NAME_MISMATCH, 0, "and no wildcards");
 	expect(JUDGE(CHAIN(wild, ca, root), .host = "a.wild.example"),
 		CMI_F_NONE, 0, "wildcard");
 	expect(JUDGE(CHAIN(wild, ca, root), .host = "a.wild.example",

@@ -24,6 +24,12 @@ static const struct row inis[] = {
 		"title = x\nfetches-aia = yes\nreorders = no\nsni = unknown\n"
 		"rsa-bits-min = 2048\nsecurity-level = 2\ncurrent = yes\n",
 		NULL},
+	{"a clock that begins somewhere",
+		"title = x\nkeeps-clock = no\nclock-starts = 2016-01-01\n"
+		"subject-names = yes\n",
+		NULL},
+	{"a clock that begins at no day", "clock-starts = soon\n",
+		"this value"},
 	{"nothing", "", "needs a title"},
 	{"empty title", "title =\n", "line 1: this value cannot be"},
 	{"no equals sign", "title\n", "line 1: a line is"},
