@@ -122,6 +122,43 @@ static void other_keys_are_read_too(void **state)
 	assert_true(cmi_cert_signed_by(leaf->c, ca->c));
 }
 
+/* Two basicConstraints: a certificate still, and one that issues nothing. */
+static void bad_extensions_are_read_for_what_they_are(void **state)
+{
+	size_t n_bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++) {
+		struct forged *f = forge(&(struct forge_order){
+			.name = "odd",
+			.ca = true,
+			.odd_oid = "2.5.29.19",
+		});
+
+		n_bad += f->c->extensions_bad;
+	}
+	assert_int_equal(n_bad, 40);
+}
+
+/* Cut anywhere, it is no certificate, and nothing is lost or freed twice. */
+static void cut_short_it_is_none(void **state)
+{
+	struct forged *f =
+		forge(&(struct forge_order){.name = "CA", .ca = true});
+
+	(void)state;
+	for (size_t n = 1; n < f->c->der.n; n++) {
+		struct cmi_cert *c = NULL;
+		cmend_error err;
+
+		assert_int_equal(
+			cmi_cert_from_der(
+				(struct cmi_bytes){f->c->der.p, n}, &c, &err),
+			CMEND_PARSE);
+		assert_null(c);
+	}
+}
+
 static void there_is_one_where_libcrypto_is_slow(void **state)
 {
 	bool slow = OpenSSL_version_num() < 0x30200000UL;
@@ -138,6 +175,9 @@ int main(void)
 		cmocka_unit_test_teardown(
 			every_kind_is_read_and_verifies, free_all),
 		cmocka_unit_test_teardown(other_keys_are_read_too, free_all),
+		cmocka_unit_test_teardown(
+			bad_extensions_are_read_for_what_they_are, free_all),
+		cmocka_unit_test_teardown(cut_short_it_is_none, free_all),
 		cmocka_unit_test(there_is_one_where_libcrypto_is_slow),
 	};
 
