@@ -51,10 +51,7 @@ static cmend_status retire(
 	if (t->table.lists[CMI_FLOWS_ENDED].n > CMI_ENDED_MAX)
 		cmi_flow_remove(
 			&t->table, cmi_flow_oldest(&t->table, CMI_FLOWS_ENDED));
-	/* The next to go was not looked at for long. */
-	f = cmi_flow_oldest(&t->table, CMI_FLOWS_ENDED);
-	__builtin_prefetch(f);
-	__builtin_prefetch((const uint8_t *)f + 64);
+	cmi_flow_expect(&t->table, CMI_FLOWS_ENDED);
 	return CMEND_OK;
 }
 

@@ -122,7 +122,10 @@ static void link_bucket(struct cmi_flow_table *t, struct cmi_flow *f)
 	*bucket = index_of(t, f);
 }
 
-/* As many buckets as entries, so chains stay short. */
+/* Four times as many buckets as entries and more: where a connection is not
+ * there, as with each new one, its bucket is empty and no entry is touched. */
+#define BUCKETS_AN_ENTRY 4u
+
 static cmend_status spread(struct cmi_flow_table *t, cmend_error *err)
 {
 	size_t n = t->n_buckets * 4;
@@ -183,7 +186,7 @@ cmend_status cmi_flow_add(struct cmi_flow_table *t,
 {
 	struct cmi_flow *f;
 
-	if (t->n >= t->n_buckets)
+	if (t->n >= t->n_buckets / BUCKETS_AN_ENTRY)
 		CMI_TRY(spread(t, err));
 	if (t->free) {
 		f = &t->pool[t->free];
@@ -216,6 +219,18 @@ void cmi_flow_remove(struct cmi_flow_table *t, struct cmi_flow *f)
 	if (t->last == i)
 		t->last = 0;
 	t->n--;
+}
+
+void cmi_flow_expect(const struct cmi_flow_table *t, enum cmi_flow_list list)
+{
+	const struct cmi_flow *f = cmi_flow_oldest(t, list);
+
+	if (!f)
+		return;
+	__builtin_prefetch(bucket_of(t, f->hash));
+	/* Its turn comes after this one's; then the above costs nothing. */
+	__builtin_prefetch(&t->pool[f->next]);
+	__builtin_prefetch(&t->pool[f->next].prev);
 }
 
 struct cmi_flow *cmi_flow_oldest(

@@ -123,6 +123,9 @@ void cmi_flow_remove(struct cmi_flow_table *t, struct cmi_flow *f);
 /* Put it at the young end of a list. */
 void cmi_flow_move(
 	struct cmi_flow_table *t, struct cmi_flow *f, enum cmi_flow_list list);
+/* The oldest of a list will leave soon, then the next one: have at hand what
+ * that needs. */
+void cmi_flow_expect(const struct cmi_flow_table *t, enum cmi_flow_list list);
 /* The oldest of a list, or NULL. */
 struct cmi_flow *cmi_flow_oldest(
 	const struct cmi_flow_table *t, enum cmi_flow_list list);
