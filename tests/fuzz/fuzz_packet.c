@@ -2,8 +2,9 @@
 /*
  * Two bytes of link type, then a frame.  Oracle: the payload lies in the
  * frame, what is known to be missing is no less when the frame was cut, a
- * frame cut by one byte never has more payload, and an Ethernet frame means
- * the same with a VLAN tag (which keeps it from the short way).
+ * frame cut by one byte never has more payload, an Ethernet frame means the
+ * same with a VLAN tag (which keeps it from the short way), and a frame that
+ * holds several comes to an end.
  */
 #include <string.h>
 
@@ -26,6 +27,39 @@ static struct cmi_packet decode(
 		FUZZ_CHECK(out.payload.p + out.payload.n <= p + n);
 	}
 	return out;
+}
+
+/* Frames in one frame: each lies in it, and no more come than there may be
+ * datagrams in a block and bytes in the frame. */
+static void check_all(const uint8_t *p, size_t n, uint32_t link)
+{
+	struct cmi_bytes rest = {p, n};
+	size_t steps = 0;
+
+	while (rest.n) {
+		struct cmi_packet one = decode(rest.p, rest.n, rest.n, link);
+
+		FUZZ_CHECK(++steps <= n + 600);
+		if (one.rest.n) {
+			FUZZ_CHECK(one.rest.p >= p);
+			FUZZ_CHECK(one.rest.p + one.rest.n <= p + n);
+		}
+		rest = one.rest;
+		link = one.rest_link;
+	}
+}
+
+/* The links that stand in no file are reached by the highest numbers. */
+static uint32_t link_of(uint16_t number)
+{
+	switch (number) {
+	case 0xfffe:
+		return CMI_LINK_USB_DATA;
+	case 0xfffd:
+		return CMI_LINK_AMSDU;
+	default:
+		return number;
+	}
 }
 
 static void check_tagged(
@@ -65,11 +99,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
-	link = (uint32_t)data[0] << 8 | data[1];
+	link = link_of((uint16_t)(data[0] << 8 | data[1]));
 	data += 2;
 	size -= 2;
 	whole = decode(data, size, size, link);
 	FUZZ_CHECK(whole.from.family == whole.to.family);
+	check_all(data, size, link);
 	if (link == 1)
 		check_tagged(&whole, data, size);
 	cut = decode(data, size - 1, size, link);
