@@ -7,9 +7,9 @@
  *
  *   bench_boot SIGNINS PHONES SCRYPT_LOG2 PUBLIC_KEY_US
  *
- * The processor's time is compared, not the clock's: what else runs on the
- * machine takes from the second alone.  Fails when a sign-in fails, when a
- * certificate is not on record once, or below SHARE_MIN.
+ * Processor time is compared, and the clock's where the machine was ours: what
+ * else runs on it takes from the clock alone.  Fails when a sign-in fails, when
+ * a certificate is not on record once, or below SHARE_MIN by either.
  */
 #include <ftw.h>
 #include <pthread.h>
@@ -27,6 +27,8 @@
 #include "core/text.h"
 
 #define SHARE_MIN 0.6
+/* Of all processors' time; above it the clock says nothing of us. */
+#define OTHERS_MAX 0.05
 
 static struct cmi_env env;
 static struct cmi_server_ports ports;
@@ -98,6 +100,28 @@ static double seconds_of(clockid_t clock)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Seconds of processor time that the whole machine has used since its start,
+ * and those that it was idle; both 0 where that is not told. */
+static void machine_time(double *used, double *idle)
+{
+	unsigned long long t[8] = {0};
+	FILE *f = fopen("/proc/stat", "re");
+	double tick = (double)sysconf(_SC_CLK_TCK);
+	char line[512] = "", *at = line;
+
+	if (f && !fgets(line, sizeof(line), f))
+		*line = 0;
+	if (f)
+		fclose(f);
+	/* "cpu  user nice system idle iowait irq softirq steal ..." */
+	while (*at && (*at < '0' || *at > '9'))
+		at++;
+	for (size_t i = 0; i < CMI_LEN(t); i++)
+		t[i] = strtoull(at, &at, 10);
+	*idle = (double)(t[3] + t[4]) / tick;
+	*used = (double)(t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / tick;
+}
+
 /* Seconds of processor time for one scrypt. */
 static double secret_cost(void)
 {
@@ -159,6 +183,7 @@ static struct cmi_server *start(
 struct figures {
 	double clock_s, cpu_s;         /* of all sign-ins */
 	double scrypt_s, public_key_s; /* of one */
+	double used_s, idle_s;         /* of the whole machine meanwhile */
 	uint64_t issued;
 };
 
@@ -168,8 +193,12 @@ static int tell(const struct figures *f)
 	double work = f->scrypt_s + f->public_key_s;
 	double limit = (double)cpus / work;
 	double share = work * n_total / f->cpu_s;
+	double by_clock = n_total / f->clock_s / limit;
+	double all_s = f->used_s + f->idle_s;
+	double others = all_s > 0 ? (f->used_s - f->cpu_s) / all_s : 1;
+	bool quiet = others <= OTHERS_MAX;
 	bool good = signed_in == n_total && f->issued == n_total &&
-		    share >= SHARE_MIN;
+		    share >= SHARE_MIN && (!quiet || by_clock >= SHARE_MIN);
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
@@ -179,14 +208,16 @@ static int tell(const struct figures *f)
 	       "server)\n"
 	       "cryptography of one: scrypt %.1f ms, public keys %.2f ms; the "
 	       "limit of %ld processors is %.1f a second\n"
-	       "%.0f %% of the limit by the clock; of the processor's time "
-	       "%.0f %% is cryptography (at least %.0f %% wanted)\n"
+	       "%.0f %% of the limit by the clock (%.0f %% of the processors "
+	       "went to others%s); of the processor's time %.0f %% is "
+	       "cryptography (at least %.0f %% wanted)\n"
 	       "signed in %u, refused %u, on record %llu\n",
 		n_total, n_phones, f->clock_s, n_total / f->clock_s,
 		(long long)took_ms[n_total / 2],
 		(long long)took_ms[n_total * 99 / 100], u.ru_maxrss / 1024,
 		f->scrypt_s * 1000, f->public_key_s * 1000, cpus, limit,
-		100 * n_total / f->clock_s / limit, 100 * share,
+		100 * by_clock, 100 * (others > 0 ? others : 0),
+		quiet ? "" : ": it does not count", 100 * share,
 		100 * SHARE_MIN, signed_in, refused,
 		(unsigned long long)f->issued);
 	return good ? 0 : 1;
@@ -220,6 +251,7 @@ int main(int argc, char **argv)
 	struct cmi_demo_pki pki = {0};
 	struct cmi_ledger *ledger = NULL;
 	struct figures f = {0};
+	double before_used, before_idle;
 	struct cmi_server *server;
 
 	if (argc != 5)
@@ -237,11 +269,15 @@ int main(int argc, char **argv)
 		return 3;
 	server = start(&pki, &ledger);
 	f.scrypt_s = secret_cost();
+	machine_time(&before_used, &before_idle);
 	f.clock_s = -seconds_of(CLOCK_MONOTONIC);
 	f.cpu_s = -seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	sign_all_in();
 	f.clock_s += seconds_of(CLOCK_MONOTONIC);
 	f.cpu_s += seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	machine_time(&f.used_s, &f.idle_s);
+	f.used_s -= before_used;
+	f.idle_s -= before_idle;
 	f.issued = cmi_ledger_issued(ledger);
 	cmi_server_stop(server);
 	cmi_ledger_close(ledger);
