@@ -89,6 +89,7 @@ static cmend_status await(const struct asking *a, struct cmi_uc_options *o,
 	struct pollfd p = {.fd = a->fd, .events = POLLIN};
 	uint8_t in[CMI_DHCP_DATAGRAM];
 	struct sockaddr_in from;
+	char text[16];
 
 	for (;;) {
 		int64_t left = a->deadline_ms - cmi_mono_ms(a->env);
@@ -107,11 +108,13 @@ static cmend_status await(const struct asking *a, struct cmi_uc_options *o,
 		if (n < 0)
 			continue;
 		tap_answer(a, &from, in, (size_t)n);
-		inet_ntop(AF_INET, &from.sin_addr, server, 16);
+		inet_ntop(AF_INET, &from.sin_addr, text, sizeof(text));
 		if (cmi_inform_read((struct cmi_bytes){in, (size_t)n}, a->xid,
-			    o, faults, &why) == CMEND_OK)
+			    o, faults, &why) == CMEND_OK) {
+			memcpy(server, text, sizeof(text));
 			return CMEND_OK;
-		cmi_emit(a->env, "dhcp-ignored", server, why.message, n);
+		}
+		cmi_emit(a->env, "dhcp-ignored", text, why.message, n);
 	}
 }
 

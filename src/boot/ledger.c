@@ -9,8 +9,6 @@
 #include <openssl/evp.h>
 #include <sqlite3.h>
 
-#include "boot/pin.h"
-
 #define SALT_LEN 16
 #define HASH_LEN 32
 /* Users with one number: their PINs tell them apart. */
@@ -21,6 +19,7 @@ struct cmi_ledger {
 	pthread_mutex_t lock;
 	const struct cmi_env *env;
 	unsigned log2_n;
+	struct cmi_pin_policy policy;
 };
 
 static const char schema[] =
@@ -64,6 +63,7 @@ cmend_status cmi_ledger_open(const char *path, const struct cmi_env *env,
 		return cmi_nomem(err);
 	l->env = env;
 	l->log2_n = 14;
+	l->policy = cmi_pin_policy_default;
 	pthread_mutex_init(&l->lock, NULL);
 	if (sqlite3_open_v2(path, &l->db,
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
@@ -91,6 +91,12 @@ void cmi_ledger_close(struct cmi_ledger *l)
 void cmi_ledger_set_cost(struct cmi_ledger *l, unsigned log2_n)
 {
 	l->log2_n = log2_n < 10 ? 10 : log2_n > 20 ? 20 : log2_n;
+}
+
+void cmi_ledger_set_policy(
+	struct cmi_ledger *l, const struct cmi_pin_policy *policy)
+{
+	l->policy = *policy;
 }
 
 static void unlock(pthread_mutex_t **m)
@@ -209,7 +215,7 @@ static cmend_status check_policy(struct cmi_ledger *l, const char *sip,
 	bind_text(s, 1, sip);
 	if (sqlite3_step(s) != SQLITE_ROW)
 		return cmi_fail(err, CMEND_NOT_FOUND, "no user \"%s\"", sip);
-	return cmi_pin_check_new(&cmi_pin_policy_default, pin,
+	return cmi_pin_check_new(&l->policy, pin,
 		(const char *)sqlite3_column_text(s, 0),
 		(const char *)sqlite3_column_text(s, 1), err);
 }
@@ -400,8 +406,7 @@ static cmend_status count_failure(struct cmi_ledger *l,
 	bind_text(s, 1, c->sip);
 	sqlite3_bind_int64(s, 2, now_s);
 	sqlite3_bind_int(s, 3, CMI_PIN_WINDOW_S);
-	sqlite3_bind_int(s, 4,
-		(int)cmi_pin_local_max(&cmi_pin_policy_default, c->length));
+	sqlite3_bind_int(s, 4, (int)cmi_pin_local_max(&l->policy, c->length));
 	sqlite3_bind_int(s, 5, CMI_PIN_LOCK_S);
 	return step_done(l, s, err);
 }

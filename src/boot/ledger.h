@@ -10,6 +10,7 @@
 #ifndef CMI_BOOT_LEDGER_H
 #define CMI_BOOT_LEDGER_H
 
+#include "boot/pin.h"
 #include "core/env.h"
 #include "core/limits.h"
 #include "x509/cert.h"
@@ -103,6 +104,9 @@ cmend_status cmi_ledger_owner(struct cmi_ledger *l, const struct cmi_cert *cert,
 	__attribute__((warn_unused_result));
 uint64_t cmi_ledger_issued(struct cmi_ledger *l);
 
+/* What a PIN set from now on must be like; default: cmi_pin_policy_default. */
+void cmi_ledger_set_policy(
+	struct cmi_ledger *l, const struct cmi_pin_policy *policy);
 /* Cost of scrypt for secrets set from now on: N = 2^log2_n; default 14. */
 void cmi_ledger_set_cost(struct cmi_ledger *l, unsigned log2_n);
 

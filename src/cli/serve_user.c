@@ -55,6 +55,14 @@ static cmend_status with_secret(struct job *j, const char *what,
 
 static cmend_status do_set_pin(struct job *j, cmend_error *err)
 {
+	struct cmi_pin_policy policy = cmi_pin_policy_default;
+
+	if (j->o->min_pin)
+		policy.min_length = (unsigned)j->o->min_pin;
+	if (policy.min_length < 4)
+		return cmi_fail(err, CMEND_ARG, "--min-pin is 4 at least");
+	policy.common_patterns = j->o->common_pins;
+	cmi_ledger_set_policy(j->ledger, &policy);
 	return with_secret(j, "PIN", cmi_ledger_set_pin, err);
 }
 

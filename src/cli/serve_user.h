@@ -11,8 +11,8 @@
 
 struct cmi_serve_options {
 	const char *host, *cert, *key, *offer, *state, *address;
-	uint64_t http_port, https_port, sip_port, workers, hours;
-	bool tls12, dhcp, lab, legacy_dsk;
+	uint64_t http_port, https_port, sip_port, workers, hours, min_pin;
+	bool tls12, dhcp, lab, legacy_dsk, common_pins;
 	const char *break_name;
 	const char *registrar, *sip_cert, *sip_key, *schemes;
 	const char *sip, *number, *extension, *login;
