@@ -44,22 +44,25 @@ static cmend_status prompt(
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	struct termios was, quiet;
 	cmend_status status;
+	bool is_terminal;
 
 	if (fd < 0)
 		return cmi_fail(err, CMEND_ARG,
 			"no terminal to ask for the %s: give it with a file or "
 			"descriptor",
 			what);
-	dprintf(fd, "%s: ", what);
-	if (tcgetattr(fd, &was) == 0) {
+	/* Quiet before it is asked: who types at once is neither shown nor
+	 * flushed away. */
+	is_terminal = tcgetattr(fd, &was) == 0;
+	if (is_terminal) {
 		quiet = was;
 		quiet.c_lflag &= ~(tcflag_t)ECHO;
 		tcsetattr(fd, TCSAFLUSH, &quiet);
-		status = read_line(fd, out, err);
-		tcsetattr(fd, TCSAFLUSH, &was);
-	} else {
-		status = read_line(fd, out, err);
 	}
+	dprintf(fd, "%s: ", what);
+	status = read_line(fd, out, err);
+	if (is_terminal)
+		tcsetattr(fd, TCSAFLUSH, &was);
 	dprintf(fd, "\n");
 	close(fd);
 	return status;

@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sqlite3
 import subprocess
 import time
@@ -253,6 +254,8 @@ def test_a_pin_is_asked_for_and_not_shown(serve):  # noqa: F811
                 asked = True
                 os.write(terminal, PIN.encode() + b"\n")
     finally:
+        if time.monotonic() >= deadline:
+            os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         os.close(terminal)
     assert asked and os.waitstatus_to_exitcode(status) == 0, shown
