@@ -580,7 +580,9 @@ const struct cmi_command cmi_cmd_check = {
 		    "  chainmend check -f targets.txt -j 500 --json\n",
 	.notes = "A TARGET is NAME, NAME:PORT, an address, an https URL, or a "
 		 "file with\ncertificates in the order in which a server would "
-		 "send them.\n\nexit status: 0 every judged client accepts, 1 "
+		 "send them.  A line of -f is a\nTARGET, then "
+		 "starttls=PROTOCOL or sni=NAME where needed.\n\nexit status: "
+		 "0 every judged client accepts, 1 "
 		 "one does not, 3 a target could\nnot be looked at.\n",
 	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE |
 		  CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT | CMI_C_PROGRESS,
