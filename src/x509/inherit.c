@@ -65,7 +65,9 @@ cmend_status cmi_cert_inherit_key(const struct cmi_cert *c,
 	*out = NULL;
 	if (!c->key_inherits || !parameters)
 		return CMEND_OK;
-	CMI_TRY(cmi_cert_from_der(c->der, &copy, err));
+	/* It was read before, so only memory can be wanting. */
+	if (cmi_cert_from_der(c->der, &copy, NULL))
+		return cmi_nomem(err);
 	n = encode_whole(c, parameters, &der);
 	if (n > 0 && put_key(copy, der, n))
 		*out = CMI_TAKE(copy);
