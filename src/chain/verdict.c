@@ -32,6 +32,8 @@ CMI_DEFINE_CLEANUP(crl_stack_freep, STACK_OF(X509_CRL), cmi_crl_stack_free)
 /* One verification as libcrypto's callbacks see it. */
 struct judging {
 	const struct cmi_path *path;
+	/* As it was given, where path has copies with whole keys. */
+	const struct cmi_path *original;
 	const struct cmi_verdict_request *request;
 	STACK_OF(X509_CRL) * crls; /* NULL: revocation is not checked */
 	X509_CRL *bad_crl; /* the first that is no good; borrowed from crls */
@@ -77,6 +79,21 @@ static bool is_valid_after_all(
 		       X509_get0_notAfter(cert), (time_t)j->request->at_s) == 0;
 }
 
+/* The signature of a copy is the original's: see x509/inherit.h. */
+static bool is_signed_after_all(
+	const struct judging *j, X509_STORE_CTX *ctx, const X509 *cert)
+{
+	int above = X509_STORE_CTX_get_error_depth(ctx) + 1;
+	X509 *issuer = sk_X509_value(X509_STORE_CTX_get0_chain(ctx), above);
+	EVP_PKEY *key = issuer ? X509_get0_pubkey(issuer) : NULL;
+
+	for (size_t i = 0; key && i < j->path->n; i++)
+		if (j->path->certs[i]->x == cert &&
+			j->path->certs[i] != j->original->certs[i])
+			return X509_verify(j->original->certs[i]->x, key) == 1;
+	return false;
+}
+
 static bool is_forgiven(const struct judging *j, X509_STORE_CTX *ctx)
 {
 	const X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
@@ -86,6 +103,8 @@ static bool is_forgiven(const struct judging *j, X509_STORE_CTX *ctx)
 		return false;
 	if (X509_STORE_CTX_get_error(ctx) == X509_V_ERR_CERT_HAS_EXPIRED)
 		return is_valid_after_all(j, cert, cert == anchor);
+	if (X509_STORE_CTX_get_error(ctx) == X509_V_ERR_CERT_SIGNATURE_FAILURE)
+		return is_signed_after_all(j, ctx, cert);
 	return j->crls && cmi_crl_forgiven(ctx, anchor);
 }
 
@@ -298,11 +317,13 @@ static cmend_status verify_with_crls(
 }
 
 static cmend_status verify_path(const struct cmi_path *path,
+	const struct cmi_path *original,
 	const struct cmi_verdict_request *request, struct cmi_verdict *out,
 	cmend_error *err)
 {
 	CMI_AUTO(crl_stack_freep) STACK_OF(X509_CRL) *crls = NULL;
-	struct judging j = {.path = path, .request = request};
+	struct judging j = {
+		.path = path, .original = original, .request = request};
 
 	if (!request->n_crls)
 		return verify_once(&j, out, err);
@@ -346,12 +367,12 @@ static cmend_status verify_chain(const struct cmi_path *path,
 	cmend_status status;
 
 	if (!inherits_keys(path))
-		return verify_path(path, request, out, err);
+		return verify_path(path, path, request, out, err);
 	for (size_t i = 0; i < whole.n; i++)
 		cmi_cert_ref(whole.certs[i]);
 	status = inherit_keys(&whole, err);
 	if (!status)
-		status = verify_path(&whole, request, out, err);
+		status = verify_path(&whole, path, request, out, err);
 	for (size_t i = 0; i < whole.n; i++)
 		cmi_cert_unref(whole.certs[i]);
 	return status;

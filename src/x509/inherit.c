@@ -45,13 +45,14 @@ static int encode_whole(const struct cmi_cert *c, const ASN1_STRING *parameters,
 	return -1;
 }
 
-/* Read in place: the certificate's own encoding, which was signed, is kept by
- * libcrypto and does not change with its key. */
+/* From here on libcrypto encodes what was signed anew, with that key in it. */
 static bool put_key(struct cmi_cert *c, const unsigned char *der, int n)
 {
-	X509_PUBKEY *key = X509_get_X509_PUBKEY(c->x);
+	EVP_PKEY *key = d2i_PUBKEY(NULL, &der, n);
+	bool done = key && X509_set_pubkey(c->x, key) == 1;
 
-	return d2i_X509_PUBKEY(&key, &der, n) && X509_get0_pubkey(c->x);
+	EVP_PKEY_free(key);
+	return done;
 }
 
 cmend_status cmi_cert_inherit_key(const struct cmi_cert *c,

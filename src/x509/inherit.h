@@ -9,8 +9,9 @@
 
 #include "x509/cert.h"
 
-/* A copy of c with the parameters of issuer's key, which must be whole; what
- * was signed stays as it was.  NULL in *out: these two do not fit together. */
+/* A copy of c with the parameters of issuer's key, which must be whole.  The
+ * signature in it is the original's, and so verifies that one alone.  NULL in
+ * *out: these two do not fit together. */
 cmend_status cmi_cert_inherit_key(const struct cmi_cert *c,
 	const struct cmi_cert *issuer, struct cmi_cert **out, cmend_error *err)
 	__attribute__((warn_unused_result));
