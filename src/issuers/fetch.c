@@ -16,15 +16,6 @@
 /* Fixed, and the same for everybody: no version, no system. */
 #define USER_AGENT "chainmend"
 
-/* CURLOPT_PROTOCOLS is deprecated since 7.85, its successor not in 7.81. */
-#if LIBCURL_VERSION_NUM >= CMI_CURL_NAMED_PROTOCOLS
-#define SET_HTTP_ONLY(curl, option)                                            \
-	cmi_curl.easy_setopt(curl, option##_STR, "http")
-#else
-#define SET_HTTP_ONLY(curl, option)                                            \
-	cmi_curl.easy_setopt(curl, option, CURLPROTO_HTTP)
-#endif
-
 struct cmi_fetcher {
 	CURL *curl;
 	char *target_host;
@@ -272,8 +263,7 @@ static void set_limits(struct transfer *t, int64_t ms)
 {
 	CURL *c = t->f->curl;
 
-	SET_HTTP_ONLY(c, CURLOPT_PROTOCOLS);
-	SET_HTTP_ONLY(c, CURLOPT_REDIR_PROTOCOLS);
+	CMI_CURL_ONLY(c, HTTP);
 	cmi_curl.easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	cmi_curl.easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms);
 	cmi_curl.easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);

@@ -12,8 +12,19 @@
 
 #include "core/error.h"
 
-/* 7.85: protocols are limited by name (CURLOPT_PROTOCOLS_STR). */
+/* CURLOPT_PROTOCOLS is deprecated since 7.85, its successor not in 7.81. */
 #define CMI_CURL_NAMED_PROTOCOLS 0x075500
+/* Of a handle: no protocol but this one, here and behind a redirect. */
+#if LIBCURL_VERSION_NUM >= CMI_CURL_NAMED_PROTOCOLS
+#define CMI_CURL_ONLY(handle, PROTOCOL)                                        \
+	cmi_curl.easy_setopt(handle, CURLOPT_PROTOCOLS_STR, #PROTOCOL);        \
+	cmi_curl.easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, #PROTOCOL)
+#else
+#define CMI_CURL_ONLY(handle, PROTOCOL)                                        \
+	cmi_curl.easy_setopt(handle, CURLOPT_PROTOCOLS, CURLPROTO_##PROTOCOL); \
+	cmi_curl.easy_setopt(                                                  \
+		handle, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_##PROTOCOL)
+#endif
 
 /* In functions that have curl_ in front in libcurl. */
 struct cmi_curl {

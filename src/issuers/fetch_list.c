@@ -8,15 +8,6 @@
 #include "core/text.h"
 #include "issuers/fetch_curl.h"
 
-/* CURLOPT_PROTOCOLS is deprecated since 7.85, its successor not in 7.81. */
-#if LIBCURL_VERSION_NUM >= CMI_CURL_NAMED_PROTOCOLS
-#define SET_HTTPS_ONLY(curl, option)                                           \
-	cmi_curl.easy_setopt(curl, option##_STR, "https")
-#else
-#define SET_HTTPS_ONLY(curl, option)                                           \
-	cmi_curl.easy_setopt(curl, option, CURLPROTO_HTTPS)
-#endif
-
 struct transfer {
 	const struct cmi_list_fetch *how;
 	struct cmi_list_fetched *out;
@@ -94,8 +85,7 @@ static void set_limits(const struct transfer *t)
 		how->silence_ms ? how->silence_ms : CMI_LIST_SILENCE_MS;
 	CURL *c = t->curl;
 
-	SET_HTTPS_ONLY(c, CURLOPT_PROTOCOLS);
-	SET_HTTPS_ONLY(c, CURLOPT_REDIR_PROTOCOLS);
+	CMI_CURL_ONLY(c, HTTPS);
 	cmi_curl.easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
 	cmi_curl.easy_setopt(
 		c, CURLOPT_MAXREDIRS, (long)CMI_LIST_REDIRECTS_MAX);
