@@ -97,9 +97,25 @@ static void list_one(FILE *out, const struct cmi_profile *p)
 		p->current ? " *" : "", roots);
 }
 
-static void show_one(FILE *out, const struct cmi_profile *p, bool verbose)
+/* Versions, keys and facts; names are padded to `width`. */
+static void write_rules(FILE *out, const struct cmi_profile *p,
+	const char *lead, int width, const char *behind_name)
 {
 	struct fact facts[N_FACTS];
+
+	fprintf(out, "%sversions: %s to %s\n", lead,
+		version_text(p->version_min), version_text(p->version_max));
+	if (p->rsa_bits_min)
+		fprintf(out, "%sRSA keys of at least %llu bits\n", lead,
+			(unsigned long long)p->rsa_bits_min);
+	facts_of(p, facts);
+	for (size_t i = 0; i < N_FACTS; i++)
+		fprintf(out, "%s%-*s%s %s\n", lead, width, facts[i].name,
+			behind_name, cmi_known_name(facts[i].value));
+}
+
+static void show_one(FILE *out, const struct cmi_profile *p, bool verbose)
+{
 	char hex[2 * CMI_SHA256_LEN + 1], day[CMI_TIME_TEXT];
 
 	fprintf(out, "%s: %s\n  as of %s\n", p->name, p->title,
@@ -116,15 +132,7 @@ static void show_one(FILE *out, const struct cmi_profile *p, bool verbose)
 	if (p->n_unlisted)
 		fprintf(out, "  beyond the list: %zu in %s.pem, not trusted\n",
 			p->n_unlisted, p->name);
-	fprintf(out, "  versions: %s to %s\n", version_text(p->version_min),
-		version_text(p->version_max));
-	if (p->rsa_bits_min)
-		fprintf(out, "  RSA keys of at least %llu bits\n",
-			(unsigned long long)p->rsa_bits_min);
-	facts_of(p, facts);
-	for (size_t i = 0; i < N_FACTS; i++)
-		fprintf(out, "  %-26s %s\n", facts[i].name,
-			cmi_known_name(facts[i].value));
+	write_rules(out, p, "  ", 26, "");
 	if (p->clock_s)
 		fprintf(out, "  its clock begins at %.10s\n",
 			cmi_time_s(day, p->clock_s));
@@ -189,23 +197,13 @@ static void markdown_head(FILE *out)
 
 static void markdown_one(FILE *out, const struct cmi_profile *p)
 {
-	struct fact facts[N_FACTS];
-
 	fprintf(out, "\n## %s%s\n\n%s; facts as of %s.\n\n", p->name,
 		p->current ? " \\*" : "", p->title, p->date ? p->date : "?");
 	if (p->list_path)
 		fprintf(out, "- roots: %zu\n", trusted_roots(p));
 	else
 		fputs("- roots: not publicly known\n", out);
-	fprintf(out, "- versions: %s to %s\n", version_text(p->version_min),
-		version_text(p->version_max));
-	if (p->rsa_bits_min)
-		fprintf(out, "- RSA keys of at least %llu bits\n",
-			(unsigned long long)p->rsa_bits_min);
-	facts_of(p, facts);
-	for (size_t i = 0; i < N_FACTS; i++)
-		fprintf(out, "- %s: %s\n", facts[i].name,
-			cmi_known_name(facts[i].value));
+	write_rules(out, p, "- ", 0, ":");
 	for (size_t i = 0; i < p->n_sources; i++)
 		fprintf(out, "- source: %s\n", p->sources[i]);
 	if (p->note)
