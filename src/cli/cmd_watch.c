@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chainmend watch INTERFACE: explain handshakes as they fail; with -f TARGETS
  * look at servers again and again (monitor.c). */
-#include <signal.h>
 #include <stddef.h>
 
 #include "cli/monitor.h"
 #include "cli/notify.h"
 #include "cli/rights.h"
 #include "cli/setup.h"
+#include "cli/signals.h"
 #include "cli/watch_keep.h"
 #include "cli/watch_lock.h"
 #include "core/env.h"
@@ -47,16 +47,6 @@ struct watching {
 	int64_t began_us;
 	cmend_status out_status; /* standard output went away */
 };
-
-static volatile sig_atomic_t stop, reload;
-
-static void on_signal(int number)
-{
-	if (number == SIGHUP)
-		reload = 1;
-	else
-		stop = 1;
-}
 
 static void warn(
 	const struct cmi_cli *cli, const char *what, const cmend_error *err)
@@ -258,7 +248,7 @@ static cmend_status watch(struct watching *w, cmend_error *err)
 {
 	int64_t flushed_ms = cmi_mono_ms(NULL), now;
 
-	while (!stop && w->out_status == CMEND_OK &&
+	while (!cmi_signal_stop && w->out_status == CMEND_OK &&
 		!(w->o->count && w->failed >= w->o->count)) {
 		CMI_TRY(cmi_watch_step(w->watch, STEP_MS, err));
 		cmi_metrics_poll(w->metrics);
@@ -268,8 +258,8 @@ static cmend_status watch(struct watching *w, cmend_error *err)
 			cmi_notify("WATCHDOG=1");
 			flushed_ms = now;
 		}
-		if (reload) {
-			reload = 0;
+		if (cmi_signal_reload) {
+			cmi_signal_reload = 0;
 			CMI_TRY(open_again(w, err));
 		}
 	}
@@ -305,15 +295,12 @@ static void tell_end(struct watching *w)
 static int run_interface(
 	struct cmi_cli *cli, const struct watch_options *o, const char *name)
 {
-	struct sigaction act = {.sa_handler = on_signal};
 	struct watching w = {.cli = cli, .o = o};
 	cmend_error err = {0};
 	cmend_status status;
 	int code = CMI_EXIT_OK;
 
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGHUP, &act, NULL);
+	cmi_signals_note();
 	status = prepare(&w, name, &err);
 	if (status == CMEND_OK) {
 		status = watch(&w, &err);

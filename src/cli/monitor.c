@@ -10,6 +10,7 @@
 #include "cli/monitor_events.h"
 #include "cli/monitor_metrics.h"
 #include "cli/notify.h"
+#include "cli/signals.h"
 #include "core/limits.h"
 #include "core/text.h"
 #include "probe/metrics.h"
@@ -42,16 +43,6 @@ struct monitor {
 	int64_t tokens_ms, notified_ms, events_at_ms;
 	bool events_failing;
 };
-
-static volatile sig_atomic_t stop, reload;
-
-static void on_signal(int number)
-{
-	if (number == SIGHUP)
-		reload = 1;
-	else
-		stop = 1;
-}
 
 static void warn(struct monitor *m, const char *what, const char *why)
 {
@@ -343,9 +334,9 @@ static bool all_seen(const struct monitor *m)
 
 static cmend_status watch(struct monitor *m, cmend_error *err)
 {
-	while (!stop && !(m->o->once && all_seen(m))) {
-		if (reload) {
-			reload = 0;
+	while (!cmi_signal_stop && !(m->o->once && all_seen(m))) {
+		if (cmi_signal_reload) {
+			cmi_signal_reload = 0;
 			on_reload(m);
 		}
 		CMI_TRY(start_due(m, err));
@@ -430,7 +421,7 @@ static int exit_of(const struct monitor *m)
 
 	if (!m->o->once)
 		return CMI_EXIT_OK;
-	if (unreached || stop)
+	if (unreached || cmi_signal_stop)
 		return CMI_EXIT_CANNOT;
 	return refused ? CMI_EXIT_FAILS : CMI_EXIT_OK;
 }
@@ -453,7 +444,6 @@ static void end(struct monitor *m, int code)
 
 int cmi_monitor_run(struct cmi_cli *cli, const struct cmi_monitor_options *o)
 {
-	struct sigaction act = {.sa_handler = on_signal};
 	struct monitor m = {
 		.cli = cli,
 		.o = o,
@@ -469,9 +459,7 @@ int cmi_monitor_run(struct cmi_cli *cli, const struct cmi_monitor_options *o)
 	if (o->every && !cmi_monitor_every(o->every, &m.every_s))
 		return cmi_cli_usage(cli,
 			"--every \"%s\": write 90s, 30m, 6h or 1d", o->every);
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGHUP, &act, NULL);
+	cmi_signals_note();
 	signal(SIGPIPE, SIG_IGN);
 	status = open_all(&m, &err);
 	if (status == CMEND_OK)
