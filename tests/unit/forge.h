@@ -196,4 +196,12 @@ static inline void forge_free_all(void)
 	forge_free_to(0);
 }
 
+/* For cmocka: of a test or of a group. */
+static inline int forge_teardown(void **state)
+{
+	(void)state;
+	forge_free_all();
+	return 0;
+}
+
 #endif

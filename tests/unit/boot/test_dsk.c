@@ -461,13 +461,6 @@ static void steps_refused(void **state)
 	cmi_buf_dispose(&out);
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,5 +473,5 @@ int main(void)
 		cmocka_unit_test(steps_refused),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, free_all);
+	return cmocka_run_group_tests(tests, NULL, forge_teardown);
 }

@@ -325,13 +325,6 @@ static void many_users(void **state)
 	cmi_buf_dispose(&out);
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,5 +335,5 @@ int main(void)
 		cmocka_unit_test(many_users),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, free_all);
+	return cmocka_run_group_tests(tests, NULL, forge_teardown);
 }

@@ -148,13 +148,6 @@ static int make_chain(void **state)
 	return 0;
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 static void whole_chain_costs_no_question(void **state)
 {
 	struct ended e = run(&(struct scene){.leaf = leaf->c,
@@ -602,5 +595,5 @@ int main(void)
 		ROW(every_allocation_may_fail),
 	};
 
-	return cmocka_run_group_tests(tests, make_chain, free_all);
+	return cmocka_run_group_tests(tests, make_chain, forge_teardown);
 }

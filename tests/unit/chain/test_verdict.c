@@ -16,13 +16,6 @@ static int make_chain(void **state)
 	return 0;
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 static struct cmi_verdict judge_with(
 	const struct forged *const *chain, struct cmi_verdict_request request)
 {
@@ -568,5 +561,5 @@ int main(void)
 		ROW(a_path_of_nothing_is_the_callers_fault),
 	};
 
-	return cmocka_run_group_tests(tests, make_chain, free_all);
+	return cmocka_run_group_tests(tests, make_chain, forge_teardown);
 }

@@ -72,6 +72,21 @@ static inline void free_world(void)
 	forge_free_all();
 }
 
+/* For cmocka: of a group. */
+static inline int world_setup(void **state)
+{
+	(void)state;
+	make_world();
+	return 0;
+}
+
+static inline int world_teardown(void **state)
+{
+	(void)state;
+	free_world();
+	return 0;
+}
+
 struct staged {
 	struct cmi_conversation c;
 	struct cmi_tls_seen tls;

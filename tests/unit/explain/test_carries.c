@@ -90,18 +90,11 @@ static void each_answer_is_known_for_what_it_carries(void **state)
 	cmi_buf_dispose(&text);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_answer_is_known_for_what_it_carries),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, forge_teardown);
 }

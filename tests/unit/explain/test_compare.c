@@ -66,33 +66,39 @@ static cmend_status note(
 	return CMEND_OK;
 }
 
-static void give(struct cmi_compare *c, enum cmi_compare_side side,
+/* What a test puts on its stage: the two sides compared, and what came of
+ * it. */
+struct play {
+	struct cmi_compare *c;
+	struct staged s;
+	struct staged_http h;
+	struct told t;
+	struct cmi_compare_result r;
+};
+
+static void give(struct play *p, enum cmi_compare_side side,
 	const struct cmi_conversation *conversation)
 {
-	struct cmi_conversation_sink sink = cmi_compare_sink(c, side);
+	struct cmi_conversation_sink sink = cmi_compare_sink(p->c, side);
 
 	assert_int_equal(sink.take(sink.ctx, conversation, NULL), CMEND_OK);
 }
 
-static struct cmi_compare *begin(struct told *t)
+static void begin(struct play *p)
 {
 	struct cmi_diagnose_options o = {
-		.trust = world.trust, .sink = {.take = note, .ctx = t}};
-	struct cmi_compare *c = NULL;
+		.trust = world.trust, .sink = {.take = note, .ctx = &p->t}};
 
-	*t = (struct told){0};
-	assert_int_equal(cmi_compare_new(&o, &c, NULL), CMEND_OK);
-	return c;
+	p->c = NULL;
+	p->t = (struct told){0};
+	assert_int_equal(cmi_compare_new(&o, &p->c, NULL), CMEND_OK);
 }
 
-static struct cmi_compare_result finish(struct cmi_compare *c)
+static void finish(struct play *p)
 {
-	struct cmi_compare_result r;
-
-	assert_int_equal(cmi_compare_finish(c, NULL), CMEND_OK);
-	r = cmi_compare_result(c);
-	cmi_compare_free(c);
-	return r;
+	assert_int_equal(cmi_compare_finish(p->c, NULL), CMEND_OK);
+	p->r = cmi_compare_result(p->c);
+	cmi_compare_free(p->c);
 }
 
 static void failing(struct staged *s, struct forged *const *chain)
@@ -122,213 +128,190 @@ static size_t diverging(const struct told *t)
 static void a_phone_skips_its_download(void **state)
 {
 	struct forged *chain[] = {world.leaf_no_aia, NULL};
-	struct cmi_compare_result r;
-	struct staged_http h;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 	size_t i;
 
 	(void)state;
-	c = begin(&t);
-	stage_http(&h, at(9, 40000), "http://web.example/CertProv/x.svc", 200,
+	begin(&p);
+	stage_http(&p.h, at(9, 40000), "http://web.example/CertProv/x.svc", 200,
 		world.intermediate->c->der, "application/pkix-cert");
-	give(c, CMI_GOOD, &h.c);
-	stage(&s, chain);
-	give(c, CMI_GOOD, &s.c);
-	failing(&s, chain);
-	give(c, CMI_BAD, &s.c);
-	r = finish(c);
-	assert_true(r.parted && r.bad_failed && !r.good_failed);
-	assert_int_equal(r.verdict, CMI_F_MISSING_INTERMEDIATE);
-	assert_int_equal(r.cause, CMI_F_CHAIN_DOWNLOAD_SKIPPED);
-	assert_int_equal(t.verdict, r.verdict);
-	assert_int_equal(t.cause, r.cause);
-	i = diverging(&t);
-	assert_string_equal(t.steps[i].event, "connect");
-	assert_int_equal(t.steps[i].side, CMI_STEP_GOOD);
-	assert_int_equal(t.good_frame, 2);
-	assert_int_equal(t.n_handshakes, 2);
+	give(&p, CMI_GOOD, &p.h.c);
+	stage(&p.s, chain);
+	give(&p, CMI_GOOD, &p.s.c);
+	failing(&p.s, chain);
+	give(&p, CMI_BAD, &p.s.c);
+	finish(&p);
+	assert_true(p.r.parted && p.r.bad_failed && !p.r.good_failed);
+	assert_int_equal(p.r.verdict, CMI_F_MISSING_INTERMEDIATE);
+	assert_int_equal(p.r.cause, CMI_F_CHAIN_DOWNLOAD_SKIPPED);
+	assert_int_equal(p.t.verdict, p.r.verdict);
+	assert_int_equal(p.t.cause, p.r.cause);
+	i = diverging(&p.t);
+	assert_string_equal(p.t.steps[i].event, "connect");
+	assert_int_equal(p.t.steps[i].side, CMI_STEP_GOOD);
+	assert_int_equal(p.t.good_frame, 2);
+	assert_int_equal(p.t.n_handshakes, 2);
 	/* Ranked: server, firmware, PIN once, direct issuance. */
-	assert_int_equal(t.n_remedies, 4);
-	assert_string_equal(t.remedies[0], "send the full chain");
-	assert_non_null(strstr(t.remedies[1], "fix the firmware"));
-	assert_non_null(strstr(t.remedies[2], "by PIN once"));
-	assert_non_null(strstr(t.remedies[3], "preloaded root"));
+	assert_int_equal(p.t.n_remedies, 4);
+	assert_string_equal(p.t.remedies[0], "send the full chain");
+	assert_non_null(strstr(p.t.remedies[1], "fix the firmware"));
+	assert_non_null(strstr(p.t.remedies[2], "by PIN once"));
+	assert_non_null(strstr(p.t.remedies[3], "preloaded root"));
 }
 
 /* Clients with issuer downloads ask inside the open connection. */
 static void a_browser_fetches_inside_the_handshake(void **state)
 {
 	struct forged *chain[] = {world.leaf, NULL};
-	struct cmi_compare_result r;
-	struct staged_http h;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 	size_t i;
 
 	(void)state;
-	c = begin(&t);
-	stage(&s, chain);
-	stage_http(&h, s.c.client, AIA, 200, world.intermediate->c->der, "");
-	h.c.start_us = s.c.start_us + 1000;
-	h.c.first_frame = 16;
-	h.http.request_frame = 16;
-	h.http.response_frame = 17;
-	give(c, CMI_GOOD, &h.c);
-	give(c, CMI_GOOD, &s.c);
-	failing(&s, chain);
-	give(c, CMI_BAD, &s.c);
-	r = finish(c);
-	assert_int_equal(r.verdict, CMI_F_MISSING_INTERMEDIATE);
-	assert_int_equal(r.cause, CMI_F_CHAIN_DOWNLOAD_SKIPPED);
-	i = diverging(&t);
-	assert_int_equal(t.steps[i].frame[0], 16);
-	assert_true(i > 0 && strcmp(t.steps[i - 1].event, "certificate") == 0);
-	assert_non_null(strstr(t.says, "behind the server's certificate"));
+	begin(&p);
+	stage(&p.s, chain);
+	stage_http(
+		&p.h, p.s.c.client, AIA, 200, world.intermediate->c->der, "");
+	p.h.c.start_us = p.s.c.start_us + 1000;
+	p.h.c.first_frame = 16;
+	p.h.http.request_frame = 16;
+	p.h.http.response_frame = 17;
+	give(&p, CMI_GOOD, &p.h.c);
+	give(&p, CMI_GOOD, &p.s.c);
+	failing(&p.s, chain);
+	give(&p, CMI_BAD, &p.s.c);
+	finish(&p);
+	assert_int_equal(p.r.verdict, CMI_F_MISSING_INTERMEDIATE);
+	assert_int_equal(p.r.cause, CMI_F_CHAIN_DOWNLOAD_SKIPPED);
+	i = diverging(&p.t);
+	assert_int_equal(p.t.steps[i].frame[0], 16);
+	assert_true(
+		i > 0 && strcmp(p.t.steps[i - 1].event, "certificate") == 0);
+	assert_non_null(strstr(p.t.says, "behind the server's certificate"));
 }
 
 static void a_download_that_fails(void **state)
 {
 	struct forged *chain[] = {world.leaf, NULL};
-	struct cmi_compare_result r;
-	struct staged_http h;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 	size_t i;
 
 	(void)state;
-	c = begin(&t);
-	stage_http(&h, at(9, 40000), AIA, 200, world.intermediate->c->der, "");
-	give(c, CMI_GOOD, &h.c);
-	stage(&s, chain);
-	give(c, CMI_GOOD, &s.c);
-	stage_http(&h, at(99, 40000), AIA, 404, CMI_BYTES("no"), "");
-	give(c, CMI_BAD, &h.c);
-	failing(&s, chain);
-	give(c, CMI_BAD, &s.c);
-	r = finish(c);
-	assert_int_equal(r.verdict, CMI_F_MISSING_INTERMEDIATE);
-	assert_int_equal(r.cause, CMI_F_CHAIN_DOWNLOAD_FAILED);
-	i = diverging(&t);
-	assert_string_equal(t.steps[i].event, "answer");
-	assert_int_equal(t.steps[i].side, CMI_STEP_BOTH);
+	begin(&p);
+	stage_http(
+		&p.h, at(9, 40000), AIA, 200, world.intermediate->c->der, "");
+	give(&p, CMI_GOOD, &p.h.c);
+	stage(&p.s, chain);
+	give(&p, CMI_GOOD, &p.s.c);
+	stage_http(&p.h, at(99, 40000), AIA, 404, CMI_BYTES("no"), "");
+	give(&p, CMI_BAD, &p.h.c);
+	failing(&p.s, chain);
+	give(&p, CMI_BAD, &p.s.c);
+	finish(&p);
+	assert_int_equal(p.r.verdict, CMI_F_MISSING_INTERMEDIATE);
+	assert_int_equal(p.r.cause, CMI_F_CHAIN_DOWNLOAD_FAILED);
+	i = diverging(&p.t);
+	assert_string_equal(p.t.steps[i].event, "answer");
+	assert_int_equal(p.t.steps[i].side, CMI_STEP_BOTH);
 }
 
 static void the_server_sends_less(void **state)
 {
 	struct forged *whole[] = {world.leaf, world.intermediate, NULL};
 	struct forged *half[] = {world.leaf, NULL};
-	struct cmi_compare_result r;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 	size_t i;
 
 	(void)state;
-	c = begin(&t);
-	stage(&s, whole);
-	give(c, CMI_GOOD, &s.c);
-	failing(&s, half);
-	give(c, CMI_BAD, &s.c);
-	r = finish(c);
-	assert_int_equal(r.verdict, CMI_F_MISSING_INTERMEDIATE);
-	assert_int_equal(r.cause, CMI_F_NONE);
-	i = diverging(&t);
-	assert_string_equal(t.steps[i].event, "certificate");
-	assert_non_null(strstr(t.steps[i].text[0], "2 certificates"));
-	assert_non_null(strstr(t.steps[i].text[1], "1 certificate:"));
+	begin(&p);
+	stage(&p.s, whole);
+	give(&p, CMI_GOOD, &p.s.c);
+	failing(&p.s, half);
+	give(&p, CMI_BAD, &p.s.c);
+	finish(&p);
+	assert_int_equal(p.r.verdict, CMI_F_MISSING_INTERMEDIATE);
+	assert_int_equal(p.r.cause, CMI_F_NONE);
+	i = diverging(&p.t);
+	assert_string_equal(p.t.steps[i].event, "certificate");
+	assert_non_null(strstr(p.t.steps[i].text[0], "2 certificates"));
+	assert_non_null(strstr(p.t.steps[i].text[1], "1 certificate:"));
 }
 
 static void no_client_certificate(void **state)
 {
 	struct forged *whole[] = {world.leaf, world.intermediate, NULL};
-	struct cmi_compare_result r;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 
 	(void)state;
-	c = begin(&t);
-	stage(&s, whole);
-	s.tls.client_cert_requested = true;
-	s.tls.client_certs[s.tls.n_client_certs++] =
+	begin(&p);
+	stage(&p.s, whole);
+	p.s.tls.client_cert_requested = true;
+	p.s.tls.client_certs[p.s.tls.n_client_certs++] =
 		(struct cmi_seen_cert){world.self->c->der, 17};
-	give(c, CMI_GOOD, &s.c);
-	stage(&s, whole);
-	alert(&s, CMI_SERVER, 40);
-	s.tls.client_cert_requested = true;
-	give(c, CMI_BAD, &s.c);
-	r = finish(c);
-	assert_int_equal(r.verdict, CMI_F_CLIENT_CERTIFICATE_WANTED);
-	assert_string_equal(t.steps[diverging(&t)].event, "client-certificate");
+	give(&p, CMI_GOOD, &p.s.c);
+	stage(&p.s, whole);
+	alert(&p.s, CMI_SERVER, 40);
+	p.s.tls.client_cert_requested = true;
+	give(&p, CMI_BAD, &p.s.c);
+	finish(&p);
+	assert_int_equal(p.r.verdict, CMI_F_CLIENT_CERTIFICATE_WANTED);
+	assert_string_equal(
+		p.t.steps[diverging(&p.t)].event, "client-certificate");
 }
 
 static void nothing_failed(void **state)
 {
 	struct forged *whole[] = {world.leaf, world.intermediate, NULL};
-	struct cmi_compare_result r;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 
 	(void)state;
-	c = begin(&t);
-	stage(&s, whole);
-	give(c, CMI_GOOD, &s.c);
-	give(c, CMI_BAD, &s.c);
-	r = finish(c);
-	assert_false(r.parted || r.bad_failed || r.good_failed);
-	assert_int_equal(r.verdict, CMI_F_NONE);
-	assert_int_equal(t.n_divergences, 1);
-	assert_int_equal(t.n_remedies, 0);
-	for (size_t i = 0; i < t.n_steps; i++)
-		assert_false(t.steps[i].diverges || t.steps[i].consequence);
+	begin(&p);
+	stage(&p.s, whole);
+	give(&p, CMI_GOOD, &p.s.c);
+	give(&p, CMI_BAD, &p.s.c);
+	finish(&p);
+	assert_false(p.r.parted || p.r.bad_failed || p.r.good_failed);
+	assert_int_equal(p.r.verdict, CMI_F_NONE);
+	assert_int_equal(p.t.n_divergences, 1);
+	assert_int_equal(p.t.n_remedies, 0);
+	for (size_t i = 0; i < p.t.n_steps; i++)
+		assert_false(p.t.steps[i].diverges || p.t.steps[i].consequence);
 }
 
 static void empty_sides(void **state)
 {
 	struct forged *half[] = {world.leaf, NULL};
-	struct cmi_compare_result r;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 
 	(void)state;
-	c = begin(&t);
-	r = finish(c);
-	assert_false(r.parted || r.bad_failed);
-	assert_non_null(strstr(t.says, "no TLS handshake"));
+	begin(&p);
+	finish(&p);
+	assert_false(p.r.parted || p.r.bad_failed);
+	assert_non_null(strstr(p.t.says, "no TLS handshake"));
 
-	c = begin(&t);
-	failing(&s, half);
-	give(c, CMI_BAD, &s.c);
-	r = finish(c);
-	assert_true(r.bad_failed);
-	assert_int_equal(r.verdict, CMI_F_MISSING_INTERMEDIATE);
-	assert_int_equal(t.n_handshakes, 1);
+	begin(&p);
+	failing(&p.s, half);
+	give(&p, CMI_BAD, &p.s.c);
+	finish(&p);
+	assert_true(p.r.bad_failed);
+	assert_int_equal(p.r.verdict, CMI_F_MISSING_INTERMEDIATE);
+	assert_int_equal(p.t.n_handshakes, 1);
 }
 
 static void swapped_captures_are_noticed(void **state)
 {
 	struct forged *whole[] = {world.leaf, world.intermediate, NULL};
 	struct forged *half[] = {world.leaf, NULL};
-	struct cmi_compare_result r;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 
 	(void)state;
-	c = begin(&t);
-	failing(&s, half);
-	give(c, CMI_GOOD, &s.c);
-	stage(&s, whole);
-	give(c, CMI_BAD, &s.c);
-	r = finish(c);
-	assert_true(r.good_failed && !r.bad_failed);
-	assert_non_null(strstr(t.says, "swapped"));
+	begin(&p);
+	failing(&p.s, half);
+	give(&p, CMI_GOOD, &p.s.c);
+	stage(&p.s, whole);
+	give(&p, CMI_BAD, &p.s.c);
+	finish(&p);
+	assert_true(p.r.good_failed && !p.r.bad_failed);
+	assert_non_null(strstr(p.t.says, "swapped"));
 }
 
 /* Thousands of others around must not hide the one that failed. */
@@ -336,40 +319,23 @@ static void the_one_among_many(void **state)
 {
 	struct forged *whole[] = {world.leaf, world.intermediate, NULL};
 	struct forged *half[] = {world.leaf, NULL};
-	struct cmi_compare_result r;
-	struct cmi_compare *c;
-	struct staged s;
-	struct told t;
+	struct play p;
 
 	(void)state;
-	c = begin(&t);
+	begin(&p);
 	for (unsigned i = 0; i < 3000; i++) {
-		stage(&s, whole);
-		s.c.client = at(10 + i % 80, 40000);
-		give(c, CMI_GOOD, &s.c);
-		give(c, CMI_BAD, &s.c);
+		stage(&p.s, whole);
+		p.s.c.client = at(10 + i % 80, 40000);
+		give(&p, CMI_GOOD, &p.s.c);
+		give(&p, CMI_BAD, &p.s.c);
 		if (i == 1500) {
-			failing(&s, half);
-			give(c, CMI_BAD, &s.c);
+			failing(&p.s, half);
+			give(&p, CMI_BAD, &p.s.c);
 		}
 	}
-	r = finish(c);
-	assert_true(r.bad_failed && r.parted);
-	assert_int_equal(r.verdict, CMI_F_MISSING_INTERMEDIATE);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	make_world();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	free_world();
-	return 0;
+	finish(&p);
+	assert_true(p.r.bad_failed && p.r.parted);
+	assert_int_equal(p.r.verdict, CMI_F_MISSING_INTERMEDIATE);
 }
 
 int main(void)
@@ -386,5 +352,5 @@ int main(void)
 		cmocka_unit_test(the_one_among_many),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

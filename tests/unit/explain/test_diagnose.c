@@ -653,20 +653,6 @@ static void many_failures_stay_bounded_and_all_come_out(void **state)
 	assert_int_equal(r.seen.handshakes, 500);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	make_world();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	free_world();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -688,5 +674,5 @@ int main(void)
 		cmocka_unit_test(many_failures_stay_bounded_and_all_come_out),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

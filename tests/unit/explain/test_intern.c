@@ -120,13 +120,6 @@ static void long_names_are_cut_between_characters(void **state)
 	assert_string_equal(cmi_phrase_clip(out, "short"), "short");
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,5 +131,5 @@ int main(void)
 		cmocka_unit_test(long_names_are_cut_between_characters),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, forge_teardown);
 }

@@ -14,13 +14,6 @@ static int make_two(void **state)
 	return 0;
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 static void write_both(enum cmi_bundle_form form, struct cmi_buf *out)
 {
 	struct cmi_cert *const certs[] = {a->c, b->c};
@@ -299,5 +292,5 @@ int main(void)
 		ROW(every_allocation_may_fail),
 	};
 
-	return cmocka_run_group_tests(tests, make_two, free_all);
+	return cmocka_run_group_tests(tests, make_two, forge_teardown);
 }

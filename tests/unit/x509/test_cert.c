@@ -235,14 +235,7 @@ static void every_allocation_may_fail(void **state)
 	assert_true(n > 5);
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
-#define ROW(f) cmocka_unit_test_teardown(f, free_all)
+#define ROW(f) cmocka_unit_test_teardown(f, forge_teardown)
 
 int main(void)
 {

@@ -3,13 +3,6 @@
 
 #include "x509/pool.h"
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 static struct cmi_cert *get(struct cmi_pool *p, const struct forged *f)
 {
 	struct cmi_cert *c = NULL;
@@ -102,7 +95,7 @@ static void every_allocation_may_fail(void **state)
 	}
 }
 
-#define ROW(f) cmocka_unit_test_teardown(f, free_all)
+#define ROW(f) cmocka_unit_test_teardown(f, forge_teardown)
 
 int main(void)
 {
