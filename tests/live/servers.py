@@ -8,6 +8,7 @@ import http.server
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -74,6 +75,43 @@ def end_accepting(listener, thread, connections=()):
         s.close()
 
 
+class Listener:
+    """A server of a test's own on loopback: take(s) is given each connection,
+    one after the other or, with at_once, on a thread each.  stop() ends it,
+    and closes what take() left open."""
+
+    def __init__(self, take, host="127.0.0.1", at_once=False):
+        self._take, self._at_once = take, at_once
+        self.open = []
+        self.socket = socket.create_server((host, 0), backlog=200)
+        self.port = self.socket.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                s, _ = self.socket.accept()
+            except OSError:
+                return
+            self.open.append(s)
+            if self._at_once:
+                threading.Thread(target=self._serve, args=(s,),
+                                 daemon=True).start()
+            else:
+                self._serve(s)
+
+    def _serve(self, s):
+        try:
+            self._take(s)
+        except OSError:
+            pass
+
+    def stop(self):
+        end_accepting(self.socket, self.thread, self.open)
+
+
 class Process:
     """A server process, stopped by stop() whatever became of it."""
 
@@ -118,6 +156,7 @@ class Process:
 
 NGINX = """
 daemon off;
+{user}
 worker_processes 1;
 pid {dir}/nginx.pid;
 error_log stderr warn;
@@ -146,8 +185,10 @@ def start_nginx(directory, chain, key, port=None, more="",
     directory.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     config = directory / "nginx.conf"
+    # A namespace of one's own has no other user to become.
+    user = "user root;" if os.geteuid() == 0 else ""
     config.write_text(NGINX.format(dir=directory, port=port, chain=chain,
-                                   key=key, more=more, host=host))
+                                   key=key, more=more, host=host, user=user))
     return Process([program("nginx"), "-p", directory, "-c", config,
                     "-e", "stderr"], port, directory / "nginx.log",
                    host=host)
@@ -163,6 +204,34 @@ def start_s_server(directory, cert, key, chain=None, port=None, args=()):
         command += ["-cert_chain", chain]
     return Process(command + list(args), port,
                    directory / f"s_server-{port}.log")
+
+
+class Redis:
+    """A redis-server on a unix socket, its append-only file on."""
+
+    def __init__(self, directory, *more):
+        self.directory, self.more = directory, more
+        directory.mkdir()
+        self.socket = directory / "r.sock"
+        self.url = f"unix://{self.socket}"
+        self.start()
+
+    def cli(self, *words):
+        done = subprocess.run(["redis-cli", "-s", self.socket, *words],
+                              capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", self.socket,
+             "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+             "--logfile", "log",
+             *self.more], cwd=self.directory)
+        wait_until(lambda: self.cli("ping") == "PONG", "redis")
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        self.process.wait(timeout=20)
 
 
 class Hold:

@@ -5,7 +5,6 @@ import os
 import select
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -143,37 +142,25 @@ def test_a_reset_at_every_byte(chainmend, pki, nginx, version):
     assert "reset" in lines[0]["trouble"], lines[0]
 
 
-class Cutter:
+class Cutter(servers.Listener):
     """The first connection gets the answer up to where it is the client's
     turn again; the k-th behind it gets the first k bytes, from none on."""
 
     def __init__(self, port):
-        self.port, self.k, self.flight = port, -1, 0
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        self.server, self.k, self.flight = port, -1, 0
+        super().__init__(self.take)
 
-    def stop(self):
-        servers.end_accepting(self.socket, self.thread)
-
-    def _run(self):
-        while True:
-            try:
-                s, _ = self.socket.accept()
-            except OSError:
-                return
-            try:
-                self._relay(s, self.k)
-            except OSError:
-                pass
+    def take(self, s):
+        try:
+            self._relay(s, self.k)
+        finally:
             self.k += 1
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                          b"\1\0\0\0\0\0\0\0")
             s.close()
 
     def _relay(self, s, left):
-        with socket.create_connection(("127.0.0.1", self.port)) as up:
+        with socket.create_connection(("127.0.0.1", self.server)) as up:
             up.sendall(s.recv(65536))
             while left < 0:
                 ready, _, _ = select.select([s, up], [], [], 10)
@@ -217,34 +204,20 @@ def test_answers_that_are_wrong(chainmend, pki, serve, answer, says):
 
 def test_endless_handshake_is_bounded(program, clean_env):
     """Megabytes of handshake: memory stays what it is."""
-    def endless():
-        while True:
-            try:
-                s, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=feed, args=(s,), daemon=True).start()
-
     def feed(s):
-        try:
-            s.recv(4096)
-            s.sendall(records(SERVER_HELLO))
-            while True:
-                # A Certificate that says it has 16 MiB.
-                s.sendall(records(b"\x0b\xff\xff\xff" + b"\0" * 15000))
-        except OSError:
-            s.close()
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=endless, daemon=True)
-    thread.start()
+        s.recv(4096)
+        s.sendall(records(SERVER_HELLO))
+        while True:
+            # A Certificate that says it has 16 MiB.
+            s.sendall(records(b"\x0b\xff\xff\xff" + b"\0" * 15000))
+    listener = servers.Listener(feed, at_once=True)
     start = time.monotonic()
     child = subprocess.Popen(
-        [program, "check", "127.0.0.1:%d" % listener.getsockname()[1],
-         "--timeout", "5", "--offline"], env=clean_env,
+        [program, "check", listener.address, "--timeout", "5", "--offline"], env=clean_env,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = 0
-    servers.end_accepting(listener, thread)
+    listener.stop()
     assert os.waitstatus_to_exitcode(status) in (1, 3)
     assert time.monotonic() - start < 20
     if not any(k.endswith("SAN_OPTIONS") for k in clean_env):

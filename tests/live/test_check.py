@@ -3,7 +3,6 @@
 import datetime
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -152,35 +151,6 @@ def test_file_for_a_host(chainmend, pki):
     assert endpoint(run)["verdict"] == "name-mismatch"
 
 
-class Bad:
-    """A server on loopback that does one wrong thing to each connection."""
-
-    def __init__(self, behave):
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.listen(16)
-        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
-        self.behave = behave
-        self.open = []
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while True:
-            try:
-                s, _ = self.socket.accept()
-            except OSError:
-                return
-            self.open.append(s)
-            try:
-                self.behave(s)
-            except OSError:
-                pass
-
-    def stop(self):
-        servers.end_accepting(self.socket, self.thread, self.open)
-
-
 def reset(s):
     s.recv(1)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -209,7 +179,7 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f[0])
 def test_each_fault_is_one_clear_line(chainmend, fault):
     _, behave, says = fault
-    server = Bad(behave)
+    server = servers.Listener(behave)
     start = time.monotonic()
     run = chainmend("check", server.address, "--timeout", "1", "--json")
     server.stop()
@@ -226,7 +196,7 @@ def test_endless_handshake(chainmend):
         s.recv(4096)
         while True:
             s.sendall(b"\x16\x03\x03\x40\x00" + b"\x02\xff\xff\xff" * 4096)
-    server = Bad(endless)
+    server = servers.Listener(endless)
     run = chainmend("check", server.address, "--timeout", "3", "--json")
     server.stop()
     assert run.status in (1, 3), run
@@ -250,7 +220,7 @@ def test_reset_at_many_bytes_of_the_answer(chainmend, pki, s_server, cut):
         s.sendall(got)
         up.close()
         reset_now(s)
-    bad = Bad(relay)
+    bad = servers.Listener(relay)
     run = chainmend("check", bad.address, "--timeout", "3", "--json",
                     "--offline", "--roots", pki.anchor.pem)
     bad.stop()

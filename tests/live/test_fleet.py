@@ -14,39 +14,11 @@ import pytest
 import servers
 
 
-class Redis:
-    """A redis-server on a unix socket, its append-only file on."""
-
-    def __init__(self, directory, *more):
-        self.directory, self.more = directory, more
-        directory.mkdir()
-        self.socket = directory / "r.sock"
-        self.url = f"unix://{self.socket}"
-        self.start()
-
-    def cli(self, *words):
-        done = subprocess.run(["redis-cli", "-s", self.socket, *words],
-                              capture_output=True, text=True)
-        return done.stdout.strip()
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", self.socket,
-             "--appendonly", "yes", "--appendfsync", "always", "--save", "",
-             "--logfile", "log",
-             *self.more], cwd=self.directory)
-        servers.wait_until(lambda: self.cli("ping") == "PONG", "redis")
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        self.process.wait(timeout=20)
-
-
 @pytest.fixture
 def redis(tmp_path):
     if not servers.program("redis-server"):
         pytest.skip("no redis-server on this machine")
-    server = Redis(tmp_path / "redis")
+    server = servers.Redis(tmp_path / "redis")
     yield server
     server.stop(signal.SIGKILL)
 

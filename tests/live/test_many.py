@@ -142,37 +142,23 @@ def test_resumed_after_being_killed_again_and_again(chainmend, free_port,
     assert sorted(got) == sorted(lines), run
 
 
-class Picky(threading.Thread):
+class Picky(servers.Listener):
     """Listens on every loopback address; hangs up on the first `rude`
     connections to each port, then serves; notes when each came."""
 
     def __init__(self, pki, rude=0):
-        super().__init__(daemon=True)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(
             pki.file("picky.pem", pki.leaf, pki.intermediate), pki.leaf.key)
         self.rude, self.times = rude, []
-        self.socket = socket.create_server(("0.0.0.0", 0), backlog=64)
-        self.port = self.socket.getsockname()[1]
-        self.start()
+        super().__init__(self.take, host="0.0.0.0")
 
-    def run(self):
-        while True:
-            try:
-                taken, _ = self.socket.accept()
-            except OSError:
-                return
-            self.times.append(time.monotonic())
+    def take(self, taken):
+        self.times.append(time.monotonic())
+        with taken:
             if len(self.times) > self.rude:
-                try:
-                    taken.settimeout(5)
-                    self.context.wrap_socket(taken, server_side=True).close()
-                except OSError:
-                    pass
-            taken.close()
-
-    def stop(self):
-        servers.end_accepting(self.socket, self)
+                taken.settimeout(5)
+                self.context.wrap_socket(taken, server_side=True).close()
 
 
 @pytest.fixture

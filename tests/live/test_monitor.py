@@ -172,48 +172,28 @@ def test_nothing_is_told_twice_or_kept_back_by_a_restart(monitor, nginx, pki,
     assert not second["first"] and second["number"] == 2
 
 
-class Flipping(threading.Thread):
+class Flipping(servers.Listener):
     """A real TLS server on every address of 127.0.0.0/8 that sends the other
     chain, leaf only or whole, at every connection to the same address."""
 
     def __init__(self, pki, whole):
-        super().__init__(daemon=True)
         self.contexts = []
         for chain in (pki.leaf.pem, whole):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(chain, pki.leaf.key)
             self.contexts.append(context)
         self.turn, self.lock = {}, threading.Lock()
-        self.socket = socket.create_server(("0.0.0.0", 0), backlog=200)
-        self.port = self.socket.getsockname()[1]
-        self.start()
+        super().__init__(self.take, host="0.0.0.0", at_once=True)
 
-    def run(self):
-        while True:
-            try:
-                taken, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(taken,),
-                             daemon=True).start()
-
-    def serve(self, taken):
+    def take(self, taken):
         taken.settimeout(10)
         with self.lock:
             address = taken.getsockname()[0]
             turn = self.turn.get(address, 0)
             self.turn[address] = turn + 1
-        try:
-            with self.contexts[turn % 2].wrap_socket(
-                    taken, server_side=True) as s:
-                s.recv(1)
-        except OSError:
-            pass
-        finally:
-            taken.close()
-
-    def stop(self):
-        servers.end_accepting(self.socket, self)
+        with taken, self.contexts[turn % 2].wrap_socket(
+                taken, server_side=True) as s:
+            s.recv(1)
 
 
 def test_killed_again_and_again_no_event_is_lost_or_repeated(monitor, pki):

@@ -5,14 +5,13 @@ import subprocess
 import pytest
 
 import servers
-from test_fleet import Redis
 
 
 @pytest.fixture
 def redis(tmp_path):
     if not servers.program("redis-server"):
         pytest.skip("no redis-server on this machine")
-    server = Redis(tmp_path / "redis")
+    server = servers.Redis(tmp_path / "redis")
     yield server
     server.stop()
 

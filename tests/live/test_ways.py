@@ -112,7 +112,6 @@ def test_another_chain_for_tls12(check, pki, s_server, tmp_path):
     new = s_server(pki.leaf.pem, pki.leaf.key,
                    chain=pki.intermediate.pem)
     old = s_server(pki.leaf.pem, pki.leaf.key, args=["-tls1_2"])
-    listener = socket.create_server(("127.0.0.1", 0))
 
     def pump(a, b):
         try:
@@ -126,23 +125,17 @@ def test_another_chain_for_tls12(check, pki, s_server, tmp_path):
             except OSError:
                 pass
 
-    def serve():
-        while True:
-            try:
-                s, _ = listener.accept()
-            except OSError:
-                return
-            hello = s.recv(65536)
-            # supported_versions with 0x0304 in it (RFC 8446 4.2.1).
-            to = new if b"\x00\x2b" in hello and b"\x03\x04" in hello else old
-            up = socket.create_connection(("127.0.0.1", to.port))
-            up.sendall(hello)
-            for pair in ((s, up), (up, s)):
-                threading.Thread(target=pump, args=pair, daemon=True).start()
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    line = endpoint(check("localhost:%d" % listener.getsockname()[1], "-4"))
-    servers.end_accepting(listener, thread)
+    def serve(s):
+        hello = s.recv(65536)
+        # supported_versions with 0x0304 in it (RFC 8446 4.2.1).
+        to = new if b"\x00\x2b" in hello and b"\x03\x04" in hello else old
+        up = socket.create_connection(("127.0.0.1", to.port))
+        up.sendall(hello)
+        for pair in ((s, up), (up, s)):
+            threading.Thread(target=pump, args=pair, daemon=True).start()
+    listener = servers.Listener(serve)
+    line = endpoint(check(f"localhost:{listener.port}", "-4"))
+    listener.stop()
     assert line["verdict"] is None, line
     finding, = found(line, "chain-varies")
     assert "with TLS 1.2: 1 certificate," in finding["says"]
