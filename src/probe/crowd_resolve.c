@@ -147,6 +147,14 @@ static bool numeric_address(
 	return false;
 }
 
+/* What libevent would write to standard error about a name server is told
+ * with each name that it could not look up. */
+static void say_nothing(int is_warning, const char *text)
+{
+	(void)is_warning;
+	(void)text;
+}
+
 static void look_up(struct cmi_member *m)
 {
 	struct cmi_crowd *c = m->crowd;
@@ -159,6 +167,7 @@ static void look_up(struct cmi_member *m)
 	struct evdns_getaddrinfo_request *lookup;
 	char port[8];
 
+	evdns_set_log_fn(say_nothing);
 	if (!c->dns)
 		c->dns = evdns_base_new(
 			c->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
