@@ -2,6 +2,8 @@
 """chainmend cache: only proven issuers get in, several processes share it,
 and damage is mended."""
 import concurrent.futures
+import contextlib
+import sqlite3
 import ssl
 import subprocess
 
@@ -141,6 +143,22 @@ def test_many_fetch_at_once_into_one_cache(cache, mended, pki, web):
     asked = len(web.requests)
     assert mended(cache.place, "again.pem").status == 0
     assert len(web.requests) == asked, "it was kept and fetched all the same"
+
+
+def test_a_lock_that_another_holds(cache, mended, pki):
+    """Somebody writes for longer than we wait: the answer is the same, only
+    nothing is kept, and who asked for the cache itself is told."""
+    other_ca = pki.anchor.issue_ca("Other CA")
+    assert cache("add", "--roots", pki.anchor.pem, other_ca.pem).status == 0
+    with contextlib.closing(sqlite3.connect(cache.place)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        run = mended(cache.place, "busy.pem")
+        assert run.status == 0 and run.chain.count("BEGIN CERT") == 2, run
+        run = cache("add", "--roots", pki.anchor.pem, pki.intermediate.pem)
+        assert run.status == 3 and "locked" in run.err, run
+        assert "kept in" not in run.out, run
+        other.execute("ROLLBACK")
+    assert count(cache("list", "--json")) == 1
 
 
 @pytest.fixture

@@ -197,6 +197,31 @@ def test_files_that_may_not_grow(run, name):
     judge(got, normal, "1 MiB")
 
 
+READ_ONLY = """mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" &&
+shift && exec "$@"
+"""
+
+
+@pytest.mark.parametrize("name", ["mend", "explain-html", "annotate",
+                                  "cache", "export"])
+def test_files_on_a_read_only_disk(chainmend, lab, tmp_path, name):
+    """Root, too, may not write there, so the test holds for every user."""
+    out = tmp_path / "out"
+    out.mkdir()
+    args = (COMMANDS[name](lab, out) if name in COMMANDS else
+            ["explain", lab.bad, "--export-certs", out / "certs"])
+    prefix = ["unshare", "--user", "--map-root-user", "--mount", "--", "sh",
+              "-c", READ_ONLY, "sh", out]
+    tried = subprocess.run([*prefix, "touch", out / "x"], text=True,
+                           stderr=subprocess.PIPE)
+    if "Read-only file system" not in tried.stderr:
+        pytest.skip("no mount namespace here: " + tried.stderr.strip())
+    run = chainmend(*args, prefix=prefix)
+    assert run.status == 3, run
+    assert "Read-only file system" in run.err or name == "cache", run
+    assert "chainmend: " in run.err and not list(out.iterdir()), run
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_output_that_nobody_takes(chainmend, lab, tmp_path, name):
     args = [str(a) for a in COMMANDS[name](lab, tmp_path)]
