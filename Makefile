@@ -21,7 +21,7 @@ DEPS = $(if $(NODEPS),:,tools/install-deps)
 # A reader of Makefiles may run targets at once; ours take turns.
 .NOTPARALLEL:
 .PHONY: build help demo test san lint fuzz bench bench-boot cover conformance \
-	docs install uninstall deb check-deb clean deps deps-test deps-san
+	docs install uninstall deb check-deb check-image clean deps deps-test deps-san
 
 build: deps $(BUILD)/build.ninja ## build the program and the library
 	@$(NINJA) -C $(BUILD) -j $(JOBS) $(NINJAFLAGS)
@@ -79,6 +79,10 @@ deb: deps ## Debian packages, in BUILD-deb
 check-deb: deps ## are the packages the same twice, and do they work? (root)
 	@$(DEPS) tools/deps-deb.list
 	@tools/check-deb --out $(BUILD)-deb
+
+check-image: deps ## does the Dockerfile make an image that works? (root)
+	@$(DEPS) tools/deps-deb.list
+	@tools/check-image --out $(BUILD)-deb
 
 uninstall: ## remove what install wrote from this build directory
 	@DESTDIR=$(DESTDIR) $(NINJA) -C $(BUILD) uninstall >/dev/null

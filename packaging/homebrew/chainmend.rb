@@ -10,6 +10,7 @@ class Chainmend < Formula
   depends_on "meson" => :build
   depends_on "ninja" => :build
   depends_on "pkgconf" => :build
+  depends_on "python@3.13" => :build # manual pages are made from the program
   depends_on "brotli"
   depends_on "curl"
   depends_on "expat"
