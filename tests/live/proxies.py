@@ -7,31 +7,16 @@ import threading
 import servers
 
 
-class Proxy:
+class Proxy(servers.Listener):
     """A proxy of the test's own, on loopback: HTTP CONNECT or SOCKS 5, with or
     without a password; asked lists the targets, in the words used."""
 
     def __init__(self, kind, user=None, password=None):
         self.kind, self.user, self.password = kind, user, password
         self.asked = []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        super().__init__(self.take, at_once=True)
 
-    def stop(self):
-        servers.end_accepting(self.socket, self.thread)
-
-    def _run(self):
-        while True:
-            try:
-                s, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(s,),
-                             daemon=True).start()
-
-    def _serve(self, s):
+    def take(self, s):
         try:
             up = (self._http if self.kind == "http" else self._socks)(s)
             if up:
@@ -128,25 +113,8 @@ class Proxy:
         return up
 
 
-class Hostile:
+class Hostile(servers.Listener):
     def __init__(self, behave):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
+        super().__init__(behave)
         self.http = f"http://127.0.0.1:{self.port}"
         self.socks = f"socks5://127.0.0.1:{self.port}"
-        self.behave, self.open, self.ending = behave, [], False
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        while not self.ending:
-            try:
-                s, _ = self.socket.accept()
-                self.open.append(s)
-                self.behave(s)
-            except (OSError, AssertionError):
-                pass
-
-    def stop(self):
-        self.ending = True
-        servers.end_accepting(self.socket, self.thread, self.open)

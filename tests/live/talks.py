@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers that speak in plain before they turn to TLS, one talk a protocol."""
-import socket
 import ssl
-import threading
 
 import servers
 
@@ -80,34 +78,20 @@ TALKS = {
 }
 
 
-class Server:
+class Server(servers.Listener):
     def __init__(self, talk, chain, key):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(chain, key)
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.listen(8)
-        self.port = self.socket.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
         self.talk = talk
         self.shook = 0
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
+        super().__init__(self.take)
 
-    def run(self):
-        while True:
-            try:
-                s, _ = self.socket.accept()
-            except OSError:
-                return
-            s.settimeout(10)
+    def take(self, s):
+        s.settimeout(10)
+        with s:
             try:
                 if self.talk(s):
                     self.context.wrap_socket(s, server_side=True)
                     self.shook += 1
-            except (OSError, AssertionError):
+            except AssertionError:
                 pass
-            s.close()
-
-    def stop(self):
-        servers.end_accepting(self.socket, self.thread)

@@ -51,8 +51,8 @@ def problems(text, root):
 
 
 def promises(text):
-    """[(promise, what holds it)] of a page's table."""
-    rows = re.findall(r"^\| (.+?) \| (.+) \|$", text, re.M)
+    """[(promise, what holds it)] of a page's first table."""
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", text.split("\n## ")[0], re.M)
     return [row for row in rows if row[0] != "promise"
             and not set(row[0]) <= set("-|")]
 
