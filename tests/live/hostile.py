@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers that send what no server should, and what must come of it."""
 import socket
-import threading
 
 import servers
 
@@ -36,36 +35,16 @@ def certificate(*ders):
     return message(11, vector(3, b"".join(vector(3, d) for d in ders)))
 
 
-class Server:
+class Server(servers.Listener):
     """Sends `answer` to each hello, then keeps the connection open: whoever
     waits for more waits for its own deadline."""
 
     def __init__(self, answer, close=True):
         self.answer, self.close = answer, close
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
-        self.open = []
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        super().__init__(self.take, at_once=True)
 
-    def _run(self):
-        while True:
-            try:
-                s, _ = self.socket.accept()
-            except OSError:
-                return
-            self.open.append(s)
-            threading.Thread(target=self._serve, args=(s,),
-                             daemon=True).start()
-
-    def _serve(self, s):
-        try:
-            s.recv(65536)
-            s.sendall(self.answer)
-            if self.close:
-                s.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def stop(self):
-        servers.end_accepting(self.socket, self.thread, self.open)
+    def take(self, s):
+        s.recv(65536)
+        s.sendall(self.answer)
+        if self.close:
+            s.shutdown(socket.SHUT_WR)

@@ -13,6 +13,7 @@ import servers
 from hostile import SERVER_HELLO, Server, certificate, message, records, safe
 from pki import LOCAL
 
+
 @pytest.fixture
 def serve():
     made = []
