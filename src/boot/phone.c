@@ -188,7 +188,7 @@ static cmend_status run(struct cmi_phone *p, cmend_error *err)
 	};
 	enum cmi_phone_state at = CMI_PHONE_LOCATE;
 
-	while (at != CMI_PHONE_DONE) {
+	while ((size_t)at < CMI_LEN(steps)) {
 		p->result->reached = at;
 		cmi_emit(p->options->net.env, "state", cmi_phone_state_name(at),
 			NULL, (int64_t)at);
