@@ -408,10 +408,25 @@ static void endpoint_until(
 	cmi_buf_u8(p->out, '\n');
 }
 
+/* Whom nobody could ask is neither fine nor refused. */
+static void endpoint_unseen(
+	const struct pen *p, const struct cmi_item_endpoint *e)
+{
+	inked(p, RED, "not looked at");
+	cmi_buf_text(p->out, "  ");
+	if (!cmi_text_starts(cmi_bytes_of(e->trouble), e->target))
+		cmi_buf_printf(p->out, "%s: ", e->target);
+	cmi_buf_printf(p->out, "%s\n", e->trouble);
+}
+
 static void endpoint(const struct pen *p, const struct cmi_item_endpoint *e)
 {
 	const char *version = cmi_tls_version_name(e->version);
 
+	if (e->trouble && !e->verdict && !e->n_findings) {
+		endpoint_unseen(p, e);
+		return;
+	}
 	inked(p, e->verdict ? RED : GREEN, e->verdict ? "fails" : "ok");
 	if (e->verdict) {
 		cmi_buf_u8(p->out, ' ');
@@ -429,8 +444,6 @@ static void endpoint(const struct pen *p, const struct cmi_item_endpoint *e)
 		return;
 	for (size_t i = 0; i < e->n_findings; i++)
 		finding(p, &e->findings[i]);
-	if (e->trouble && !e->n_findings)
-		cmi_buf_printf(p->out, "  %s\n", e->trouble);
 	sent_chain(p, e->sent, e->n_sent);
 	profiles(p, e->profiles, e->n_profiles);
 	endpoint_until(p, e);

@@ -45,6 +45,13 @@ def test_each_target_has_one_line(chainmend, pki, nginx, s_server, full,
     assert f"localhost:{full.port}" in got
     assert len(got) == 5 and "line 7" in run.err
     assert run.status == 3
+    # For people: one line each, and nobody is fine who was not looked at.
+    run = chainmend("check", "-f", path, "--roots", pki.anchor.pem)
+    lines = run.out.splitlines()
+    assert f"not looked at  {closed} refused the connection: nothing " \
+        "listens there" in lines, run
+    assert sum(line.startswith("ok  ") for line in lines) == 2, run
+    assert run.status == 3
 
 
 def test_agrees_with_a_whole_handshake(chainmend, pki, full, tmp_path):
