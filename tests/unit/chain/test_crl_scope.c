@@ -162,7 +162,8 @@ static void some_reasons(void **state)
 			NOT_SAID},
 		{"a delta of some reasons stands for no list", {0},
 			{CRL(.signer = ca, .number = 2, .base = 1,
-				.reasons = FORGE_KEY_COMPROMISE)},
+				 .reasons = FORGE_KEY_COMPROMISE),
+				others},
 			NOT_SAID},
 	};
 
