@@ -75,7 +75,7 @@ static bool put_commented(struct copy *c, const struct cmi_raw_block *b)
 }
 
 /* A simple packet has no room for options: it becomes an enhanced one of the
- * first interface, still without a time. */
+ * first interface, with the time that it was read with. */
 static bool put_simple(struct copy *c, const struct cmi_raw_block *b)
 {
 	struct cmi_cursor in = cmi_cursor_of(b->bytes);
@@ -98,7 +98,8 @@ static bool put_simple(struct copy *c, const struct cmi_raw_block *b)
 	cmi_block_int(&c->out, b->big, 4, CMI_BLOCK_ENHANCED);
 	cmi_block_int(&c->out, b->big, 4, n);
 	cmi_block_int(&c->out, b->big, 4, 0);
-	cmi_block_int(&c->out, b->big, 8, 0);
+	cmi_block_int(&c->out, b->big, 4, b->time >> 32);
+	cmi_block_int(&c->out, b->big, 4, b->time & UINT32_MAX);
 	cmi_block_int(&c->out, b->big, 4, data.n);
 	cmi_block_int(&c->out, b->big, 4, length);
 	cmi_buf_add_bytes(&c->out, data);

@@ -27,6 +27,7 @@ struct cmi_frame {
 	int64_t t_us;          /* since 1970 */
 	uint16_t ns;           /* beyond t_us, where a classic file has it */
 	uint32_t link;         /* LINKTYPE_ */
+	bool untimed;          /* t_us is that of the last one with a time */
 };
 
 /* An intact block of a pcapng file, just as it stands there. */
@@ -36,6 +37,9 @@ struct cmi_raw_block {
 	uint64_t number; /* of the frame; 0: it is none */
 	/* Of the first interface, which bounds simple packets; 0: none. */
 	uint32_t snaplen;
+	/* Of the last packet that has one, in the first interface's units: what
+	 * comes nearest to the time of a simple packet. */
+	uint64_t time;
 	struct cmi_bytes bytes;
 };
 

@@ -143,6 +143,30 @@ static int64_t scale_time(const struct cmi_interface *i, uint64_t t)
 	return (int64_t)us + i->offset_s * 1000000;
 }
 
+/* The other way: the first tick of that microsecond; 0 where there is none. */
+static uint64_t unscale_time(const struct cmi_interface *i, int64_t t_us)
+{
+	unsigned n = i->resolution & 0x7f, fine = n < 44 ? n : 44;
+	int64_t start = scale_time(i, 0);
+	uint64_t us, s;
+
+	if (t_us < start)
+		return 0;
+	us = (uint64_t)t_us - (uint64_t)start;
+	s = us / 1000000;
+	if (i->resolution & 0x80) {
+		if (n >= 64 || s >> (63 - n))
+			return 0;
+		return (s << n) + (((us % 1000000 << fine) + 999999) / 1000000
+					  << (n - fine));
+	}
+	for (; n < 6; n++)
+		us /= 10;
+	for (; n > 6 && us; n--)
+		us = us > UINT64_MAX / 10 ? 0 : us * 10;
+	return us;
+}
+
 static void read_interface_options(const struct cmi_capfile *f,
 	struct cmi_cursor *c, struct cmi_interface *i)
 {
@@ -256,6 +280,7 @@ static bool take_packet(struct cmi_capfile *f, uint32_t type,
 			captured = (uint32_t)c->n;
 	} else {
 		f->last_us = scale_time(i, t);
+		out->untimed = false;
 	}
 	if (captured > CMI_PACKET_MAX ||
 		!cmi_cursor_bytes(c, captured, &out->data))
@@ -335,11 +360,14 @@ static cmend_status find_block(struct cmi_capfile *f, struct block *b,
 static cmend_status tell_block(struct cmi_capfile *f, const struct block *b,
 	struct cmi_bytes view, uint64_t number, cmend_error *err)
 {
+	const struct cmi_interface *first =
+		f->n_interfaces ? &f->interfaces[0] : NULL;
 	const struct cmi_raw_block raw = {
 		.type = b->type,
 		.big = f->big,
 		.number = number,
-		.snaplen = f->n_interfaces ? f->interfaces[0].snaplen : 0,
+		.snaplen = first ? first->snaplen : 0,
+		.time = first ? unscale_time(first, f->last_us) : 0,
 		.bytes = {view.p, b->length},
 	};
 
@@ -365,6 +393,7 @@ static cmend_status pcapng_next(struct cmi_capfile *f, struct cmi_frame *out,
 			out->number = ++f->frames;
 			out->link = CMI_LINK_NONE;
 			out->t_us = f->last_us;
+			out->untimed = true;
 		}
 		CMI_TRY(tell_block(f, &b, view, out->number, err));
 		if (out->number) {

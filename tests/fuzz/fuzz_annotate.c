@@ -46,7 +46,8 @@ static void check_frames(struct cmi_capfile *was, struct cmi_capfile *is)
 		FUZZ_CHECK(a.link == b.link);
 		FUZZ_CHECK(cmi_bytes_equal(a.data, b.data));
 		FUZZ_CHECK(a.length == b.length);
-		FUZZ_CHECK(a.t_us == b.t_us);
+		/* Without a time of its own it gets one that may be rounded. */
+		FUZZ_CHECK(a.untimed || a.t_us == b.t_us);
 	}
 	FUZZ_CHECK(!next_packet(is, &b));
 }

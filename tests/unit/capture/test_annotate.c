@@ -134,6 +134,32 @@ static void every_form_keeps_its_frames(void **state)
 	}
 }
 
+/* A simple packet is read with the time of the one before, and in the copy it
+ * has that for its own: in the units of the first interface. */
+static void simple_packets_keep_their_time(void **state)
+{
+	static const int resolutions[] = {-1, 6, 7, 9, 12, 0x94, 0xa0, 0xb0};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(resolutions); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		char path[64];
+
+		cmi_buf_init(&b, 4096);
+		forge_section(&b, i % 2);
+		forge_interface(&b, i % 2, 1, 0, resolutions[i]);
+		forge_enhanced(&b, i % 2, 0, UINT64_C(0x5f1234567890123),
+			CMI_BYTES("timed"));
+		for (int k = 0; k < 2; k++)
+			forge_block(&b, i % 2, 3,
+				i % 2 ? CMI_BYTES("\0\0\0\1a")
+				      : CMI_BYTES("\1\0\0\0a"));
+		forge_file(path, &b);
+		check(path, "2:1 2:2 3:3 ");
+		unlink(path);
+	}
+}
+
 /* The comments stand before options that are there, in a block whose length
  * and its repetition agree (else the reader would call it damage). */
 static void options_of_a_packet_are_kept(void **state)
@@ -193,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_keeps_its_frames),
+		cmocka_unit_test(simple_packets_keep_their_time),
 		cmocka_unit_test(options_of_a_packet_are_kept),
 		cmocka_unit_test(nothing_is_left_after_a_failure),
 	};
