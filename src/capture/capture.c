@@ -103,7 +103,7 @@ static cmend_status read_one(struct reading *r, cmend_error *err)
 {
 	const uint64_t max =
 		r->options->frames_max ? r->options->frames_max : UINT64_MAX;
-	volatile uint64_t unseen;
+	volatile uint64_t unseen = 0;
 	volatile uint64_t *at = r->options->frame ? r->options->frame : &unseen;
 	struct cmi_frame frame = {0};
 	bool more;

@@ -13,7 +13,7 @@ static void step_handshake(struct cmi_member *m, struct cmi_bytes in);
 
 static void begin_glancing(struct cmi_member *m)
 {
-	cmend_error why;
+	cmend_error why = {0};
 	cmend_status status;
 
 	m->phase = CMI_GLANCING;
@@ -29,7 +29,7 @@ static void begin_glancing(struct cmi_member *m)
 /* What came through the proxy with its answer, before our hello. */
 static bool spoke_first(struct cmi_member *m)
 {
-	cmend_error why;
+	cmend_error why = {0};
 	cmend_status status;
 
 	if (!m->in.n)
@@ -51,7 +51,7 @@ static void begin_tls(struct cmi_member *m)
 
 static void begin_shaking(struct cmi_member *m)
 {
-	cmend_error why;
+	cmend_error why = {0};
 	cmend_status status;
 
 	m->phase = CMI_SHAKING;
@@ -126,7 +126,7 @@ static void glance_at(struct cmi_member *m)
 
 static void hear_tls(struct cmi_member *m, struct cmi_bytes got)
 {
-	cmend_error why;
+	cmend_error why = {0};
 
 	if (!m->received && !cmi_may_be_tls(got)) {
 		cmend_status status =
@@ -152,7 +152,7 @@ static void hear_tls(struct cmi_member *m, struct cmi_bytes got)
 
 static void step_talk(struct cmi_member *m)
 {
-	cmend_error why;
+	cmend_error why = {0};
 	cmend_status status =
 		cmi_starttls_step(&m->talk, &m->in, &m->out, &why);
 
@@ -168,7 +168,7 @@ static void step_talk(struct cmi_member *m)
 static void begin_talking(struct cmi_member *m)
 {
 	const char *name = m->record.server_name;
-	cmend_error why;
+	cmend_error why = {0};
 	cmend_status status;
 
 	if (!m->t.starttls) {
@@ -187,7 +187,7 @@ static void begin_talking(struct cmi_member *m)
 
 static void step_proxy(struct cmi_member *m)
 {
-	cmend_error why;
+	cmend_error why = {0};
 	cmend_status status = cmi_proxy_step(&m->proxy, &m->in, &m->out, &why);
 
 	if (status == CMEND_AGAIN)

@@ -175,7 +175,7 @@ static cmend_status step_http(struct talk *t)
 {
 	struct cmi_bytes in = cmi_buf_view(t->in);
 	struct cmi_http_head head;
-	size_t from = 0, end = 0;
+	size_t end = 0;
 	char safe[80];
 
 	if (first_time(t))
@@ -189,7 +189,7 @@ static cmend_status step_http(struct talk *t)
 			t->proxy->at.text,
 			cmi_safe_cstr(safe, sizeof(safe), in));
 	}
-	if (!cmi_http_head_end(in, &from, &end))
+	if (!cmi_http_head_end(in, &t->s->scanned, &end))
 		return CMEND_AGAIN;
 	CMI_TRY(cmi_http_head((struct cmi_bytes){in.p, end}, &head, t->err));
 	if (!head.response || head.status / 100 != 2)

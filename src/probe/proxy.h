@@ -41,6 +41,7 @@ struct cmi_proxy_talk {
 	/* Its own. */
 	unsigned at;
 	bool said;
+	size_t scanned; /* of the answer, and its end was not there */
 };
 /* What is to be sent at once is never more than this. */
 #define CMI_PROXY_ASK_MAX 4096
