@@ -244,6 +244,7 @@ void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path)
 
 void cmi_setup_dispose(struct cmi_setup *s)
 {
+	cmi_fetcher_settle();
 	cmi_fetcher_free(s->fetcher);
 	cmi_aia_free(s->aia);
 	cmi_shared_close(s->shared);

@@ -599,6 +599,11 @@ void cmi_fetcher_foresee(void)
 	cmi_curl_foresee();
 }
 
+void cmi_fetcher_settle(void)
+{
+	cmi_curl_settle();
+}
+
 static cmend_status copy_text(const char *from, char **to, cmend_error *err)
 {
 	*to = from ? cmi_strdup(from) : NULL;

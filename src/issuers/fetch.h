@@ -47,8 +47,10 @@ cmend_status cmi_fetcher_warm(struct cmi_fetcher *f, cmend_error *err)
 	__attribute__((warn_unused_result));
 
 /* Something will probably be fetched: the same in a thread, beside other work.
- * Not before fork or a change of rights. */
+ * Not before fork or a change of rights; settled before the program ends, and
+ * both by the thread of main. */
 void cmi_fetcher_foresee(void);
+void cmi_fetcher_settle(void);
 
 struct cmi_fetch_answer {
 	struct cmi_buf body;

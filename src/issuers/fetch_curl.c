@@ -47,6 +47,9 @@ static void load(void)
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* Of the thread that asks for it ahead of time. */
+static pthread_t aside;
+static bool loads_aside;
 
 static void *load_aside(void *unused)
 {
@@ -58,14 +61,21 @@ static void *load_aside(void *unused)
 void cmi_curl_foresee(void)
 {
 	sigset_t all, before;
-	pthread_t thread;
 
+	if (loads_aside)
+		return;
 	/* Signals are the other threads' business. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (pthread_create(&thread, NULL, load_aside, NULL) == 0)
-		pthread_detach(thread);
+	loads_aside = pthread_create(&aside, NULL, load_aside, NULL) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void cmi_curl_settle(void)
+{
+	if (loads_aside)
+		pthread_join(aside, NULL);
+	loads_aside = false;
 }
 
 cmend_status cmi_curl_load(cmend_error *err)

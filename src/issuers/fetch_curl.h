@@ -55,7 +55,10 @@ cmend_status cmi_curl_load(cmend_error *err)
 	__attribute__((warn_unused_result));
 
 /* It will probably be wanted: load it in a thread, beside other work.  Whoever
- * wants it then waits for the rest, and so does exit(3). */
+ * wants it then waits for the rest.  cmi_curl_settle must come before exit(3),
+ * which takes from under it what libcurl makes use of; both are for one thread,
+ * that of main. */
 void cmi_curl_foresee(void);
+void cmi_curl_settle(void);
 
 #endif
