@@ -157,6 +157,11 @@ static cmend_status set_up(
 					    SSL_OP_IGNORE_UNEXPECTED_EOF |
 					    SSL_OP_NO_TICKET);
 	SSL_CTX_set_quiet_shutdown(m->ctx, 1);
+	if (context) {
+		/* Hundreds at once are faster where each is small. */
+		SSL_CTX_set_mode(m->ctx, SSL_MODE_RELEASE_BUFFERS);
+		SSL_CTX_set_max_send_fragment(m->ctx, 2048);
+	}
 	SSL_CTX_set_max_cert_list(m->ctx, (long)CMI_HANDSHAKE_MAX);
 	/* Old servers are the ones that need a look. */
 	if (!SSL_CTX_set_cipher_list(m->ctx, "ALL:!aNULL:!eNULL:@SECLEVEL=0") ||
