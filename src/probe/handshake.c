@@ -150,8 +150,10 @@ static cmend_status set_up(
 	m->ctx = SSL_CTX_new_ex(context, NULL, TLS_client_method());
 	if (!m->ctx)
 		return fail_tls(err, "cannot set up TLS");
-	/* The probe looks at what is sent and judges it afterwards, also when
-	 * it is bad; it sends nothing that needs protection. */
+	/* A probe must see a bad chain to say why it is bad, so the handshake
+	 * is not where it is judged: explain/judge does that afterwards, from
+	 * the user's anchors.  Nothing is believed because this handshake went
+	 * through, and nothing that needs protection is sent in it. */
 	SSL_CTX_set_verify(m->ctx, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_options(m->ctx, SSL_OP_LEGACY_SERVER_CONNECT |
 					    SSL_OP_IGNORE_UNEXPECTED_EOF |

@@ -18,13 +18,6 @@ static int make_root(void **state)
 	return 0;
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 #define CA_IS              "nameConstraints=critical,"
 #define SAN                "subjectAltName="
 #define DIR(section, name) "[" section "]\nCN=" name "\n"
@@ -298,5 +291,5 @@ int main(void)
 		cmocka_unit_test(too_many_names),
 	};
 
-	return cmocka_run_group_tests(tests, make_root, free_all);
+	return cmocka_run_group_tests(tests, make_root, forge_teardown);
 }

@@ -41,13 +41,6 @@ static int make_root(void **state)
 	return 0;
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 /* Leaf first; returns how many. */
 static size_t make_path(const struct row *row, struct cmi_path *path)
 {
@@ -283,5 +276,5 @@ int main(void)
 		cmocka_unit_test(inhibit_any),
 	};
 
-	return cmocka_run_group_tests(tests, make_root, free_all);
+	return cmocka_run_group_tests(tests, make_root, forge_teardown);
 }

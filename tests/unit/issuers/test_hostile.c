@@ -28,13 +28,6 @@ static int make_root(void **state)
 	return 0;
 }
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 static double cpu_ms(void)
 {
 	struct timespec t;
@@ -350,5 +343,5 @@ int main(void)
 		cmocka_unit_test(slow_keys),
 	};
 
-	return cmocka_run_group_tests(tests, make_root, free_all);
+	return cmocka_run_group_tests(tests, make_root, forge_teardown);
 }

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "core/limits.h"
+#include "feed.h"
 #include "probe/proxy.h"
 
 /* ------------------------------------------------------------------ words */
@@ -219,34 +220,6 @@ static const struct row rows[] = {
 		T("\x05\x00\x05\x00\x00\x03\x09host"), T(""), T(""), CMEND_NET,
 		NULL},
 };
-
-struct feed {
-	struct cmi_bytes data;
-	size_t at, piece;
-	struct cmi_buf sent;
-};
-
-static cmend_status take_sent(
-	void *ctx, struct cmi_bytes bytes, cmend_error *err)
-{
-	struct feed *f = ctx;
-
-	cmi_buf_add_bytes(&f->sent, bytes);
-	return cmi_buf_status(&f->sent, err);
-}
-
-static cmend_status give(void *ctx, struct cmi_buf *to, cmend_error *err)
-{
-	struct feed *f = ctx;
-	size_t left = f->data.n - f->at;
-	size_t n = left < f->piece ? left : f->piece;
-
-	if (!n)
-		return cmi_fail(err, CMEND_NET, "it hung up");
-	cmi_buf_add(to, f->data.p + f->at, n);
-	f->at += n;
-	return cmi_buf_status(to, err);
-}
 
 static struct cmi_proxy proxy_of(const struct row *r)
 {

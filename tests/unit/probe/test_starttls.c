@@ -3,6 +3,7 @@
  * by byte; what is said must not depend on that. */
 #include "test.h"
 
+#include "feed.h"
 #include "probe/starttls.h"
 
 #define FEATURES                                                               \
@@ -95,35 +96,6 @@ static const struct row rows[] = {
 		"offers no TLS", {0}},
 	{"no such protocol", "gopher", {0}, CMEND_ARG, "smtp, imap", {0}},
 };
-
-/* A server whose bytes come in pieces, and what was said to it. */
-struct feed {
-	struct cmi_bytes data;
-	size_t at, piece;
-	struct cmi_buf sent;
-};
-
-static cmend_status take_sent(
-	void *ctx, struct cmi_bytes bytes, cmend_error *err)
-{
-	struct feed *f = ctx;
-
-	cmi_buf_add_bytes(&f->sent, bytes);
-	return cmi_buf_status(&f->sent, err);
-}
-
-static cmend_status give(void *ctx, struct cmi_buf *to, cmend_error *err)
-{
-	struct feed *f = ctx;
-	size_t left = f->data.n - f->at;
-	size_t n = left < f->piece ? left : f->piece;
-
-	if (!n)
-		return cmi_fail(err, CMEND_NET, "it hung up");
-	cmi_buf_add(to, f->data.p + f->at, n);
-	f->at += n;
-	return cmi_buf_status(to, err);
-}
 
 static void check_row(const struct row *r, size_t piece)
 {

@@ -5,13 +5,6 @@
 
 #include "x509/lean.h"
 
-static int free_all(void **state)
-{
-	(void)state;
-	forge_free_all();
-	return 0;
-}
-
 /* Keys that sign certificates, and what signs with them. */
 static const struct {
 	const char *title, *type, *group;
@@ -173,11 +166,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(
-			every_kind_is_read_and_verifies, free_all),
-		cmocka_unit_test_teardown(other_keys_are_read_too, free_all),
+			every_kind_is_read_and_verifies, forge_teardown),
 		cmocka_unit_test_teardown(
-			bad_extensions_are_read_for_what_they_are, free_all),
-		cmocka_unit_test_teardown(cut_short_it_is_none, free_all),
+			other_keys_are_read_too, forge_teardown),
+		cmocka_unit_test_teardown(
+			bad_extensions_are_read_for_what_they_are,
+			forge_teardown),
+		cmocka_unit_test_teardown(cut_short_it_is_none, forge_teardown),
 		cmocka_unit_test(there_is_one_where_libcrypto_is_slow),
 	};
 
