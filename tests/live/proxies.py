@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Proxies of the tests' own, on loopback: good ones and hostile ones."""
 import base64
+import contextlib
 import socket
 import threading
 
@@ -27,12 +28,12 @@ class Proxy(servers.Listener):
     @staticmethod
     def _relay(a, b):
         def pump(x, y):
-            try:
+            with contextlib.suppress(OSError):
                 while data := x.recv(65536):
                     y.sendall(data)
+            # Also when x left with a reset: else y waits for it.
+            with contextlib.suppress(OSError):
                 y.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
         t = threading.Thread(target=pump, args=(b, a), daemon=True)
         t.start()
         pump(a, b)
