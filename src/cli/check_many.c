@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/check_group.h"
 #include "cli/check_lines.h"
 #include "cli/check_verdicts.h"
 #include "cli/check_wait.h"
@@ -28,6 +29,8 @@ struct many {
 	struct cmi_asked asked; /* with --resume: each target once */
 	struct cmi_wait_list waiting;
 	struct cmi_host_gate gate;
+	struct cmi_groups groups;
+	bool whole_group;        /* a name's addresses are written as one */
 	uint64_t started, ended; /* connections, new tries among them */
 	struct cmi_verdicts verdicts;
 	struct cmi_buf text;
@@ -52,7 +55,7 @@ static void note_exit(struct many *m, int status)
 
 static cmend_status flush(struct many *m, bool now, cmend_error *err)
 {
-	if (!now && m->text.n < FLUSH_AT)
+	if (!now && (m->text.n < FLUSH_AT || m->whole_group))
 		return CMEND_OK;
 	CMI_TRY(cmi_buf_status(&m->text, err));
 	if (fwrite(m->text.p, 1, m->text.n, m->out) != m->text.n ||
@@ -180,7 +183,7 @@ static enum cmi_crowd_next next_target(void *ctx, struct cmi_crowd_target *t)
 
 	for (;;) {
 		if (!cmi_wait_take(&m->waiting, now, &w)) {
-			if (m->waiting.n == CMI_CHECK_WAITING_MAX)
+			if (m->waiting.n >= CMI_CHECK_WAITING_MAX)
 				return CMI_CROWD_LATER;
 			if (!read_target(m, &w))
 				return none_now(m);
@@ -198,6 +201,22 @@ static enum cmi_crowd_next next_target(void *ctx, struct cmi_crowd_target *t)
 	return CMI_CROWD_TARGET;
 }
 
+/* Each but the first, whose turn it is, waits for the host's next turn; where
+ * there is no memory for that it goes now. */
+static size_t wait_for_turns(
+	struct many *m, struct cmi_crowd_target *list, size_t n)
+{
+	size_t now = 1;
+
+	for (size_t i = 1; i < n; i++) {
+		const struct cmi_waiting w = {.t = list[i]};
+
+		if (cmi_wait_add(&m->waiting, &w, NULL) != CMEND_OK)
+			list[now++] = list[i];
+	}
+	return now;
+}
+
 /* The addresses of one name, in its place: those that were not asked yet. */
 static size_t choose_addresses(
 	void *ctx, struct cmi_crowd_target *list, size_t n)
@@ -212,8 +231,15 @@ static size_t choose_addresses(
 			list[kept] = list[i];
 		kept++;
 	}
-	m->started += kept;
 	m->ended++;
+	/* Without memory for that they are told each for itself. */
+	if (kept > 1)
+		(void)!cmi_groups_add(&m->groups, list, kept, NULL);
+	if (m->total && kept)
+		m->total += kept - 1;
+	if (kept && m->how->per_second_and_host)
+		kept = wait_for_turns(m, list, kept);
+	m->started += kept;
 	return kept;
 }
 
@@ -269,11 +295,48 @@ static cmend_status tell_none(struct many *m, const char *name,
 		trouble ? NULL : d, m->how->setup->at_s, &sink, err);
 }
 
+static void note_seen(struct many *m, const struct cmi_examined *seen)
+{
+	if (seen->refused || (seen->warned && m->how->cli->common.strict))
+		note_exit(m, CMI_EXIT_FAILS);
+}
+
+static cmend_status tell_chain(struct many *m, const char *name,
+	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
+	cmend_error *err)
+{
+	struct cmi_known_chain *chain = NULL;
+	struct cmi_examined seen = {0};
+
+	if (t->group) {
+		CMI_TRY(cmi_verdicts_judge(&m->verdicts, t, d, &chain, err));
+		cmi_group_hold(t, d, chain);
+		cmi_known_chain_unref(chain);
+		return CMEND_OK;
+	}
+	CMI_TRY(cmi_verdicts_tell(&m->verdicts, name, t, d, &seen, err));
+	note_seen(m, &seen);
+	return CMEND_OK;
+}
+
+/* All addresses of a name, in one piece of output: a run that was broken off
+ * has all of them or none. */
+static cmend_status tell_group(
+	struct many *m, struct cmi_group *group, cmend_error *err)
+{
+	struct cmi_examined seen = {0};
+
+	m->whole_group = true;
+	CMI_TRY(cmi_group_tell(&m->groups, group, &m->verdicts, &seen, err));
+	m->whole_group = false;
+	note_seen(m, &seen);
+	return flush(m, false, err);
+}
+
 static cmend_status one_done(void *ctx, const struct cmi_crowd_target *t,
 	cmend_status status, const struct cmi_dialed *d, const cmend_error *why,
 	cmend_error *err)
 {
-	struct cmi_examined seen = {0};
 	struct many *m = ctx;
 	char name[CMI_TARGET_NAME];
 
@@ -284,12 +347,22 @@ static cmend_status one_done(void *ctx, const struct cmi_crowd_target *t,
 	show_progress(m, false);
 	cmi_target_name(&t->target, t->sni, name);
 	if (status != CMEND_OK)
-		return tell_none(m, name, t, d, why->message, err);
-	if (!d->tls.n_certs)
-		return tell_none(m, name, t, d, NULL, err);
-	CMI_TRY(cmi_verdicts_tell(&m->verdicts, name, t, d, &seen, err));
-	if (seen.refused || (seen.warned && m->how->cli->common.strict))
-		note_exit(m, CMI_EXIT_FAILS);
+		CMI_TRY(tell_none(m, name, t, d, why->message, err));
+	else if (!d->tls.n_certs)
+		CMI_TRY(tell_none(m, name, t, d, NULL, err));
+	else
+		CMI_TRY(tell_chain(m, name, t, d, err));
+	if (t->group && cmi_group_back(t))
+		return tell_group(m, t->group, err);
+	return CMEND_OK;
+}
+
+/* Broken off: names of which not all addresses are back.  With --resume they
+ * are asked anew, and whole; else what came is told. */
+static cmend_status tell_rest(struct many *m, cmend_error *err)
+{
+	while (!m->how->resume && m->groups.first)
+		CMI_TRY(tell_group(m, m->groups.first, err));
 	return CMEND_OK;
 }
 
@@ -424,6 +497,8 @@ static cmend_status run_crowd(struct many *m, cmend_error *err)
 	m->began_ms = cmi_mono_ms(NULL);
 	status = cmi_crowd_run(&crowd, err);
 	if (status == CMEND_OK)
+		status = tell_rest(m, err);
+	if (status == CMEND_OK)
 		status = flush(m, true, err);
 	show_progress(m, true);
 	sigaction(SIGINT, &before[0], NULL);
@@ -451,6 +526,7 @@ static void close_all(struct many *m)
 		fclose(m->out);
 	cmi_asked_dispose(&m->asked);
 	cmi_wait_dispose(&m->waiting);
+	cmi_groups_dispose(&m->groups);
 	cmi_host_gate_dispose(&m->gate);
 	cmi_verdicts_dispose(&m->verdicts);
 	cmi_buf_dispose(&m->text);
@@ -466,6 +542,7 @@ cmend_status cmi_check_many(
 	if (!m)
 		return cmi_nomem(err);
 	m->how = how;
+	m->waiting.max = CMI_CHECK_WAITING_MAX + CMI_CHECK_ADDRESSES_MAX;
 	m->progress = isatty(fileno(how->cli->err)) &&
 		      !how->cli->common.quiet &&
 		      strcmp(how->cli->common.progress, "never") != 0;

@@ -9,15 +9,28 @@ struct cmi_known_chain {
 	uint8_t chain[CMI_SHA256_LEN], key[CMI_SHA256_LEN];
 	struct cmi_cert *leaf;
 	struct cmi_examination *x;
+	struct cmi_alike alike;   /* without an address */
+	struct cmi_buf malformed; /* the bytes of those that are */
+	unsigned refs;
+	bool told;
 	/* Of the handshake; the examination looks at it as long as it lives. */
 	struct cmi_finding more[1];
 	size_t n_more;
 	char host[CMI_NAME_MAX + 1];
 };
 
-static void free_chain(struct cmi_known_chain *k)
+struct cmi_known_chain *cmi_known_chain_ref(struct cmi_known_chain *k)
 {
+	k->refs++;
+	return k;
+}
+
+void cmi_known_chain_unref(struct cmi_known_chain *k)
+{
+	if (!k || --k->refs)
+		return;
 	cmi_examination_free(k->x);
+	cmi_buf_dispose(&k->malformed);
 	cmi_cert_unref(k->leaf);
 	cmi_free(k);
 }
@@ -29,7 +42,7 @@ static void forget_chains(struct cmi_verdicts *v)
 	cmi_map_init(&v->by_key);
 	cmi_map_init(&v->by_chain);
 	while (v->n)
-		free_chain(v->chains[--v->n]);
+		cmi_known_chain_unref(v->chains[--v->n]);
 }
 
 void cmi_verdicts_init(struct cmi_verdicts *v, const struct cmi_check_many *how,
@@ -133,12 +146,23 @@ static cmend_status judge_chain(struct cmi_verdicts *v,
 	return cmi_examination_new(&q, &k->x, err);
 }
 
-static bool any_malformed(const struct cmi_sent *s)
+/* What libcrypto could not read belongs to the connection, which goes. */
+static cmend_status own_malformed(
+	struct cmi_known_chain *k, struct cmi_sent *s, cmend_error *err)
 {
+	size_t at = 0;
+
 	for (size_t i = 0; i < s->n; i++)
 		if (!s->certs[i].cert)
-			return true;
-	return false;
+			cmi_buf_add_bytes(&k->malformed, s->certs[i].der);
+	CMI_TRY(cmi_buf_status(&k->malformed, err));
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->certs[i].cert)
+			continue;
+		s->certs[i].der.p = k->malformed.p + at;
+		at += s->certs[i].der.n;
+	}
+	return CMEND_OK;
 }
 
 static cmend_status keep_chain(
@@ -150,50 +174,23 @@ static cmend_status keep_chain(
 		forget_chains(v);
 	CMI_TRY(cmi_map_put(&v->by_key,
 		(struct cmi_bytes){k->key, CMI_SHA256_LEN}, k, err));
-	v->chains[v->n++] = k;
+	v->chains[v->n++] = cmi_known_chain_ref(k);
 	if (!cmi_map_get(&v->by_chain, chain))
 		return cmi_map_put(&v->by_chain, chain, k, err);
 	return CMEND_OK;
 }
 
-struct telling {
-	const char *name, *address;
-	struct cmi_examined *seen;
-};
-
-static cmend_status tell(struct cmi_verdicts *v, struct cmi_known_chain *k,
-	const struct telling *t, cmend_error *err)
-{
-	return cmi_examination_tell(
-		k->x, t->name, t->address, &v->sink, t->seen, err);
-}
-
+/* Judged, and kept for the next unless its bytes are no certificates. */
 static cmend_status new_chain(struct cmi_verdicts *v, struct cmi_known_chain *k,
-	const struct telling *t, const struct cmi_dialed *d, cmend_error *err)
+	const struct cmi_dialed *d, struct cmi_sent *sent, cmend_error *err)
 {
-	struct cmi_sent sent;
-	bool keep = false;
-	cmend_status status = cmi_sent_take(d, &sent, err);
-
-	if (status != CMEND_OK) {
-		free_chain(k);
-		return status;
-	}
-	k->leaf = cmi_cert_ref(sent.owned[0]);
+	k->leaf = cmi_cert_ref(sent->owned[0]);
 	verdict_key(k->chain, k->leaf, k->host, k->key);
-	status = judge_chain(v, d, k, &sent, err);
-	v->fresh = true;
-	if (status == CMEND_OK)
-		status = tell(v, k, t, err);
-	v->fresh = false;
-	if (status == CMEND_OK && !any_malformed(&sent)) {
-		keep = true;
-		status = keep_chain(v, k, err);
-	}
-	cmi_sent_dispose(&sent);
-	if (!keep)
-		free_chain(k);
-	return status;
+	CMI_TRY(own_malformed(k, sent, err));
+	k->alike = (struct cmi_alike){.came = true, .n_sent = sent->n};
+	cmi_alike_chain(sent->certs, sent->n, k->alike.chain);
+	CMI_TRY(judge_chain(v, d, k, sent, err));
+	return k->malformed.n ? CMEND_OK : keep_chain(v, k, err);
 }
 
 const char *cmi_crowd_address(const struct cmi_crowd_target *t,
@@ -212,13 +209,37 @@ const char *cmi_crowd_address(const struct cmi_crowd_target *t,
 	return out;
 }
 
-cmend_status cmi_verdicts_tell(struct cmi_verdicts *v, const char *name,
-	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
-	struct cmi_examined *seen, cmend_error *err)
+static cmend_status make_chain(struct cmi_verdicts *v,
+	const struct cmi_dialed *d, const char *host,
+	const uint8_t chain[CMI_SHA256_LEN], struct cmi_known_chain **out,
+	cmend_error *err)
 {
-	char address[CMI_ENDPOINT_TEXT];
-	const struct telling telling = {
-		name, cmi_crowd_address(t, d, address), seen};
+	struct cmi_known_chain *k = cmi_alloc(sizeof(*k));
+	struct cmi_sent sent;
+	cmend_status status;
+
+	if (!k)
+		return cmi_nomem(err);
+	cmi_known_chain_ref(k);
+	cmi_buf_init(&k->malformed, CMI_FILE_MAX);
+	memcpy(k->chain, chain, sizeof(k->chain));
+	snprintf(k->host, sizeof(k->host), "%s", host);
+	status = cmi_sent_take(d, &sent, err);
+	if (status == CMEND_OK) {
+		status = new_chain(v, k, d, &sent, err);
+		cmi_sent_dispose(&sent);
+	}
+	if (status == CMEND_OK)
+		*out = k;
+	else
+		cmi_known_chain_unref(k);
+	return status;
+}
+
+cmend_status cmi_verdicts_judge(struct cmi_verdicts *v,
+	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
+	struct cmi_known_chain **out, cmend_error *err)
+{
 	const char *host = v->how->host        ? v->how->host
 			   : d->server_name[0] ? d->server_name
 					       : t->target.host;
@@ -232,12 +253,48 @@ cmend_status cmi_verdicts_tell(struct cmi_verdicts *v, const char *name,
 		k = cmi_map_get(
 			&v->by_key, (struct cmi_bytes){key, sizeof(key)});
 	}
-	if (k)
-		return tell(v, k, &telling, err);
-	k = cmi_alloc(sizeof(*k));
 	if (!k)
-		return cmi_nomem(err);
-	memcpy(k->chain, chain, sizeof(chain));
-	snprintf(k->host, sizeof(k->host), "%s", host);
-	return new_chain(v, k, &telling, d, err);
+		return make_chain(v, d, host, chain, out, err);
+	*out = cmi_known_chain_ref(k);
+	return CMEND_OK;
+}
+
+void cmi_known_chain_alike(
+	const struct cmi_known_chain *k, struct cmi_alike *out)
+{
+	const char *ip = out->ip;
+
+	*out = k->alike;
+	out->ip = ip;
+}
+
+cmend_status cmi_verdicts_tell_known(struct cmi_verdicts *v,
+	struct cmi_known_chain *k, const struct cmi_examine_where *where,
+	struct cmi_examined *seen, cmend_error *err)
+{
+	cmend_status status;
+
+	v->fresh = !k->told;
+	k->told = true;
+	status = cmi_examination_tell(k->x, where, &v->sink, seen, err);
+	v->fresh = false;
+	return status;
+}
+
+cmend_status cmi_verdicts_tell(struct cmi_verdicts *v, const char *name,
+	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
+	struct cmi_examined *seen, cmend_error *err)
+{
+	char address[CMI_ENDPOINT_TEXT];
+	const struct cmi_examine_where where = {
+		.target = name,
+		.address = cmi_crowd_address(t, d, address),
+	};
+	struct cmi_known_chain *k = NULL;
+	cmend_status status;
+
+	CMI_TRY(cmi_verdicts_judge(v, t, d, &k, err));
+	status = cmi_verdicts_tell_known(v, k, &where, seen, err);
+	cmi_known_chain_unref(k);
+	return status;
 }

@@ -6,6 +6,7 @@
 #ifndef CMI_CLI_CHECK_VERDICTS_H
 #define CMI_CLI_CHECK_VERDICTS_H
 
+#include "cli/check_alike.h"
 #include "cli/check_many.h"
 #include "core/map.h"
 #include "probe/crowd.h"
@@ -13,7 +14,13 @@
 /* Distinct chains judged and kept; then all are let go and it starts anew. */
 #define CMI_VERDICTS_MAX ((size_t)500)
 
+/* One chain and what is said of it, counted. */
 struct cmi_known_chain;
+struct cmi_known_chain *cmi_known_chain_ref(struct cmi_known_chain *k);
+void cmi_known_chain_unref(struct cmi_known_chain *k);
+/* How it compares with others; out's address stays. */
+void cmi_known_chain_alike(
+	const struct cmi_known_chain *k, struct cmi_alike *out);
 
 struct cmi_verdicts {
 	const struct cmi_check_many *how;
@@ -30,6 +37,16 @@ void cmi_verdicts_dispose(struct cmi_verdicts *v);
 /* One with a chain; the item goes to the sink under this name. */
 cmend_status cmi_verdicts_tell(struct cmi_verdicts *v, const char *name,
 	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
+	struct cmi_examined *seen, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* The same in two steps.  *out: the caller's. */
+cmend_status cmi_verdicts_judge(struct cmi_verdicts *v,
+	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
+	struct cmi_known_chain **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+cmend_status cmi_verdicts_tell_known(struct cmi_verdicts *v,
+	struct cmi_known_chain *k, const struct cmi_examine_where *where,
 	struct cmi_examined *seen, cmend_error *err)
 	__attribute__((warn_unused_result));
 

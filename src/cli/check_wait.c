@@ -37,8 +37,8 @@ cmend_status cmi_wait_add(
 	struct cmi_waiting *copy;
 	size_t at = l->n;
 
-	CMI_TRY(CMI_GROW(
-		&l->heap, &l->cap, l->n + 1, CMI_CHECK_WAITING_MAX, err));
+	CMI_TRY(CMI_GROW(&l->heap, &l->cap, l->n + 1,
+		l->max ? l->max : CMI_CHECK_WAITING_MAX, err));
 	copy = cmi_alloc(sizeof(*copy));
 	if (!copy)
 		return cmi_nomem(err);

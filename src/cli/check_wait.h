@@ -21,9 +21,10 @@ struct cmi_waiting {
 struct cmi_wait_list {
 	struct cmi_waiting **heap;
 	size_t n, cap;
+	size_t max; /* 0: CMI_CHECK_WAITING_MAX */
 };
 void cmi_wait_dispose(struct cmi_wait_list *l);
-/* A copy is kept.  CMEND_LIMIT: CMI_CHECK_WAITING_MAX of them wait already. */
+/* A copy is kept.  CMEND_LIMIT: as many as may wait do. */
 cmend_status cmi_wait_add(struct cmi_wait_list *l, const struct cmi_waiting *w,
 	cmend_error *err) __attribute__((warn_unused_result));
 /* One that is due, or false. */

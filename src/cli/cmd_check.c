@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/check_alike.h"
 #include "cli/check_many.h"
 #include "cli/gather.h"
 #include "cli/profile_set.h"
 #include "cli/setup.h"
 #include "core/file.h"
+#include "probe/resolve.h"
 #include "report/report.h"
 #include "x509/key.h"
 
@@ -298,76 +300,30 @@ static cmend_status check_gathered(struct check *c,
 		c->setup.at_s, &c->sink, err);
 }
 
-static bool same_chain(
-	const struct cmi_gathered *a, const struct cmi_gathered *b)
-{
-	if (a->sent.n != b->sent.n)
-		return false;
-	for (size_t i = 0; i < a->sent.n; i++)
-		if (!cmi_bytes_equal(
-			    a->sent.certs[i].der, b->sent.certs[i].der))
-			return false;
-	return true;
-}
-
-/* How many send the same as this one, itself counted. */
-static size_t count_same(
-	const struct cmi_gathered *list, size_t n, const struct cmi_gathered *g)
-{
-	size_t same = 0;
-
-	for (size_t i = 0; i < n; i++)
-		same += list[i].dial.status == CMEND_OK &&
-			same_chain(&list[i], g);
-	return same;
-}
-
-/* The chain that most send; of two that are sent as often the first one. */
-static size_t find_usual(
-	const struct cmi_gathered *list, size_t n, size_t *n_same)
-{
-	size_t usual = 0;
-
-	*n_same = 0;
-	for (size_t i = 0; i < n; i++) {
-		size_t same = 0;
-
-		if (list[i].dial.status == CMEND_OK)
-			same = count_same(list, n, &list[i]);
-		if (same > *n_same) {
-			*n_same = same;
-			usual = i;
-		}
-	}
-	return usual;
-}
-
 static cmend_status check_list(struct check *c, const struct cmi_gathered *list,
 	size_t n, cmend_error *err)
 {
-	size_t n_same, usual = find_usual(list, n, &n_same);
-	char says[400];
+	struct cmi_alike alike[CMI_RESOLVE_MAX];
+	struct cmi_alikes all;
 
 	for (size_t i = 0; i < n; i++) {
-		struct cmi_finding f = {
-			.id = CMI_F_ADDRESS_DIFFERS,
-			.severity = CMI_SEVERITY_WARNING,
-			.blame = CMI_BLAME_SERVER,
-			.subject = list[i].ip,
-			.says = says,
+		alike[i] = (struct cmi_alike){
+			.ip = list[i].ip,
+			.came = list[i].dial.status == CMEND_OK,
+			.n_sent = list[i].sent.n,
 		};
-		bool unlike = list[i].dial.status == CMEND_OK &&
-			      !same_chain(&list[i], &list[usual]);
+		cmi_alike_chain(
+			list[i].sent.certs, list[i].sent.n, alike[i].chain);
+	}
+	all = cmi_alikes_of(alike, n);
+	for (size_t i = 0; i < n; i++) {
+		struct cmi_alike_differs differs;
 
-		snprintf(says, sizeof(says),
-			"%s sends %zu certificate%s; %zu of the %zu addresses "
-			"of %s send another chain, such as %s with %zu",
-			list[i].ip, list[i].sent.n,
-			list[i].sent.n == 1 ? "" : "s", n_same, n,
-			list[i].target.host, list[usual].ip,
-			list[usual].sent.n);
 		CMI_TRY(check_gathered(c, &list[i], list[i].dial.status,
-			&list[i].dial.err, unlike ? &f : NULL, err));
+			&list[i].dial.err,
+			cmi_alike_differs(
+				&all, i, list[i].target.host, &differs),
+			err));
 	}
 	return CMEND_OK;
 }

@@ -171,6 +171,9 @@
 /* Many targets: those that wait to be tried again or for their host's turn;
  * each takes half a kilobyte.  Above it no more are read. */
 #define CMI_CHECK_WAITING_MAX ((size_t)10000)
+/* Many targets: with --all-addresses and --per-host, addresses that wait beside
+ * those: 31 more for each name that may be looked up at once. */
+#define CMI_CHECK_ADDRESSES_MAX ((size_t)310000)
 /* Many targets: milliseconds before the first new try; it doubles. */
 #define CMI_CHECK_RETRY_MS 1000
 

@@ -34,6 +34,7 @@ struct cmi_crowd_target {
 	const char *starttls;           /* static; NULL: TLS from the start */
 	char sni[CMI_NAME_MAX + 1]; /* ask for this name; "": the options' */
 	uint64_t tag;               /* the caller's */
+	void *group;                /* the same */
 };
 
 struct cmi_crowd_options {

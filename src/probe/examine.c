@@ -79,8 +79,8 @@ static struct cmi_finding finding_of_end(struct cmi_examination *x)
 	};
 }
 
-cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
-	const char *address, const struct cmi_item_sink *sink,
+cmend_status cmi_examination_tell(struct cmi_examination *x,
+	const struct cmi_examine_where *where, const struct cmi_item_sink *sink,
 	struct cmi_examined *out, cmend_error *err)
 {
 	const struct cmi_examine_request *q = x->q;
@@ -91,8 +91,8 @@ cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
 	const struct cmi_complete_result *best =
 		x->plain.repairable ? &x->plain.repair : &x->plain.result;
 	struct cmi_item_endpoint e = {
-		.target = target,
-		.address = address,
+		.target = where->target,
+		.address = where->address,
 		.starttls = q->starttls,
 		.version = q->version,
 		.cipher = q->cipher,
@@ -121,6 +121,8 @@ cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
 		if (!e.verdict && q->more[i].severity == CMI_SEVERITY_ERROR)
 			e.verdict = q->more[i].id;
 	}
+	if (where->own && n < CMI_LEN(all))
+		all[n++] = *where->own;
 	if (ends_soon(x) && n < CMI_LEN(all))
 		all[n++] = finding_of_end(x);
 	e.n_findings = n;
@@ -194,11 +196,12 @@ cmend_status cmi_examine(const struct cmi_examine_request *q,
 	const struct cmi_item_sink *sink, struct cmi_examined *out,
 	cmend_error *err)
 {
+	const struct cmi_examine_where where = {q->target, q->address, NULL};
 	struct cmi_examination *x = NULL;
 	cmend_status status;
 
 	CMI_TRY(cmi_examination_new(q, &x, err));
-	status = cmi_examination_tell(x, q->target, q->address, sink, out, err);
+	status = cmi_examination_tell(x, &where, sink, out, err);
 	cmi_examination_free(x);
 	return status;
 }

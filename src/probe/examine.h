@@ -80,8 +80,14 @@ struct cmi_examination;
 cmend_status cmi_examination_new(const struct cmi_examine_request *request,
 	struct cmi_examination **out, cmend_error *err)
 	__attribute__((warn_unused_result));
-cmend_status cmi_examination_tell(struct cmi_examination *x, const char *target,
-	const char *address, const struct cmi_item_sink *sink,
+/* Whom one telling is about. */
+struct cmi_examine_where {
+	const char *target;
+	const char *address;           /* or NULL */
+	const struct cmi_finding *own; /* of this endpoint alone; or NULL */
+};
+cmend_status cmi_examination_tell(struct cmi_examination *x,
+	const struct cmi_examine_where *where, const struct cmi_item_sink *sink,
 	struct cmi_examined *out, cmend_error *err)
 	__attribute__((warn_unused_result));
 void cmi_examination_free(struct cmi_examination *x);

@@ -279,6 +279,50 @@ def test_every_address_has_its_line(many, balanced, full):
     assert run.status == 3
 
 
+def differing(run):
+    return {e["address"]: f["says"] for e in run.of_kind("endpoint")
+            for f in e["findings"] if f["id"] == "address-differs"}
+
+
+@pytest.mark.parametrize("more", [(), ("--handshake",), ("--per-host", "50"),
+                                  ("-j", "1")], ids=lambda m: " ".join(m))
+def test_the_one_bad_node_is_named(many, chainmend, balanced, full, pki, more):
+    """As check alone has it, word for word; the dead one is counted."""
+    target, port, prefix = balanced
+    run = many([full.address, target], "--all-addresses", *more, prefix=prefix)
+    assert len(run.of_kind("endpoint")) == 5, run
+    says = differing(run)
+    assert set(says) == {f"127.0.0.3:{port}"}, run
+    one = chainmend("check", target, "--all-addresses", "--roots",
+                    pki.anchor.pem, "--offline", "--json", prefix=prefix)
+    assert differing(one) == says, one
+    assert "3 sends 1 certificate; 2 of the 4 addresses" in says[
+        f"127.0.0.3:{port}"]
+
+
+def test_of_two_nodes_the_longer_chain_is_the_usual(many, pki, nginx, hosts,
+                                                    free_port):
+    leaf = pki.intermediate.issue("balanced.example")
+    port = free_port()
+    nginx(leaf.pem, leaf.key, port=port, host="127.0.0.1")
+    nginx(pki.file("two.pem", leaf, pki.intermediate), leaf.key, port=port,
+          host="127.0.0.2")
+    for order in (("127.0.0.1", "127.0.0.2"), ("127.0.0.2", "127.0.0.1")):
+        run = many([f"balanced.example:{port}"], "--all-addresses",
+                   prefix=hosts(*order))
+        assert set(differing(run)) == {f"127.0.0.1:{port}"}, run
+
+
+def test_a_limit_to_one_host_holds_for_its_addresses(many, balanced):
+    """The look-up and three more connections, half a second apart."""
+    target, port, prefix = balanced
+    began = time.monotonic()
+    run = many([target], "--all-addresses", "--per-host", "2", prefix=prefix)
+    assert time.monotonic() - began >= 1.5
+    assert len(run.of_kind("endpoint")) == 4, run
+    assert set(differing(run)) == {f"127.0.0.3:{port}"}, run
+
+
 def test_without_it_the_first_that_answers_counts(many, balanced):
     target, port, prefix = balanced
     run = many([target], prefix=prefix)
