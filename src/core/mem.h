@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/error.h"
 
@@ -26,7 +27,11 @@ struct cmi_bytes {
 
 bool cmi_bytes_equal(struct cmi_bytes a, struct cmi_bytes b);
 /* A view of a C string without its NUL; NULL gives an empty view. */
-struct cmi_bytes cmi_bytes_of(const char *text);
+static inline struct cmi_bytes cmi_bytes_of(const char *text)
+{
+	return (struct cmi_bytes){
+		(const uint8_t *)text, text ? strlen(text) : 0};
+}
 
 /* Zeroed memory for n > 0 bytes, or NULL.  Free with cmi_free. */
 void *cmi_alloc(size_t n) __attribute__((malloc, warn_unused_result));

@@ -313,13 +313,6 @@ bool cmi_text_equal_nocase(struct cmi_bytes a, struct cmi_bytes b)
 	return true;
 }
 
-bool cmi_text_starts(struct cmi_bytes text, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return text.n >= n && memcmp(text.p, prefix, n) == 0;
-}
-
 struct cmi_bytes cmi_text_trim(struct cmi_bytes text)
 {
 	while (text.n && isspace(text.p[0]))

@@ -42,7 +42,12 @@ cmend_status cmi_base64_decode(struct cmi_buf *out, struct cmi_bytes text,
 bool cmi_parse_uint(struct cmi_bytes text, uint64_t max, uint64_t *out);
 
 bool cmi_text_equal_nocase(struct cmi_bytes a, struct cmi_bytes b);
-bool cmi_text_starts(struct cmi_bytes text, const char *prefix);
+static inline bool cmi_text_starts(struct cmi_bytes text, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return text.n >= n && memcmp(text.p, prefix, n) == 0;
+}
 /* View without white space at both ends. */
 struct cmi_bytes cmi_text_trim(struct cmi_bytes text);
 

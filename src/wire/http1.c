@@ -39,7 +39,7 @@ bool cmi_http_head_end(struct cmi_bytes data, size_t *from, size_t *end)
 	}
 }
 
-static bool token_in_list(struct cmi_bytes list, const char *token)
+static bool token_in_list(struct cmi_bytes list, struct cmi_bytes token)
 {
 	struct cmi_cursor c = cmi_cursor_of(list);
 	struct cmi_bytes item;
@@ -49,8 +49,7 @@ static bool token_in_list(struct cmi_bytes list, const char *token)
 
 		if (!more)
 			item = cmi_cursor_rest(&c);
-		if (cmi_text_equal_nocase(
-			    cmi_text_trim(item), cmi_bytes_of(token)))
+		if (cmi_text_equal_nocase(cmi_text_trim(item), token))
 			return true;
 		if (!more)
 			return false;
@@ -74,18 +73,21 @@ static void take_field(
 	struct cmi_http_head *h, struct cmi_bytes name, struct cmi_bytes value)
 {
 	static const struct {
-		const char *name;
+		struct cmi_bytes name;
 		size_t at;
 	} kept[] = {
-		{"host", offsetof(struct cmi_http_head, host)},
-		{"content-type", offsetof(struct cmi_http_head, type)},
-		{"soapaction", offsetof(struct cmi_http_head, soap_action)},
-		{"location", offsetof(struct cmi_http_head, location)},
-		{"server", offsetof(struct cmi_http_head, server)},
+		{CMI_BYTES("host"), offsetof(struct cmi_http_head, host)},
+		{CMI_BYTES("content-type"),
+			offsetof(struct cmi_http_head, type)},
+		{CMI_BYTES("soapaction"),
+			offsetof(struct cmi_http_head, soap_action)},
+		{CMI_BYTES("location"),
+			offsetof(struct cmi_http_head, location)},
+		{CMI_BYTES("server"), offsetof(struct cmi_http_head, server)},
 	};
 
 	for (size_t i = 0; i < CMI_LEN(kept); i++) {
-		if (cmi_text_equal_nocase(name, cmi_bytes_of(kept[i].name))) {
+		if (cmi_text_equal_nocase(name, kept[i].name)) {
 			void *to = (uint8_t *)h + kept[i].at;
 
 			if (!((struct cmi_bytes *)to)->p)
@@ -96,10 +98,10 @@ static void take_field(
 	if (cmi_text_equal_nocase(name, CMI_BYTES("content-length")))
 		take_length(h, value);
 	else if (cmi_text_equal_nocase(name, CMI_BYTES("transfer-encoding")))
-		h->chunked |= token_in_list(value, "chunked");
+		h->chunked |= token_in_list(value, CMI_BYTES("chunked"));
 	else if (cmi_text_equal_nocase(name, CMI_BYTES("connection"))) {
-		h->close |= token_in_list(value, "close");
-		h->upgrade |= token_in_list(value, "upgrade");
+		h->close |= token_in_list(value, CMI_BYTES("close"));
+		h->upgrade |= token_in_list(value, CMI_BYTES("upgrade"));
 	}
 }
 
