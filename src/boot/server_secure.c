@@ -16,7 +16,7 @@
 
 /* Our certificate service is one endpoint, with its port or without. */
 static void bind_endpoint(const struct cmi_server_state *s,
-	const char *applies_to, struct cmi_ticket_given *given)
+	const char *applies_to, char out[CMI_URL_MAX + 1])
 {
 	char plain[CMI_NAME_MAX + 64];
 
@@ -24,11 +24,9 @@ static void bind_endpoint(const struct cmi_server_state *s,
 		s->options.host);
 	if (cmi_text_equal_nocase(
 		    cmi_bytes_of(applies_to), cmi_bytes_of(plain)))
-		snprintf(given->applies_to, sizeof(given->applies_to),
-			"%s" CMI_PATH_CERTPROV, s->base);
+		snprintf(out, CMI_URL_MAX + 1, "%s" CMI_PATH_CERTPROV, s->base);
 	else
-		snprintf(given->applies_to, sizeof(given->applies_to), "%s",
-			applies_to);
+		snprintf(out, CMI_URL_MAX + 1, "%s", applies_to);
 }
 
 static void give_ticket(struct cmi_server_state *s,
@@ -36,12 +34,13 @@ static void give_ticket(struct cmi_server_state *s,
 	struct cmi_web_reply *reply)
 {
 	struct cmi_ticket_given given = {0};
+	char endpoint[CMI_URL_MAX + 1];
 	struct cmi_ticket ticket;
 	uint8_t entropy[32];
 	cmend_error err = {0};
 
 	snprintf(given.sip, sizeof(given.sip), "%s", sip);
-	bind_endpoint(s, ask->applies_to, &given);
+	bind_endpoint(s, ask->applies_to, endpoint);
 	/* Who sends entropy gets a ticket that must be used signed. */
 	given.has_proof = ask->entropy.n >= 16;
 	if (cmi_random(s->options.env, entropy, sizeof(entropy)) != CMEND_OK ||
@@ -49,7 +48,8 @@ static void give_ticket(struct cmi_server_state *s,
 			cmi_proof_key(ask->entropy,
 				(struct cmi_bytes){entropy, sizeof(entropy)},
 				given.proof, &err) != CMEND_OK) ||
-		cmi_tickets_give(s->tickets, &given, &err) != CMEND_OK) {
+		cmi_tickets_give(s->tickets, endpoint, &given, &err) !=
+			CMEND_OK) {
 		cmi_web_refuse(s, reply, "RequestFailed", CMI_WEB_INTERNAL,
 			"no ticket can be given now");
 		return;
@@ -57,7 +57,7 @@ static void give_ticket(struct cmi_server_state *s,
 	ticket = (struct cmi_ticket){
 		.assertion_id = given.id,
 		.sip = given.sip,
-		.applies_to = given.applies_to,
+		.applies_to = endpoint,
 		.created_s = given.created_s,
 		.expires_s = given.expires_s,
 		.entropy = {entropy, sizeof(entropy)},

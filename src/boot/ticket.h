@@ -2,7 +2,8 @@
 /*
  * The web tickets that a server gave out: each bound to one user, one
  * endpoint and a time, and good for one certificate.  In memory only: after a
- * restart phones ask for new ones.  Any thread may call.
+ * restart phones ask for new ones.  A ticket takes a few hundred bytes, and no
+ * length that a phone chooses is kept.  Any thread may call.
  */
 #ifndef CMI_BOOT_TICKET_H
 #define CMI_BOOT_TICKET_H
@@ -10,10 +11,6 @@
 #include "core/env.h"
 #include "core/limits.h"
 
-/* Seconds a ticket lives: a phone uses it at once. */
-#define CMI_TICKET_LIFE_S 600
-/* Tickets remembered; above it the oldest goes. */
-#define CMI_TICKETS_MAX 65536u
 /* "SamlSecurityToken-" and a UUID, with NUL. */
 #define CMI_TICKET_ID 56
 
@@ -22,8 +19,6 @@ struct cmi_tickets;
 struct cmi_ticket_given {
 	char id[CMI_TICKET_ID];
 	char sip[CMI_NAME_MAX + 8];
-	char applies_to[CMI_URL_MAX + 1];
-	char request_id[64]; /* of its one use; "" before */
 	int64_t created_s, expires_s;
 	uint8_t proof[32];
 	bool has_proof;
@@ -34,13 +29,15 @@ cmend_status cmi_tickets_new(
 	__attribute__((warn_unused_result));
 void cmi_tickets_free(struct cmi_tickets *t);
 
-/* Fills id and times of *given, keeps a copy. */
-cmend_status cmi_tickets_give(
-	struct cmi_tickets *t, struct cmi_ticket_given *given, cmend_error *err)
+/* For that endpoint.  Fills id and times of *given, keeps a copy.  Where the
+ * user, or the server, has as many as it may, the oldest goes. */
+cmend_status cmi_tickets_give(struct cmi_tickets *t, const char *endpoint,
+	struct cmi_ticket_given *given, cmend_error *err)
 	__attribute__((warn_unused_result));
 
 /* Remember what may happen once, by a name of its own, for as long as a ticket
- * lives.  CMEND_REFUSED: it happened before. */
+ * lives.  CMEND_REFUSED: it happened before.  CMEND_LIMIT: no more can be
+ * remembered now; what is remembered is never given up for it. */
 cmend_status cmi_tickets_once(struct cmi_tickets *t, const char *name,
 	cmend_error *err) __attribute__((warn_unused_result));
 

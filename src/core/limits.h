@@ -210,6 +210,18 @@
  * then is told so at once.  At one hash in 60 ms two threads need half a
  * minute for them, about as long as a phone waits. */
 #define CMI_SERVE_QUEUE_MAX ((size_t)1024)
+/* Device sign-in: tickets that one server remembers, some 500 bytes each;
+ * above it the oldest goes.  A phone uses its own within seconds. */
+#define CMI_TICKETS_MAX ((size_t)16384)
+/* Device sign-in: tickets of one user, so that nobody crowds out the others;
+ * above it the user's oldest goes.  One account for 500 phones has room. */
+#define CMI_TICKETS_USER_MAX ((size_t)1024)
+/* Device sign-in: signed requests remembered against a second use; above it
+ * others are refused until the first are too old to be used anyway. */
+#define CMI_TICKETS_ONCE_MAX ((size_t)16384)
+/* Device sign-in: seconds a ticket lives, and a signed request is remembered.
+ */
+#define CMI_TICKET_LIFE_S 600
 /* Device sign-in: one wait on the network, milliseconds. */
 #define CMI_BOOT_WAIT_MS 5000
 

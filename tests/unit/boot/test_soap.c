@@ -3,7 +3,6 @@
 
 #include "boot/soap.h"
 #include "boot/soap_error.h"
-#include "boot/ticket.h"
 #include "core/text.h"
 #include "forge.h"
 
@@ -142,44 +141,6 @@ static void a_ticket_request_there_and_back(void **state)
 	cmi_buf_dispose(&b);
 }
 
-static int64_t now_s = FORGE_NOW;
-
-static int64_t now_us(void *ctx)
-{
-	(void)ctx;
-	return now_s * 1000000;
-}
-
-static const struct cmi_env env = {.now_us = now_us};
-
-static void a_ticket_is_good_once(void **state)
-{
-	struct cmi_ticket_given given = {.sip = "sip:ada@corp.example",
-		.applies_to = "https://web/CertProv"};
-	struct cmi_ticket_given got;
-	struct cmi_tickets *t;
-
-	(void)state;
-	assert_int_equal(cmi_tickets_new(&env, &t, NULL), CMEND_OK);
-	assert_int_equal(cmi_tickets_give(t, &given, NULL), CMEND_OK);
-#define USE(id, to, request)                                                   \
-	cmi_tickets_use(t, (id), (to), (request), &got, NULL)
-	assert_int_equal(USE("SamlSecurityToken-0", given.applies_to, "r1"),
-		CMEND_REFUSED);
-	assert_int_equal(USE("", given.applies_to, "r1"), CMEND_REFUSED);
-	assert_int_equal(USE(given.id, "https://other", "r1"), CMEND_REFUSED);
-	assert_int_equal(USE(given.id, given.applies_to, ""), CMEND_PARSE);
-	assert_int_equal(USE(given.id, given.applies_to, "r1"), CMEND_OK);
-	assert_string_equal(got.sip, "sip:ada@corp.example");
-	/* The same request again: its answer was lost.  Another: a replay. */
-	assert_int_equal(USE(given.id, given.applies_to, "r1"), CMEND_OK);
-	assert_int_equal(USE(given.id, given.applies_to, "r2"), CMEND_REFUSED);
-	now_s += CMI_TICKET_LIFE_S;
-	assert_int_equal(USE(given.id, given.applies_to, "r1"), CMEND_REFUSED);
-#undef USE
-	cmi_tickets_free(t);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,7 +148,6 @@ int main(void)
 		cmocka_unit_test(no_chain),
 		cmocka_unit_test(too_many_and_too_large),
 		cmocka_unit_test(a_ticket_request_there_and_back),
-		cmocka_unit_test(a_ticket_is_good_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
