@@ -32,13 +32,17 @@ struct cmi_user {
 /* CMEND_BUSY: there is one by that address. */
 cmend_status cmi_ledger_add(struct cmi_ledger *l, const struct cmi_user *user,
 	cmend_error *err) __attribute__((warn_unused_result));
-/* The next four: CMEND_NOT_FOUND without such a user. */
+/* The next five: CMEND_NOT_FOUND without such a user. */
 cmend_status cmi_ledger_remove(struct cmi_ledger *l, const char *sip,
 	cmend_error *err) __attribute__((warn_unused_result));
 /* CMEND_REFUSED: the policy does not take that PIN; the reason never quotes
  * it. */
 cmend_status cmi_ledger_set_pin(struct cmi_ledger *l, const char *sip,
 	const char *pin, cmend_error *err) __attribute__((warn_unused_result));
+/* The same by another policy than the one on record. */
+cmend_status cmi_ledger_set_pin_by(struct cmi_ledger *l,
+	const struct cmi_pin_policy *policy, const char *sip, const char *pin,
+	cmend_error *err) __attribute__((warn_unused_result));
 cmend_status cmi_ledger_set_password(struct cmi_ledger *l, const char *sip,
 	const char *password, cmend_error *err)
 	__attribute__((warn_unused_result));
@@ -50,6 +54,7 @@ struct cmi_ledger_entry {
 	struct cmi_user user; /* borrowed */
 	bool has_pin, has_password, locked;
 	int64_t locked_until_s; /* after local failures; 0: not */
+	int64_t pin_ends_s;     /* by the policy; 0: never */
 	unsigned local_failures, global_failures;
 	uint64_t certificates;
 };
@@ -59,7 +64,7 @@ cmend_status cmi_ledger_list(struct cmi_ledger *l,
 	void *ctx, cmend_error *err) __attribute__((warn_unused_result));
 
 /* Why a PIN was refused: the reasons that the platform has, under its names.
- * The ledger itself gives the first six. */
+ * The ledger itself gives the first six, and CMI_PIN_EXPIRED. */
 enum cmi_pin_verdict {
 	CMI_PIN_GOOD,
 	CMI_PIN_INCORRECT,
@@ -104,9 +109,14 @@ cmend_status cmi_ledger_owner(struct cmi_ledger *l, const struct cmi_cert *cert,
 	__attribute__((warn_unused_result));
 uint64_t cmi_ledger_issued(struct cmi_ledger *l);
 
-/* What a PIN set from now on must be like; default: cmi_pin_policy_default. */
-void cmi_ledger_set_policy(
-	struct cmi_ledger *l, const struct cmi_pin_policy *policy);
+/* What holds for all users, from now on: on record, so that a server that runs
+ * sees it at once.  CMEND_REFUSED: no such policy can be. */
+cmend_status cmi_ledger_set_policy(struct cmi_ledger *l,
+	const struct cmi_pin_policy *policy, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* cmi_pin_policy_default where none was set. */
+cmend_status cmi_ledger_policy(struct cmi_ledger *l, struct cmi_pin_policy *out,
+	cmend_error *err) __attribute__((warn_unused_result));
 /* Cost of scrypt for secrets set from now on: N = 2^log2_n; default 14. */
 void cmi_ledger_set_cost(struct cmi_ledger *l, unsigned log2_n);
 

@@ -5,6 +5,39 @@
 
 const struct cmi_pin_policy cmi_pin_policy_default = {.min_length = 5};
 
+static cmend_status within(const char *what, unsigned value, unsigned least,
+	unsigned most, cmend_error *err)
+{
+	return value >= least && value <= most
+		       ? CMEND_OK
+		       : cmi_fail(err, CMEND_REFUSED, "%s is %u to %u, not %u",
+				 what, least, most, value);
+}
+
+cmend_status cmi_pin_policy_check(
+	const struct cmi_pin_policy *policy, cmend_error *err)
+{
+	CMI_TRY(within("a PIN's least length", policy->min_length,
+		CMI_PIN_LENGTH_MIN, CMI_PIN_LENGTH_MAX, err));
+	if (policy->local_max)
+		CMI_TRY(within("the number of attempts", policy->local_max, 1,
+			CMI_PIN_ATTEMPTS_MAX, err));
+	CMI_TRY(within("a PIN's life in days", policy->life_days, 0,
+		CMI_PIN_LIFE_MAX, err));
+	CMI_TRY(within("the history of PINs", policy->history, 0,
+		CMI_PIN_HISTORY_MAX, err));
+	if (policy->life_days && !policy->history)
+		return cmi_fail(err, CMEND_REFUSED,
+			"PINs that end need a history of 1 at least");
+	return CMEND_OK;
+}
+
+int64_t cmi_pin_ends_s(const struct cmi_pin_policy *policy, int64_t set_s)
+{
+	return policy->life_days ? set_s + INT64_C(86400) * policy->life_days
+				 : 0;
+}
+
 unsigned cmi_pin_local_max(const struct cmi_pin_policy *policy, size_t length)
 {
 	if (policy->local_max)

@@ -86,6 +86,21 @@ static const struct cmi_option option_table[] = {
 	{"common-pins", 0, CMI_OPT_FLAG, NULL,
 		"user: take PINs such as 12345, 77777 or the own number",
 		AT(common_pins), 0, NULL},
+	{"no-common-pins", 0, CMI_OPT_FLAG, NULL,
+		"user policy: take them no longer", AT(no_common_pins), 0,
+		NULL},
+	{"max-attempts", 0, CMI_OPT_TEXT, "N",
+		"user policy: failures in half an hour that lock for an hour, "
+		"1 to 999, or auto: 10 for four digits, else 25 (auto)",
+		AT(max_attempts), 0, NULL},
+	{"pin-days", 0, CMI_OPT_TEXT, "N",
+		"user policy: days that a PIN is good for, 1 to 999, or never "
+		"(never); needs --pin-history",
+		AT(pin_days), 0, NULL},
+	{"pin-history", 0, CMI_OPT_TEXT, "N",
+		"user policy: latest PINs of a user that do not come back, 0 "
+		"to 20 (0)",
+		AT(pin_history), 0, NULL},
 	{"secret-file", 0, CMI_OPT_TEXT, "FILE",
 		"user: PIN or password is its first line", AT(secret_file), 0,
 		NULL},
@@ -407,14 +422,16 @@ const struct cmi_command cmi_cmd_serve = {
 	.name = "serve",
 	.summary = "be the provisioning server that phones sign in to",
 	.usage = "serve [options] [user add|set-pin|set-password|lock|unlock|"
-		 "list|remove]",
+		 "list|remove|policy]",
 	.examples =
 		"  chainmend serve --state /var/lib/chainmend --host "
 		"web.corp.example --cert chain.pem --key key.pem\n"
 		"  chainmend serve --state /var/lib/chainmend user add --sip "
 		"sip:ada@corp.example --number +15550100\n"
 		"  chainmend serve --state /var/lib/chainmend user set-pin "
-		"--sip sip:ada@corp.example\n",
+		"--sip sip:ada@corp.example\n"
+		"  chainmend serve --state /var/lib/chainmend user policy "
+		"--pin-days 90 --pin-history 3\n",
 	.notes = "Port 80 gives away certificates and takes no PIN, password "
 		 "or ticket. The registrar on port 5061 takes the certificates "
 		 "issued here,\nproved by TLS-DSK. PINs and passwords "

@@ -12,11 +12,12 @@
 struct cmi_serve_options {
 	const char *host, *cert, *key, *offer, *state, *address;
 	uint64_t http_port, https_port, sip_port, workers, hours, min_pin;
-	bool tls12, dhcp, lab, legacy_dsk, common_pins;
+	bool tls12, dhcp, lab, legacy_dsk, common_pins, no_common_pins;
 	const char *break_name;
 	const char *registrar, *sip_cert, *sip_key, *schemes;
 	const char *sip, *number, *extension, *login;
 	const char *secret_file, *secret_fd;
+	const char *max_attempts, *pin_days, *pin_history;
 };
 
 /* Opens the record in --state, making it where it is missing. */

@@ -40,6 +40,7 @@ class Client:
     """Speaks SOAP to the server, trusting the test's root."""
 
     def __init__(self, server):
+        self.server = server
         self.base = f"https://localhost:{server.https}"
         self.context = ssl.create_default_context(
             cafile=server.pki.anchor.pem)

@@ -110,6 +110,98 @@ def test_min_pin_has_bounds(user):
     assert "PIN " not in listed(user)[SIP]
 
 
+def policy(user, *more):
+    """What is printed of it, by name."""
+    run = user("policy", *more)
+    assert run.status == 0, run
+    return dict(line.split() for line in run.out.splitlines())
+
+
+DEFAULTS = {"min-pin": "5", "max-attempts": "auto", "pin-days": "never",
+            "pin-history": "0", "common-pins": "no"}
+
+
+def test_a_policy_for_all(user):
+    assert policy(user) == DEFAULTS
+    set_now = dict(DEFAULTS, **{"pin-days": "90", "pin-history": "3"})
+    assert policy(user, "--pin-days", "90", "--pin-history", "3") == set_now
+    # What is not named stays, and all of it is on record.
+    set_now.update({"min-pin": "4", "max-attempts": "999",
+                    "common-pins": "yes"})
+    assert policy(user, "--min-pin", "4", "--max-attempts", "999",
+                  "--common-pins") == set_now
+    assert policy(user) == set_now
+    # It holds for whoever gets a PIN ...
+    user("add", "--sip", SIP)
+    assert user("set-pin", "--sip", SIP, pin="1234").status == 0
+    assert re.search(r"PIN ends 20\d\d-\d\d-\d\dT", listed(user)[SIP])
+    # ... but for once another length is taken.
+    assert user("set-pin", "--sip", SIP, "--min-pin", "6",
+                pin="40961").status == 3
+    assert policy(user, "--min-pin", "5", "--max-attempts", "auto",
+                  "--pin-days", "never", "--pin-history", "0",
+                  "--no-common-pins") == DEFAULTS
+    assert user("set-pin", "--sip", SIP, pin="1234").status == 3
+    assert "ends" not in listed(user)[SIP]
+
+
+@pytest.mark.parametrize("words", [
+    ["--pin-days", "30"],  # the same PIN could be set again
+    ["--pin-days", "1000", "--pin-history", "1"], ["--pin-days", "0"],
+    ["--pin-history", "21"], ["--pin-history", "-1"],
+    ["--max-attempts", "0"], ["--max-attempts", "1000"],
+    ["--max-attempts", "many"], ["--min-pin", "3"], ["--min-pin", "25"],
+    ["--common-pins", "--no-common-pins"], ["--sip", SIP]])
+def test_policies_that_cannot_be(user, words):
+    run = user("policy", *words)
+    assert run.status in (2, 3) and run.err and not run.out
+    assert policy(user) == DEFAULTS
+    # They are no options of other verbs either.
+    assert user("list", "--pin-days", "30").status == 2
+
+
+def test_pins_that_do_not_come_back(user, tmp_path):
+    user("add", "--sip", SIP)
+    policy(user, "--pin-history", "2")
+    assert user("set-pin", "--sip", SIP, pin="40961").status == 0
+    assert user("set-pin", "--sip", SIP, pin="83026").status == 0
+    for old in "40961", "83026":
+        run = user("set-pin", "--sip", SIP, pin=old)
+        assert run.status == 3 and old not in run.err and "latest 2" in run.err
+    assert user("set-pin", "--sip", SIP, pin="59174").status == 0
+    assert user("set-pin", "--sip", SIP, pin="40961").status == 0
+    # No more is kept than is asked for, and nothing of it in clear.
+    kept = b"".join(f.read_bytes()
+                    for f in (tmp_path / "server").rglob("*") if f.is_file())
+    assert not any(pin in kept for pin in (b"40961", b"83026", b"59174"))
+    with contextlib.closing(sqlite3.connect(
+            tmp_path / "server" / "server.db")) as db:
+        rows = db.execute("SELECT hash, salt FROM pin_set").fetchall()
+    assert len(rows) == 2
+    assert [pin for h, salt in rows for pin in ("40961", "83026", "59174")
+            if hashlib.scrypt(pin.encode(), salt=salt, n=1 << 14, r=8, p=1,
+                              maxmem=1 << 26, dklen=32) == h] == \
+        ["59174", "40961"]
+
+
+def test_a_record_from_before_pins_had_an_age(user, tmp_path):
+    """Its PINs are good, and their life begins now."""
+    user("add", "--sip", SIP)
+    assert user("set-pin", "--sip", SIP, pin=PIN).status == 0
+    with contextlib.closing(sqlite3.connect(
+            tmp_path / "server" / "server.db")) as db:
+        db.executescript("DROP TABLE pin_set; DROP TABLE pin_policy;"
+                         "PRAGMA user_version=0")
+    policy(user, "--pin-days", "1", "--pin-history", "1")
+    end = re.search(r"PIN ends (\S+)", listed(user)[SIP])
+    left = datetime.datetime.fromisoformat(
+        end.group(1).replace("Z", "+00:00")) - datetime.datetime.now(
+            datetime.timezone.utc)
+    assert abs(left - datetime.timedelta(days=1)) < datetime.timedelta(
+        minutes=1)
+    assert user("set-pin", "--sip", SIP, pin=PIN).status == 3
+
+
 def test_what_is_on_disk_is_no_secret(user, tmp_path):
     user("add", "--sip", SIP, "--login", "ada")
     user("set-pin", "--sip", SIP, pin=PIN)
@@ -167,6 +259,45 @@ def test_four_digits_lock_after_ten(running, user, tmp_path):
     for _ in range(9):
         assert not locked(running.ticket("9731"))
     assert running.ticket("4096")[0] == 200
+
+
+def test_a_pin_that_ended(running, user, tmp_path):
+    """Set while the server runs, and seen at once; a phone's test names it."""
+    assert running.ticket()[0] == 200
+    policy(user, "--pin-days", "30", "--pin-history", "1")
+    assert running.ticket()[0] == 200
+    with contextlib.closing(sqlite3.connect(
+            tmp_path / "server" / "server.db", timeout=30)) as db:
+        db.execute("UPDATE pin_set SET at_s = at_s - 30 * 86400")
+        db.commit()
+    _, reason, why, header = fault(running.ticket())
+    assert why == "PinExpired" and "too old" in reason and reason in header
+    # Whoever does not know the PIN is not told.
+    assert fault(running.ticket("83026"))[2] == "IncorrectPin"
+    assert "PIN ended" in listed(user)[SIP]
+    server = running.server
+    run = server.chainmend(
+        "phone", "test", "--server", "localhost", "--connect", "127.0.0.1",
+        "--http-port", server.http, "--https-port", server.https,
+        "--sip-port", server.sip, "--anchors", server.pki.anchor.pem,
+        "--number", NUMBER, "--pin-fd", "0", "--json", stdin=PIN + "\n")
+    failed, = [line for line in run.lines if line.get("result") == "failed"]
+    assert failed["test"] == "ticket" and "PinExpired" in str(failed), run
+    assert user("set-pin", "--sip", SIP, pin="83026").status == 0
+    assert running.ticket("83026")[0] == 200
+
+
+def test_a_limit_that_was_set(running, user):
+    policy(user, "--max-attempts", "3")
+    for _ in range(3):
+        assert not locked(running.ticket("83026"))
+    assert locked(running.ticket())
+    policy(user, "--max-attempts", "auto")
+    assert locked(running.ticket())  # what is locked stays so
+    user("unlock", "--sip", SIP)
+    for _ in range(4):
+        assert not locked(running.ticket("83026"))
+    assert running.ticket()[0] == 200
 
 
 def test_a_window_of_half_an_hour(running, user, tmp_path):

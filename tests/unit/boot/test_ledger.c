@@ -163,6 +163,166 @@ static void no_user_has_a_pin_by_default(void **state)
 	cmi_ledger_close(l);
 }
 
+static void set_policy(struct cmi_ledger *l, unsigned days, unsigned history,
+	unsigned attempts)
+{
+	const struct cmi_pin_policy p = {.min_length = 5,
+		.life_days = days,
+		.history = history,
+		.local_max = attempts};
+
+	assert_int_equal(cmi_ledger_set_policy(l, &p, NULL), CMEND_OK);
+}
+
+static void a_pin_ends_to_the_second(void **state)
+{
+	struct cmi_ledger *l = fresh();
+
+	(void)state;
+	now_s += 30 * FORGE_DAY;
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_GOOD);
+	/* It counts from when it was set, whenever the policy came. */
+	set_policy(l, 31, 1, 0);
+	now_s += FORGE_DAY - 1;
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_GOOD);
+	now_s += 1;
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_EXPIRED);
+	/* Who does not know it learns nothing of that. */
+	assert_int_equal(try_pin(l, "100", WRONG), CMI_PIN_INCORRECT);
+	/* The old one again would be no new one. */
+	assert_int_equal(cmi_ledger_set_pin(l, SIP, PIN, NULL), CMEND_REFUSED);
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_EXPIRED);
+	assert_int_equal(cmi_ledger_set_pin(l, SIP, "83026", NULL), CMEND_OK);
+	assert_int_equal(try_pin(l, "100", "83026"), CMI_PIN_GOOD);
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_INCORRECT);
+	/* No life at all: for ever. */
+	set_policy(l, 0, 0, 0);
+	now_s += 999 * FORGE_DAY;
+	assert_int_equal(try_pin(l, "100", "83026"), CMI_PIN_GOOD);
+	cmi_ledger_close(l);
+}
+
+static void passwords_do_not_end(void **state)
+{
+	enum cmi_pin_verdict v = CMI_PIN_INCORRECT;
+	struct cmi_ledger *l = fresh();
+	char sip[CMI_NAME_MAX + 8];
+
+	(void)state;
+	assert_int_equal(
+		cmi_ledger_set_password(l, SIP, "a long one", NULL), CMEND_OK);
+	set_policy(l, 1, 1, 0);
+	now_s += 2 * FORGE_DAY;
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_EXPIRED);
+	assert_int_equal(cmi_ledger_check_password(
+				 l, "ada", "a long one", &v, sip, NULL),
+		CMEND_OK);
+	assert_int_equal(v, CMI_PIN_GOOD);
+	cmi_ledger_close(l);
+}
+
+/* "If the history is three, the first three changes must bring a new PIN; the
+ * fourth may bring back the first, the fifth the second." */
+static void a_history_of_three(void **state)
+{
+	static const char *const pins[] = {PIN, "83026", "59174", "26805"};
+	struct cmi_ledger *l = fresh();
+
+	(void)state;
+	set_policy(l, 0, 3, 0);
+	for (size_t change = 1; change < 4; change++) {
+		for (size_t old = 0; old < change; old++)
+			assert_int_equal(
+				cmi_ledger_set_pin(l, SIP, pins[old], NULL),
+				CMEND_REFUSED);
+		assert_int_equal(cmi_ledger_set_pin(l, SIP, pins[change], NULL),
+			CMEND_OK);
+		assert_int_equal(try_pin(l, "100", pins[change]), CMI_PIN_GOOD);
+	}
+	assert_int_equal(
+		cmi_ledger_set_pin(l, SIP, pins[1], NULL), CMEND_REFUSED);
+	assert_int_equal(cmi_ledger_set_pin(l, SIP, pins[0], NULL), CMEND_OK);
+	assert_int_equal(cmi_ledger_set_pin(l, SIP, pins[1], NULL), CMEND_OK);
+	/* None: over and over again. */
+	set_policy(l, 0, 0, 0);
+	assert_int_equal(cmi_ledger_set_pin(l, SIP, pins[1], NULL), CMEND_OK);
+	/* Nobody's history outlives the user. */
+	set_policy(l, 0, 3, 0);
+	assert_int_equal(cmi_ledger_remove(l, SIP, NULL), CMEND_OK);
+	assert_int_equal(
+		cmi_ledger_add(
+			l, &(struct cmi_user){SIP, NULL, "100", NULL}, NULL),
+		CMEND_OK);
+	assert_int_equal(cmi_ledger_set_pin(l, SIP, pins[1], NULL), CMEND_OK);
+	cmi_ledger_close(l);
+}
+
+/* "An explicit number changes the local limit only." */
+static void attempts_by_policy(void **state)
+{
+	struct cmi_ledger *l = fresh();
+
+	(void)state;
+	set_policy(l, 0, 0, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(try_pin(l, "100", WRONG), CMI_PIN_INCORRECT);
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_ACCOUNT_LOCKED);
+	now_s += CMI_PIN_LOCK_S;
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_GOOD);
+	set_policy(l, 0, 0, 999);
+	for (unsigned i = 0; i < 997; i++)
+		assert_int_equal(try_pin(l, "100", WRONG), CMI_PIN_INCORRECT);
+	/* A thousand in all. */
+	assert_int_equal(try_pin(l, "100", PIN), CMI_PIN_ACCOUNT_LOCKED);
+	cmi_ledger_close(l);
+}
+
+static void policies_that_cannot_be(void **state)
+{
+	struct cmi_pin_policy p = {.min_length = 5, .life_days = 30};
+	struct cmi_ledger *l = fresh();
+
+	(void)state;
+	assert_int_equal(cmi_ledger_set_policy(l, &p, NULL), CMEND_REFUSED);
+	assert_int_equal(cmi_ledger_policy(l, &p, NULL), CMEND_OK);
+	assert_int_equal(p.life_days, 0);
+	cmi_ledger_close(l);
+}
+
+/* Two who have the record open, as a server and its administrator. */
+static void a_policy_is_on_record(void **state)
+{
+	struct cmi_ledger *server, *administrator;
+	char path[] = "/tmp/cmi-ledger-XXXXXX";
+	struct cmi_pin_policy p;
+
+	(void)state;
+	now_s = FORGE_NOW;
+	close(mkstemp(path));
+	assert_int_equal(cmi_ledger_open(path, &env, &server, NULL), CMEND_OK);
+	cmi_ledger_set_cost(server, 10);
+	assert_int_equal(
+		cmi_ledger_add(server,
+			&(struct cmi_user){SIP, NULL, "100", NULL}, NULL),
+		CMEND_OK);
+	assert_int_equal(cmi_ledger_set_pin(server, SIP, PIN, NULL), CMEND_OK);
+	assert_int_equal(
+		cmi_ledger_open(path, &env, &administrator, NULL), CMEND_OK);
+	set_policy(administrator, 7, 2, 9);
+	cmi_ledger_close(administrator);
+	now_s += 7 * FORGE_DAY;
+	assert_int_equal(try_pin(server, "100", PIN), CMI_PIN_EXPIRED);
+	cmi_ledger_close(server);
+	assert_int_equal(cmi_ledger_open(path, &env, &server, NULL), CMEND_OK);
+	assert_int_equal(cmi_ledger_policy(server, &p, NULL), CMEND_OK);
+	assert_int_equal(p.min_length, 5);
+	assert_int_equal(p.life_days, 7);
+	assert_int_equal(p.history, 2);
+	assert_int_equal(p.local_max, 9);
+	cmi_ledger_close(server);
+	unlink(path);
+}
+
 static bool file_holds(const char *path, const char *text)
 {
 	char buf[65536];
@@ -238,6 +398,12 @@ int main(void)
 		cmocka_unit_test(an_administrator_locks),
 		cmocka_unit_test(the_pin_tells_users_of_one_number_apart),
 		cmocka_unit_test(no_user_has_a_pin_by_default),
+		cmocka_unit_test(a_pin_ends_to_the_second),
+		cmocka_unit_test(passwords_do_not_end),
+		cmocka_unit_test(a_history_of_three),
+		cmocka_unit_test(attempts_by_policy),
+		cmocka_unit_test(policies_that_cannot_be),
+		cmocka_unit_test(a_policy_is_on_record),
 		cmocka_unit_test(failures_and_certificates_outlive_the_process),
 	};
 

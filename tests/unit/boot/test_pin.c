@@ -69,12 +69,50 @@ static void limits(void **state)
 	assert_int_equal(cmi_pin_global_max(24), 5000);
 }
 
+/* What can be set: section by section of the published table, its ends and
+ * what lies beyond them. */
+static void policies(void **state)
+{
+	static const struct {
+		struct cmi_pin_policy policy;
+		bool can_be;
+	} all[] = {
+		{{.min_length = 4}, true},
+		{{.min_length = 24}, true},
+		{{.min_length = 3}, false},
+		{{.min_length = 25}, false},
+		{{.min_length = 5, .local_max = 1}, true},
+		{{.min_length = 5, .local_max = 999}, true},
+		{{.min_length = 5, .local_max = 1000}, false},
+		{{.min_length = 5, .history = 20}, true},
+		{{.min_length = 5, .history = 21}, false},
+		{{.min_length = 5, .history = 1, .life_days = 1}, true},
+		{{.min_length = 5, .history = 1, .life_days = 999}, true},
+		{{.min_length = 5, .history = 1, .life_days = 1000}, false},
+		{{.min_length = 5, .life_days = 1}, false},
+	};
+
+	(void)state;
+	assert_int_equal(
+		cmi_pin_policy_check(&cmi_pin_policy_default, NULL), CMEND_OK);
+	assert_int_equal(cmi_pin_policy_default.min_length, 5);
+	assert_int_equal(cmi_pin_policy_default.local_max, 0);
+	assert_int_equal(cmi_pin_policy_default.life_days, 0);
+	assert_int_equal(cmi_pin_policy_default.history, 0);
+	assert_false(cmi_pin_policy_default.common_patterns);
+	for (size_t i = 0; i < CMI_LEN(all); i++)
+		if (cmi_pin_policy_check(&all[i].policy, NULL) !=
+			(all[i].can_be ? CMEND_OK : CMEND_REFUSED))
+			fail_msg("policy %zu", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(policy),
 		cmocka_unit_test(common_patterns_by_choice),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(policies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
