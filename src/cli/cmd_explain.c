@@ -5,6 +5,7 @@
 
 #include "cli/captures.h"
 #include "cli/explain_clients.h"
+#include "cli/explain_keep.h"
 #include "cli/jail.h"
 #include "cli/jail_fetch.h"
 #include "cli/remarks.h"
@@ -30,7 +31,8 @@ struct work {
 	struct cmi_report report;
 	struct cmi_captures captures;
 	struct cmi_remarks remarks;
-	uint64_t warnings, told_failures;
+	struct cmi_explain_keep keep;
+	bool unreadable; /* one of several captures */
 	int64_t began_ms;
 	char **files;
 	size_t n_files;
@@ -90,10 +92,12 @@ static cmend_status count_and_report(
 
 	if (item->kind == CMI_ITEM_HANDSHAKE)
 		for (size_t i = 0; i < item->handshake->n_findings; i++)
-			w->warnings += item->handshake->findings[i].severity ==
-				       CMI_SEVERITY_WARNING;
+			w->keep.warnings +=
+				item->handshake->findings[i].severity ==
+				CMI_SEVERITY_WARNING;
 	if (item->kind == CMI_ITEM_TOLD)
-		w->told_failures += strcmp(item->told->result, "failed") == 0;
+		w->keep.told_failures +=
+			strcmp(item->told->result, "failed") == 0;
 	if (w->o->export_dir)
 		CMI_TRY(export_item(w, item, err));
 	if (!is_reported(w, item))
@@ -105,16 +109,17 @@ static cmend_status count_and_report(
 
 static cmend_status report_summary(struct work *w, cmend_error *err)
 {
+	const struct cmi_diagnose_counts *before = &w->keep.before;
 	struct cmi_diagnose_counts n = cmi_diagnose_counts(w->diagnose);
 	struct cmi_item_summary s = {
 		.packets = w->captures.packets,
 		.bytes = w->captures.bytes,
 		.given_up = w->captures.given_up,
 		.notes = w->captures.notes,
-		.handshakes = n.handshakes,
-		.failed = n.failed,
-		.dark = n.dark,
-		.cut = n.cut,
+		.handshakes = before->handshakes + n.handshakes,
+		.failed = before->failed + n.failed,
+		.dark = before->dark + n.dark,
+		.cut = before->cut + n.cut,
 		.seconds = (double)(cmi_mono_ms(NULL) - w->began_ms) / 1000,
 	};
 	struct cmi_item item = {.kind = CMI_ITEM_SUMMARY, .summary = &s};
@@ -130,6 +135,21 @@ static const struct cmi_trust *plain_trust(const struct work *w)
 		if (w->clients.list[i].net.family == 0)
 			return w->clients.list[i].trust;
 	return w->setup.trust;
+}
+
+/* Where a reader before this one was, and what it died of. */
+static cmend_status go_on(struct work *w, cmend_error *err)
+{
+	const struct cmi_jail_losses *lost = w->inside->losses;
+
+	w->keep.captures = &w->captures;
+	w->keep.page = w->report.page;
+	CMI_TRY(cmi_explain_kept(&w->keep, w->inside, err));
+	for (size_t i = w->keep.losses; w->report.page && i < lost->n; i++)
+		cmi_page_loss(w->report.page,
+			i < CMI_JAIL_LOSSES_MAX ? lost->text[i] : NULL);
+	w->keep.losses = lost->n;
+	return CMEND_OK;
 }
 
 static cmend_status open_work(
@@ -172,7 +192,7 @@ static cmend_status open_work(
 	CMI_TRY(cmi_diagnose_new(&options, &w->diagnose, err));
 	if (cli->common.html)
 		CMI_TRY(cmi_page_new(&page, &w->report.page, err));
-	return CMEND_OK;
+	return go_on(w, err);
 }
 
 /* From here on nothing but what is open already, and what is asked for. */
@@ -182,17 +202,40 @@ static cmend_status lock(struct work *w, cmend_error *err)
 	return cmi_jail_lock(w->inside, err);
 }
 
+/* One of several captures that cannot be read costs nothing but itself; a
+ * report that cannot be written costs all. */
+static cmend_status bear(struct work *w, cmend_status status, cmend_error *err)
+{
+	char says[sizeof(err->message)];
+
+	if (status == CMEND_OK || w->n_files == 1 || status == CMEND_NOMEM ||
+		ferror(w->cli->out))
+		return status;
+	w->unreadable = true;
+	(void)cmi_cli_fail(w->cli, err);
+	cmi_safe_cstr(says, sizeof(says), cmi_bytes_of(err->message));
+	if (w->report.page)
+		cmi_page_loss(w->report.page, says);
+	return CMEND_OK;
+}
+
 /* What one file has to say is out before the next one is opened. */
 static cmend_status read_one(struct work *w, char *file, cmend_error *err)
 {
+	struct cmi_diagnose_counts counts;
+	cmend_status status;
+
 	CMI_TRY(cmi_jail_begin(w->inside, err));
-	CMI_TRY(cmi_captures_read(
-		&w->captures, file, cmi_diagnose_sink(w->diagnose), err));
+	status = cmi_captures_read(
+		&w->captures, file, cmi_diagnose_sink(w->diagnose), err);
+	CMI_TRY(bear(w, status, err));
 	w->captures.again = false;
 	w->captures.frames_max = 0;
 	CMI_TRY(cmi_diagnose_flush(w->diagnose, err));
 	fflush(w->cli->out);
-	return cmi_jail_flush(w->inside, err);
+	CMI_TRY(cmi_jail_flush(w->inside, err));
+	counts = cmi_diagnose_counts(w->diagnose);
+	return cmi_explain_keep(&w->keep, &counts, w->inside, err);
 }
 
 static cmend_status say_what_is_known(void *ctx, cmend_error *err)
@@ -256,7 +299,9 @@ static cmend_status explain(struct work *w, size_t first, cmend_error *err)
 		CMI_TRY(read_one(w, w->files[i], err));
 	CMI_TRY(report_summary(w, err));
 	CMI_TRY(write_page(w, err));
-	return write_copy(w, err);
+	CMI_TRY(write_copy(w, err));
+	w->inside->whole = true;
+	return CMEND_OK;
 }
 
 static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
@@ -273,8 +318,11 @@ static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 	w->report.place = place;
 	if (explain(w, first, &err) != CMEND_OK)
 		code = cmi_cli_fail(cli, &err);
-	else if (cmi_diagnose_counts(w->diagnose).failed || w->told_failures ||
-		 (cli->common.strict && w->warnings))
+	else if (w->unreadable)
+		code = CMI_EXIT_CANNOT;
+	else if (cmi_diagnose_counts(w->diagnose).failed ||
+		 w->keep.told_failures ||
+		 (cli->common.strict && w->keep.warnings))
 		code = CMI_EXIT_FAILS;
 	else
 		code = CMI_EXIT_OK;

@@ -136,6 +136,22 @@ cmend_status cmi_jail_flush(struct cmi_jail_inside *in, cmend_error *err)
 				 strerror(errno));
 }
 
+cmend_status cmi_jail_keep(struct cmi_jail_inside *in, struct cmi_bytes head,
+	struct cmi_bytes grown, cmend_error *err)
+{
+	return cmi_jail_kept_write(&in->kept, head, grown, in->fd)
+		       ? CMEND_OK
+		       : cmi_fail(err, CMEND_IO,
+				 "cannot keep what was read: %s",
+				 strerror(errno));
+}
+
+bool cmi_jail_kept(const struct cmi_jail_inside *in, struct cmi_buf *head,
+	struct cmi_buf *grown)
+{
+	return cmi_jail_kept_read(&in->kept, head, grown);
+}
+
 volatile uint64_t *cmi_jail_frame(struct cmi_jail_inside *in)
 {
 	return cmi_jail_said_frame(in->said);
@@ -160,7 +176,8 @@ static void be_the_reader(
 		code = CMI_EXIT_CANNOT;
 	}
 	fflush(jail->cli->err);
-	(void)cmi_jail_tell(in.fd, CMI_JAIL_DONE, "");
+	(void)cmi_jail_tell(in.fd, CMI_JAIL_DONE,
+		in.whole || code != CMI_EXIT_CANNOT ? "whole" : "");
 	_exit(code);
 }
 
@@ -170,8 +187,10 @@ struct visit {
 	const struct cmi_jail *jail;
 	struct cmi_jail_output output;
 	struct cmi_jail_ear ear;
+	struct cmi_jail_kept *kept;
+	struct cmi_jail_losses *losses;
 	size_t begun; /* files */
-	bool done;
+	bool done, whole;
 	int fd; /* to the reader */
 	pid_t reader, fetcher;
 };
@@ -228,12 +247,15 @@ static void serve(struct visit *v)
 	while (cmi_jail_hear(v->fd, &m)) {
 		if (m.word == CMI_JAIL_DONE) {
 			v->done = true;
+			v->whole = m.text[0] != '\0';
 			return;
 		}
 		if (m.word == CMI_JAIL_BEGIN)
 			begin(v);
 		else if (m.word == CMI_JAIL_SAID)
 			cmi_jail_ear_part(&v->ear, m.text);
+		else if (m.word == CMI_JAIL_KEPT)
+			cmi_jail_kept_told(v->kept, m.text);
 		else if (m.word == CMI_JAIL_WAIT)
 			cmi_jail_answer(v->fd, 0, -1);
 		else if (m.word == CMI_JAIL_FILE)
@@ -248,36 +270,8 @@ struct start {
 	size_t first;        /* file */
 	uint64_t last_frame; /* frame of it; 0: to its end */
 	uint64_t skip;       /* bytes said of it already */
+	bool last_words;     /* no file is left, but what was kept */
 };
-
-static void say_died(
-	const struct visit *v, const char *file, uint64_t again_to, int status)
-{
-	char how[48], name[128] = "";
-
-	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "signal %d", WTERMSIG(status));
-	else
-		snprintf(how, sizeof(how), "status %d", WEXITSTATUS(status));
-	if (file)
-		cmi_safe_cstr(name, sizeof(name), cmi_bytes_of(file));
-	if (!file)
-		fprintf(v->jail->cli->err,
-			"chainmend: the reader died before it read anything "
-			"(%s)\n",
-			how);
-	else if (again_to)
-		fprintf(v->jail->cli->err,
-			"chainmend: the reader died at frame %llu of \"%s\" "
-			"(%s): only what stands before it is reported; please "
-			"report this\n",
-			(unsigned long long)again_to + 1, name, how);
-	else
-		fprintf(v->jail->cli->err,
-			"chainmend: the reader died at \"%s\" (%s): nothing "
-			"more is said about that file; please report it\n",
-			name, how);
-}
 
 static volatile pid_t asked_to_end;
 
@@ -357,6 +351,8 @@ static bool start(struct visit *v, cmi_jail_work work, void *ctx,
 				.last_frame = from->last_frame,
 				.said = v->ear.said,
 				.skip = from->skip,
+				.losses = v->losses,
+				.kept = *v->kept,
 			},
 			work, ctx, from->first);
 	}
@@ -399,7 +395,10 @@ static struct start next_start(
 		next.first = next.last_frame ? at : at + 1;
 		next.skip = next.last_frame ? v->ear.bytes : 0;
 	}
-	say_died(v, any ? jail->files[at] : NULL, next.last_frame, status);
+	next.last_words = next.first == jail->n_files && v->kept->turn &&
+			  !was->last_words;
+	cmi_jail_say_died(v->losses, jail->cli->err,
+		any ? jail->files[at] : NULL, next.last_frame, status);
 	return next;
 }
 
@@ -411,17 +410,17 @@ static int judge(struct visit *v, int status)
 	if (!v->done)
 		return CMI_EXIT_CANNOT;
 	code = WIFEXITED(status) ? WEXITSTATUS(status) : CMI_EXIT_CANNOT;
-	if (code != CMI_EXIT_CANNOT &&
-		cmi_jail_output_finish(&v->output, &err) != CMEND_OK)
+	if (v->whole && cmi_jail_output_finish(&v->output, &err) != CMEND_OK)
 		return cmi_cli_fail(v->jail->cli, &err);
 	return code;
 }
 
 /* One child; *from moves behind what was read. */
-static int run_child(const struct cmi_jail *jail, cmi_jail_work work, void *ctx,
+static int run_child(const struct visit *how, cmi_jail_work work, void *ctx,
 	struct start *from)
 {
-	struct visit v = {.jail = jail};
+	const struct cmi_jail *jail = how->jail;
+	struct visit v = *how;
 	struct sigaction before;
 	int status, code;
 
@@ -429,7 +428,7 @@ static int run_child(const struct cmi_jail *jail, cmi_jail_work work, void *ctx,
 	v.ear.said = cmi_jail_said_new();
 	v.ear.fd = fileno(jail->cli->out);
 	if (!start(&v, work, ctx, from)) {
-		from->first = jail->n_files;
+		*from = (struct start){.first = jail->n_files};
 		cmi_jail_said_free(v.ear.said);
 		fprintf(jail->cli->err,
 			"chainmend: no reader could be started: %s\n",
@@ -454,11 +453,17 @@ static int run_child(const struct cmi_jail *jail, cmi_jail_work work, void *ctx,
 int cmi_jail_run(const struct cmi_jail *jail, cmi_jail_work work, void *ctx)
 {
 	int worst = CMI_EXIT_OK, code;
+	struct cmi_jail_kept kept;
+	struct cmi_jail_losses losses = {0};
+	const struct visit how = {
+		.jail = jail, .kept = &kept, .losses = &losses};
 	struct start from = {0};
 
+	cmi_jail_kept_open(&kept);
 	do {
-		code = run_child(jail, work, ctx, &from);
+		code = run_child(&how, work, ctx, &from);
 		worst = code > worst ? code : worst;
-	} while (from.first < jail->n_files);
+	} while (from.first < jail->n_files || from.last_words);
+	cmi_jail_kept_close(&kept);
 	return worst;
 }

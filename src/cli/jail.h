@@ -7,12 +7,15 @@
  * opens files for the child, only those that were named, and writes what the
  * child made, only where the user asked for it.  Of a child that dies what it
  * had said counts; another one reads the same file up to the frame it died at,
- * to say what it had still in mind, and goes on with the next.
+ * to say what it had still in mind, and goes on with the next.  What was kept
+ * of the files before is handed on to it.
  */
 #ifndef CMI_CLI_JAIL_H
 #define CMI_CLI_JAIL_H
 
 #include "cli/cli.h"
+#include "cli/jail_kept.h"
+#include "cli/jail_loss.h"
 #include "core/env.h"
 #include "issuers/fetch.h"
 #include "report/report.h"
@@ -47,6 +50,11 @@ struct cmi_jail_inside {
 	/* The first file killed another reader: it is read up to this frame,
 	 * to say what that one had still in mind; 0: to its end. */
 	uint64_t last_frame;
+	const struct cmi_jail_losses *losses; /* before this one */
+	struct cmi_jail_kept kept;
+	/* For the work to set: the page and the copy are whole, though it ends
+	 * as CMI_EXIT_CANNOT. */
+	bool whole;
 	/* jail_said.c's own. */
 	struct cmi_jail_said *said;
 	size_t filled;
@@ -77,6 +85,15 @@ FILE *cmi_jail_stream(
 /* What was written there is out; not only when the work is done. */
 cmend_status cmi_jail_flush(struct cmi_jail_inside *in, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* What was made of the files up to now, for a reader that goes on after this
+ * one's death (cli/jail_kept.h): both parts whole, as they were kept before and
+ * more.  And for that reader, before it locks itself: both parts appended;
+ * false: nothing was kept. */
+cmend_status cmi_jail_keep(struct cmi_jail_inside *in, struct cmi_bytes head,
+	struct cmi_bytes grown, cmend_error *err)
+	__attribute__((warn_unused_result));
+bool cmi_jail_kept(const struct cmi_jail_inside *in, struct cmi_buf *head,
+	struct cmi_buf *grown);
 /* Where to note the frame that is being read, so that another reader can stop
  * before it. */
 volatile uint64_t *cmi_jail_frame(struct cmi_jail_inside *in);

@@ -19,6 +19,8 @@ enum cmi_jail_word {
 	CMI_JAIL_SAID = 's',  /* a part of the report, how much of it behind
 			       * the word; no answer */
 	CMI_JAIL_WAIT = 'w',  /* answered when all parts are written */
+	CMI_JAIL_KEPT = 'm',  /* what was made of the files so far is kept,
+			       * numbers behind it (jail_kept); no answer */
 	CMI_JAIL_BEGIN = 'b', /* the next file begins; no answer */
 	CMI_JAIL_DONE = 'd',  /* all is done; no answer */
 };

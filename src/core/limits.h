@@ -290,6 +290,13 @@
 /* Sandbox: what the child has said and the parent not written yet, in two
  * parts of this size. */
 #define CMI_JAIL_SAID_PART ((size_t)256 << 10)
+/* Sandbox: what is kept of the files that a reader is done with: its counts,
+ * and the table of a page. */
+#define CMI_JAIL_KEPT_HEAD_MAX ((size_t)1 << 20)
+/* Sandbox: and the sections of that page; as large as a page may be. */
+#define CMI_JAIL_KEPT_MAX ((size_t)256 << 20)
+/* Sandbox: deaths of readers that a page tells of; more are counted. */
+#define CMI_JAIL_LOSSES_MAX 16u
 
 /* Sandbox: captures that one reader of a worker explains before it is
  * replaced, so that it learns what was kept meanwhile and no leak matters. */

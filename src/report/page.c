@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "report/page_groups.h"
 #include "report/page_private.h"
 
 #define PAGE_MAX       ((size_t)256 << 20)
@@ -12,30 +11,12 @@
 #define PAGE_SECTIONS_MAX 500
 #define PAGE_ROWS_MAX     50000
 
-struct cmi_page {
-	struct cmi_page_options o;
-	struct cmi_arena arena;
-	struct cmi_page_step *steps;
-	size_t n_steps, steps_cap;
-	/* Parts, rendered as their items come. */
-	struct cmi_buf short_, symptoms, applies, cause, resolution, workaround,
-		certs, evidence, sections, index_bad, index, out;
-	const char *headline, *verdict, *cause_id;
-	bool is_bad, has_summary;
-	struct cmi_item_summary summary;
-	size_t n_sections, left_out;
-	size_t n_endpoints, n_bad_endpoints;
-	struct cmi_page_clients clients;
-	struct cmi_page_groups groups;
-	const char *first_target;
-	const char *names[2];
-};
-
 static struct cmi_buf *part(struct cmi_page *p, size_t i)
 {
 	struct cmi_buf *const parts[] = {&p->short_, &p->symptoms, &p->applies,
 		&p->cause, &p->resolution, &p->workaround, &p->certs,
-		&p->evidence, &p->sections, &p->index_bad, &p->index, &p->out};
+		&p->evidence, &p->sections, &p->index_bad, &p->index,
+		&p->losses, &p->out};
 
 	return i < CMI_LEN(parts) ? parts[i] : NULL;
 }
@@ -453,7 +434,9 @@ static void head(struct cmi_page *p)
 	cmi_buf_text(out, "</h1>\n<ul class=\"badges\">\n");
 	badge(out, "bad", p->verdict);
 	badge(out, "warning", p->cause_id);
-	if (!p->is_bad)
+	if (p->n_losses)
+		badge(out, "warning", "not all was read");
+	else if (!p->is_bad)
 		badge(out, "good", "nothing failed");
 	cmi_buf_text(out, "</ul>\n");
 }
@@ -603,6 +586,29 @@ static void endpoints(struct cmi_page *p)
 	cmi_buf_add_bytes(out, cmi_buf_view(&p->sections));
 }
 
+void cmi_page_loss(struct cmi_page *p, const char *says)
+{
+	p->n_losses++;
+	if (says && p->n_losses <= CMI_PAGE_LOSSES_MAX)
+		element(&p->losses, "<li>", says, "</li>\n");
+}
+
+static void losses(struct cmi_page *p)
+{
+	size_t told = p->n_losses < CMI_PAGE_LOSSES_MAX ? p->n_losses
+							: CMI_PAGE_LOSSES_MAX;
+
+	if (!p->n_losses)
+		return;
+	cmi_buf_text(&p->out, "<p><strong>Not all was read:</strong></p><ul "
+			      "class=\"plain\">\n");
+	cmi_buf_add_bytes(&p->out, cmi_buf_view(&p->losses));
+	if (p->n_losses > told)
+		cmi_buf_printf(
+			&p->out, "<li>and %zu more</li>\n", p->n_losses - told);
+	cmi_buf_text(&p->out, "</ul>\n");
+}
+
 static void overview(struct cmi_page *p)
 {
 	struct cmi_buf *out = &p->out;
@@ -610,7 +616,7 @@ static void overview(struct cmi_page *p)
 	cmi_buf_printf(out,
 		"</div></header>\n<main id=\"main\">\n<div "
 		"class=\"short%s\"><p>",
-		p->is_bad ? "" : " calm");
+		p->is_bad || p->n_losses ? "" : " calm");
 	if (p->has_summary)
 		cmi_buf_printf(out,
 			"%llu packets, %llu handshake%s: %llu failed, %llu "
@@ -625,6 +631,7 @@ static void overview(struct cmi_page *p)
 		cmi_buf_printf(out, "%zu looked at.", p->n_sections);
 	cmi_buf_text(out, "</p>");
 	left_out(p);
+	losses(p);
 	cmi_buf_text(out, "</div>\n");
 	cmi_page_groups_table(out, &p->groups);
 	cmi_buf_add_bytes(out, cmi_buf_view(&p->sections));

@@ -71,6 +71,70 @@ cmend_status cmi_page_groups_add(struct cmi_page_groups *g,
 	return CMEND_OK;
 }
 
+void cmi_page_groups_save(const struct cmi_page_groups *g, struct cmi_buf *out)
+{
+	cmi_buf_le(out, 8, g->more);
+	cmi_buf_le(out, 4, g->n);
+	for (size_t i = 0; i < g->n; i++) {
+		const struct cmi_page_group *group = &g->list[i];
+		size_t n = strnlen(group->name, CMI_PAGE_NAME_MAX);
+
+		cmi_buf_le(out, 2, group->verdict);
+		cmi_buf_le(out, 2, group->outcome);
+		cmi_buf_le(out, 8, group->n);
+		cmi_buf_le(out, 4, group->first);
+		cmi_buf_le(out, 4, group->drawn);
+		cmi_buf_le(out, 2, n);
+		cmi_buf_add(out, group->name, n);
+	}
+}
+
+static bool read_group(struct cmi_cursor *in, struct cmi_page_group *out,
+	struct cmi_bytes *name)
+{
+	uint16_t verdict, outcome, n;
+	uint32_t first, drawn;
+
+	if (!cmi_cursor_u16le(in, &verdict) ||
+		!cmi_cursor_u16le(in, &outcome) ||
+		!cmi_cursor_u64le(in, &out->n) ||
+		!cmi_cursor_u32le(in, &first) ||
+		!cmi_cursor_u32le(in, &drawn) || !cmi_cursor_u16le(in, &n) ||
+		!cmi_cursor_bytes(in, n, name) || verdict >= CMI_F_COUNT ||
+		outcome > CMI_DARK)
+		return false;
+	out->verdict = (enum cmi_finding_id)verdict;
+	out->outcome = (enum cmi_outcome)outcome;
+	out->first = first;
+	out->drawn = drawn;
+	return true;
+}
+
+cmend_status cmi_page_groups_load(struct cmi_page_groups *g,
+	struct cmi_arena *arena, struct cmi_cursor *in, cmend_error *err)
+{
+	uint32_t n;
+
+	if (!cmi_cursor_u64le(in, &g->more) || !cmi_cursor_u32le(in, &n) ||
+		n > CMI_PAGE_GROUPS_MAX)
+		return cmi_fail(err, CMEND_PARSE,
+			"what was kept of the page is broken at byte %zu",
+			in->at);
+	CMI_TRY(CMI_GROW(&g->list, &g->cap, n, CMI_PAGE_GROUPS_MAX, err));
+	for (; g->n < n; g->n++) {
+		struct cmi_page_group *to = &g->list[g->n];
+		struct cmi_bytes name;
+
+		if (!read_group(in, to, &name))
+			return cmi_fail(err, CMEND_PARSE,
+				"group %zu of the kept page is broken", g->n);
+		to->name = cmi_arena_strndup(arena, name.p, name.n);
+		if (!to->name)
+			return cmi_nomem(err);
+	}
+	return CMEND_OK;
+}
+
 static void row(struct cmi_buf *out, const struct cmi_page_group *g)
 {
 	bool bad = g->verdict || g->outcome == CMI_FAILED;

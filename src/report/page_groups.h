@@ -30,6 +30,13 @@ cmend_status cmi_page_groups_add(struct cmi_page_groups *g,
 	struct cmi_arena *arena, const struct cmi_item_handshake *h,
 	unsigned **drawn, size_t number, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* For another page to go on with (cmi_page_save); names cut to
+ * CMI_PAGE_NAME_MAX. */
+#define CMI_PAGE_NAME_MAX ((size_t)1024)
+void cmi_page_groups_save(const struct cmi_page_groups *g, struct cmi_buf *out);
+cmend_status cmi_page_groups_load(struct cmi_page_groups *g,
+	struct cmi_arena *arena, struct cmi_cursor *in, cmend_error *err)
+	__attribute__((warn_unused_result));
 /* The table, if there is more than one handshake to tell of. */
 void cmi_page_groups_table(
 	struct cmi_buf *out, const struct cmi_page_groups *g);

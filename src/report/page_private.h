@@ -6,6 +6,7 @@
 #define CMI_REPORT_PAGE_PRIVATE_H
 
 #include "core/arena.h"
+#include "report/page_groups.h"
 #include "report/report.h"
 
 /* The style sheet, light and dark, screen and paper. */
@@ -39,6 +40,28 @@ struct cmi_page_clients {
 };
 void cmi_page_count(
 	const struct cmi_item_endpoint *e, struct cmi_page_clients *n);
+struct cmi_page {
+	struct cmi_page_options o;
+	struct cmi_arena arena;
+	struct cmi_page_step *steps;
+	size_t n_steps, steps_cap;
+	/* Parts, rendered as their items come. */
+	struct cmi_buf short_, symptoms, applies, cause, resolution, workaround,
+		certs, evidence, sections, index_bad, index, out;
+	const char *headline, *verdict, *cause_id;
+	bool is_bad, has_summary;
+	struct cmi_item_summary summary;
+	size_t n_sections, left_out;
+	size_t n_endpoints, n_bad_endpoints;
+	struct cmi_page_clients clients;
+	struct cmi_page_groups groups;
+	/* What could not be read, and how many such there are. */
+	struct cmi_buf losses;
+	size_t n_losses;
+	const char *first_target;
+	const char *names[2];
+};
+
 /* An endpoint as a section, number its anchor; and its line in the index, 0
  * for one that has no section. */
 void cmi_page_endpoint(

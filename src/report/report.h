@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "core/cursor.h"
 #include "explain/item.h"
 
 struct cmi_report_style {
@@ -58,6 +59,20 @@ cmend_status cmi_page_new(const struct cmi_page_options *options,
 	__attribute__((warn_unused_result));
 cmend_status cmi_page_take(struct cmi_page *p, const struct cmi_item *item,
 	cmend_error *err) __attribute__((warn_unused_result));
+/* Something that could not be read: a page of captures says so.  NULL: it is
+ * counted. */
+#define CMI_PAGE_LOSSES_MAX 16u
+void cmi_page_loss(struct cmi_page *p, const char *says);
+
+/* What a page of captures holds so far, for another one to go on with: what is
+ * small, appended to head, and its sections, a view that later ones only add
+ * to.  And into a new page, from bytes that nobody vouches for: CMEND_PARSE
+ * where they are not such. */
+void cmi_page_save(const struct cmi_page *p, struct cmi_buf *head,
+	struct cmi_bytes *sections);
+cmend_status cmi_page_load(struct cmi_page *p, struct cmi_cursor *head,
+	struct cmi_bytes sections, cmend_error *err)
+	__attribute__((warn_unused_result));
 /* The finished page; a view valid until cmi_page_free. */
 cmend_status cmi_page_finish(struct cmi_page *p, struct cmi_bytes *html,
 	cmend_error *err) __attribute__((warn_unused_result));

@@ -79,7 +79,7 @@ def test_a_dead_reader_costs_one_file(chainmend, tmp_path):
     assert status == 3
     assert err == (f'chainmend: the reader died at "{held.fifo}" (signal 9): '
                    "nothing more is said about that file; please report "
-                   "it\n")
+                   "this\n")
     # The first and the third are the same capture: both verdicts are there.
     assert out.count("\nfailed ") + out.startswith("failed ") == 2
 
@@ -164,7 +164,7 @@ def test_what_was_said_of_a_stream_is_not_lost(chainmend, many):
         status, out, err = die_in_the_middle(process)
     assert status == 3
     assert err == ('chainmend: the reader died at "-" (signal 9): nothing '
-                   "more is said about that file; please report it\n")
+                   "more is said about that file; please report this\n")
     assert out.endswith("\n") and whole.startswith(out)
     # Both parts, each but for the room that a next item may need.
     assert len(out) >= 2 * (PART - (16 << 10))
@@ -178,6 +178,56 @@ def test_a_page_of_what_was_read(chainmend, many, tmp_path):
     status, out, _ = die_in_the_middle(process)
     assert status == 3 and '"kind":"summary"' in out
     assert page.read_text().rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize("after", [[], [GOOD]])
+def test_a_page_keeps_the_captures_before(chainmend, leaf_only, tmp_path,
+                                          after):
+    page = tmp_path / "page.html"
+    fifo = tmp_path / "held.pcap"
+    os.mkfifo(fifo)
+    process = chainmend.popen(
+        "explain", "--json", "--roots", leaf_only.anchor.pem, "--html", page,
+        leaf_only.capture, GOOD, fifo, *after, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True)
+    writer = os.open(fifo, os.O_WRONLY)
+    os.write(writer, GOOD.read_bytes()[:30])
+    child = wait_until(lambda: children(process.pid), "a child")[0]
+    os.kill(child, signal.SIGKILL)
+    os.close(writer)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 3 and "held.pcap" in err
+    lines = [json.loads(line) for line in out.splitlines()]
+    n = 2 + len(after)
+    assert [x["kind"] for x in lines] == ["handshake"] * n + ["summary"]
+    assert (lines[-1]["handshakes"], lines[-1]["failed"]) == (n, n)
+    text = page.read_text()
+    assert text.rstrip().endswith("</html>")
+    assert len(re.findall(r'<section id="h\d+"', text)) == n
+    assert f"{n} of {n} TLS handshakes failed" in text
+    # Those that are alike are one kind, before the death and behind it.
+    table = text[text.index('aria-label="kinds"'):]
+    table = table[:table.index("</nav>")]
+    assert table.count("<tr><th") == 3
+    assert sum(int(x) for x in re.findall(
+        r'<td class="num">(\d+)</td>', table)) == n
+    # And the page says what it does not have.
+    assert "Not all was read" in text
+    assert text.count("the reader died at") == 1
+
+
+def test_a_capture_that_is_none_costs_itself(chainmend, leaf_only, tmp_path):
+    page = tmp_path / "page.html"
+    (tmp_path / "none.pcap").write_text("nothing that was ever captured")
+    run = chainmend("explain", "--json", "--html", page, leaf_only.capture,
+                    tmp_path / "none.pcap", GOOD)
+    assert run.status == 3 and run.err.count("none.pcap") == 1
+    assert [x["kind"] for x in run.lines] == ["handshake"] * 2 + ["summary"]
+    text = page.read_text()
+    assert "Not all was read" in text and "none.pcap" in text
+    # Of one alone there is nothing to say.
+    run = chainmend("explain", "--json", tmp_path / "none.pcap")
+    assert run.status == 3 and run.out == ""
 
 
 def test_no_page_of_a_reader_that_died(chainmend, tmp_path):

@@ -470,6 +470,88 @@ static void many_alike_are_told_once(void **state)
 	cmi_arena_dispose(&s.arena);
 }
 
+static void give_some(struct cmi_page *p, struct scene *s, int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		s->h.sni = i % 3 ? "a.example" : NULL;
+		s->h.outcome = i % 2 ? CMI_FAILED : CMI_COMPLETED;
+		give(p, CMI_ITEM_HANDSHAKE, &s->h);
+	}
+}
+
+/* A page that is kept half-way and gone on with elsewhere is the same page. */
+static void a_page_goes_on_elsewhere(void **state)
+{
+	struct cmi_page_options o = {.command = "explain"};
+	struct cmi_item_summary summary = {.handshakes = 60, .seconds = -1};
+	struct cmi_page *p = NULL, *q = NULL;
+	struct cmi_bytes html, html_q, sections;
+	struct cmi_buf head;
+	struct cmi_cursor c;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	cmi_buf_init(&head, 1 << 20);
+	assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+	assert_int_equal(cmi_page_new(&o, &q, NULL), CMEND_OK);
+	give_some(p, &s, 0, 20);
+	cmi_page_loss(p, "<one>");
+	cmi_page_save(p, &head, &sections);
+	c = cmi_cursor_of(cmi_buf_view(&head));
+	assert_int_equal(cmi_page_load(q, &c, sections, NULL), CMEND_OK);
+	assert_int_equal(c.n, 0);
+	give_some(p, &s, 20, 60);
+	give_some(q, &s, 20, 60);
+	give(p, CMI_ITEM_SUMMARY, &summary);
+	give(q, CMI_ITEM_SUMMARY, &summary);
+	assert_int_equal(cmi_page_finish(p, &html, NULL), CMEND_OK);
+	assert_int_equal(cmi_page_finish(q, &html_q, NULL), CMEND_OK);
+	assert_int_equal(html.n, html_q.n);
+	assert_memory_equal(html.p, html_q.p, html.n);
+	assert_non_null(memmem(html.p, html.n, "&lt;one&gt;", 11));
+	cmi_page_free(p);
+	cmi_page_free(q);
+	cmi_buf_dispose(&head);
+	cmi_arena_dispose(&s.arena);
+}
+
+/* Whoever kept it may have been out of his mind. */
+static void what_was_kept_may_be_anything(void **state)
+{
+	struct cmi_page_options o = {.command = "explain"};
+	struct cmi_page *p = NULL;
+	struct cmi_bytes sections, html;
+	struct cmi_buf head;
+	struct cmi_cursor c;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	cmi_buf_init(&head, 1 << 20);
+	assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+	give_some(p, &s, 0, 9);
+	cmi_page_save(p, &head, &sections);
+	cmi_page_free(p);
+	for (size_t i = 0; i < head.n; i++) {
+		assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+		c = cmi_cursor_of((struct cmi_bytes){head.p, i});
+		assert_int_equal(
+			cmi_page_load(p, &c, sections, NULL), CMEND_PARSE);
+		cmi_page_free(p);
+		assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+		head.p[i] ^= 0xff;
+		c = cmi_cursor_of(cmi_buf_view(&head));
+		if (cmi_page_load(p, &c, sections, NULL) == CMEND_OK)
+			assert_int_equal(
+				cmi_page_finish(p, &html, NULL), CMEND_OK);
+		head.p[i] ^= 0xff;
+		cmi_page_free(p);
+	}
+	cmi_buf_dispose(&head);
+	cmi_arena_dispose(&s.arena);
+}
+
 /* More kinds than the table has rows: counted all the same. */
 static void more_kinds_than_rows(void **state)
 {
@@ -590,6 +672,8 @@ int main(void)
 		cmocka_unit_test(the_page_of_endpoints_is_well_formed),
 		cmocka_unit_test(the_overview_is_well_formed_too),
 		cmocka_unit_test(many_alike_are_told_once),
+		cmocka_unit_test(a_page_goes_on_elsewhere),
+		cmocka_unit_test(what_was_kept_may_be_anything),
 		cmocka_unit_test(more_kinds_than_rows),
 		cmocka_unit_test(an_item_goes_where_there_is_room),
 		cmocka_unit_test(a_full_disk_is_told),
