@@ -12,6 +12,7 @@
 #include "cli/check_wait.h"
 #include "cli/target_line.h"
 #include "core/cursor.h"
+#include "report/read.h"
 
 /* Milliseconds between two lines of progress. */
 #define PROGRESS_MS 500
@@ -36,7 +37,8 @@ struct many {
 	struct cmi_buf text;
 	int64_t began_ms, told_ms;
 	bool progress;
-	int worst;
+	struct cmi_arena arena; /* of one line that is read back */
+	struct cmi_check_many_end end;
 };
 
 static volatile int stopped;
@@ -49,8 +51,8 @@ static void on_signal(int number)
 
 static void note_exit(struct many *m, int status)
 {
-	if (status > m->worst)
-		m->worst = status;
+	if (status > m->end.worst)
+		m->end.worst = status;
 }
 
 static cmend_status flush(struct many *m, bool now, cmend_error *err)
@@ -66,6 +68,17 @@ static cmend_status flush(struct many *m, bool now, cmend_error *err)
 	return CMEND_OK;
 }
 
+/* To all but the output. */
+static cmend_status pass_on(
+	const struct many *m, const struct cmi_item *item, cmend_error *err)
+{
+	const struct cmi_item_sink *also = m->how->also;
+
+	if (m->how->page)
+		CMI_TRY(cmi_page_take(m->how->page, item, err));
+	return also ? also->take(also->ctx, item, err) : CMEND_OK;
+}
+
 static cmend_status take_item(
 	void *ctx, const struct cmi_item *item, cmend_error *err)
 {
@@ -79,11 +92,10 @@ static cmend_status take_item(
 	if (m->verdicts.fresh && item->endpoint->path &&
 		item->endpoint->path_has_anchor)
 		cmi_setup_keep(m->how->setup, item->endpoint->path);
-	if (m->how->page)
-		CMI_TRY(cmi_page_take(m->how->page, item, err));
-	if (m->how->cli->common.json || m->how->resume)
+	CMI_TRY(pass_on(m, item, err));
+	if (m->how->resume || (m->how->cli->common.json && !m->how->silent))
 		cmi_report_json(&m->text, item);
-	else
+	else if (!m->how->silent)
 		cmi_report_text(&m->text, item, &style);
 	return flush(m, false, err);
 }
@@ -157,6 +169,7 @@ static bool read_target(struct many *m, struct cmi_waiting *out)
 			fprintf(m->how->cli->err, "chainmend: line %llu: %s\n",
 				(unsigned long long)m->number, why.message);
 			note_exit(m, CMI_EXIT_CANNOT);
+			m->end.wrong++;
 			continue;
 		}
 		*out = (struct cmi_waiting){
@@ -395,6 +408,37 @@ static bool find_value(
 	return value.n > 0;
 }
 
+/* What clients are called stands in no line. */
+static const char *title_of(const struct many *m, const char *profile)
+{
+	const struct cmi_profile_set *set = m->how->profiles;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->list[i]->name, profile) == 0)
+			return set->list[i]->title;
+	return NULL;
+}
+
+/* As if it had been looked at now. */
+static cmend_status tell_again(
+	struct many *m, struct cmi_bytes line, cmend_error *err)
+{
+	struct cmi_item item = {.kind = CMI_ITEM_ENDPOINT};
+	struct cmi_read_endpoint *read;
+
+	if (!m->how->page && !m->how->also)
+		return CMEND_OK;
+	cmi_arena_reset(&m->arena, FLUSH_AT);
+	CMI_TRY(cmi_read_endpoint(line, &m->arena, &read, err));
+	if (!read)
+		return CMEND_OK;
+	for (size_t i = 0; i < read->e.n_profiles; i++)
+		read->profiles[i].title =
+			title_of(m, read->profiles[i].profile);
+	item.endpoint = &read->e;
+	return pass_on(m, &item, err);
+}
+
 static cmend_status take_result(
 	struct many *m, struct cmi_bytes line, cmend_error *err)
 {
@@ -419,12 +463,20 @@ static cmend_status read_results(struct many *m, FILE *f, cmend_error *err)
 {
 	struct cmi_bytes line;
 	off_t whole = 0;
+	size_t number = 0;
 
 	cmi_lines_restart(&m->lines);
 	while (cmi_lines_next(&m->lines, f, &line) &&
 		line.p[line.n - 1] == '\n') {
+		cmend_error why;
+
+		number++;
 		whole += (off_t)line.n;
 		CMI_TRY(take_result(m, line, err));
+		if (tell_again(m, line, &why) != CMEND_OK)
+			return cmi_fail(err, CMEND_PARSE,
+				"\"%s\" is no file of results: line %zu: %s",
+				m->how->resume, number, why.message);
 	}
 	cmi_lines_restart(&m->lines);
 	if (ftruncate(fileno(f), whole) != 0 || fseeko(f, whole, SEEK_SET) != 0)
@@ -531,10 +583,11 @@ static void close_all(struct many *m)
 	cmi_verdicts_dispose(&m->verdicts);
 	cmi_buf_dispose(&m->text);
 	cmi_lines_dispose(&m->lines);
+	cmi_arena_dispose(&m->arena);
 }
 
-cmend_status cmi_check_many(
-	const struct cmi_check_many *how, int *worst, cmend_error *err)
+cmend_status cmi_check_many(const struct cmi_check_many *how,
+	struct cmi_check_many_end *end, cmend_error *err)
 {
 	struct many *m = cmi_alloc(sizeof(*m));
 	cmend_status status;
@@ -550,6 +603,7 @@ cmend_status cmi_check_many(
 		&m->verdicts, how, (struct cmi_item_sink){take_item, m});
 	cmi_buf_init(&m->text, CMI_FILE_MAX);
 	cmi_lines_init(&m->lines);
+	cmi_arena_init(&m->arena, CMI_READ_ENDPOINT_MAX);
 	status = take_protocol(m, err);
 	if (status == CMEND_OK)
 		status = cmi_asked_init(&m->asked, NULL, err);
@@ -562,9 +616,10 @@ cmend_status cmi_check_many(
 		count_targets(m);
 		status = run_crowd(m, err);
 	}
-	*worst = m->worst;
+	m->end.stopped = stopped;
 	if (status == CMEND_OK && stopped)
-		*worst = CMI_EXIT_CANNOT;
+		m->end.worst = CMI_EXIT_CANNOT;
+	*end = m->end;
 	close_all(m);
 	cmi_free(m);
 	return status;

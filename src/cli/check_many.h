@@ -28,12 +28,23 @@ struct cmi_check_many {
 	const struct cmi_proxy *proxy;    /* or NULL */
 	const char *cert_file, *key_file; /* as in cmi_dial_options */
 	struct cmi_page *page;            /* results go there too; or NULL */
+	/* And there; or NULL. */
+	const struct cmi_item_sink *also;
+	bool silent; /* and nothing to standard output */
 	struct cmi_setup *setup;
 	const struct cmi_profile_set *profiles;
 };
 
-/* *worst: the exit status. */
-cmend_status cmi_check_many(const struct cmi_check_many *how, int *worst,
-	cmend_error *err) __attribute__((warn_unused_result));
+struct cmi_check_many_end {
+	int worst;      /* the exit status; what was done before not counted */
+	uint64_t wrong; /* lines that are no targets; told already */
+	bool stopped;   /* by a signal */
+};
+
+/* With resume the page and `also` get what the file has of an earlier run
+ * first, as far as the file says it. */
+cmend_status cmi_check_many(const struct cmi_check_many *how,
+	struct cmi_check_many_end *end, cmend_error *err)
+	__attribute__((warn_unused_result));
 
 #endif

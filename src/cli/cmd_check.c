@@ -5,6 +5,7 @@
 
 #include "cli/check_alike.h"
 #include "cli/check_many.h"
+#include "cli/check_plugin.h"
 #include "cli/gather.h"
 #include "cli/profile_set.h"
 #include "cli/setup.h"
@@ -63,8 +64,8 @@ static const struct cmi_option options[] = {
 		"with -f: results go there; what is in it is not asked again",
 		AT(resume), 0, NULL},
 	{"nagios", 0, CMI_OPT_FLAG, NULL,
-		"one line and status as a monitoring plugin", AT(nagios), 0,
-		NULL},
+		"answer as a monitoring plugin; with -f of all in one",
+		AT(nagios), 0, NULL},
 	{"warn-days", 0, CMI_OPT_UINT, "N",
 		"warn where some client refuses within so many days",
 		AT(warn_days), 36500, NULL},
@@ -74,17 +75,6 @@ static const struct cmi_option options[] = {
 	{0},
 };
 #undef AT
-
-/* What a monitoring plugin says at the end, in one line. */
-enum level { PLUGIN_OK, PLUGIN_WARNING, PLUGIN_CRITICAL, PLUGIN_UNKNOWN };
-
-struct plugin {
-	enum level level;
-	char says[240];
-	size_t n, refused; /* clients asked, clients that refuse */
-	int64_t until_s;
-	bool any;
-};
 
 /* One run: what all targets share, and the worst that was seen. */
 struct check {
@@ -96,7 +86,7 @@ struct check {
 	struct cmi_page *page; /* NULL: none is wanted */
 	struct cmi_item_sink sink;
 	int worst; /* enum cmi_exit */
-	struct plugin plugin;
+	struct cmi_plugin plugin;
 };
 
 /* What could not be done outweighs what fails. */
@@ -107,70 +97,6 @@ static void note_exit(struct check *c, int status)
 }
 
 /* What was fetched and led to an anchor is kept for the next run. */
-static void plugin_note(struct plugin *p, enum level level, const char *target,
-	const char *says)
-{
-	if (p->any && level <= p->level)
-		return;
-	p->any = true;
-	p->level = level;
-	snprintf(p->says, sizeof(p->says), "%.80s: %.150s", target, says);
-}
-
-static void plugin_take(struct check *c, const struct cmi_item_endpoint *e)
-{
-	struct plugin *p = &c->plugin;
-	const char *warning = NULL;
-
-	for (size_t i = 0; i < e->n_profiles; i++) {
-		p->n++;
-		if (e->profiles[i].accepts || e->profiles[i].unknown)
-			continue;
-		p->refused++;
-		plugin_note(p, PLUGIN_CRITICAL, e->target,
-			e->profiles[i].says ? e->profiles[i].says
-					    : e->profiles[i].profile);
-	}
-	for (size_t i = 0; i < e->n_findings && !warning; i++)
-		if (e->findings[i].severity == CMI_SEVERITY_WARNING)
-			warning = e->findings[i].says;
-	if (e->trouble && !e->n_sent)
-		plugin_note(p, PLUGIN_UNKNOWN, e->target, e->trouble);
-	else if (e->verdict && e->n_findings)
-		plugin_note(p, PLUGIN_CRITICAL, e->target, e->findings[0].says);
-	else if (warning)
-		plugin_note(p, PLUGIN_WARNING, e->target, warning);
-	else
-		plugin_note(p, PLUGIN_OK, e->target, "the chain is accepted");
-	if (e->until_s && (!p->until_s || e->until_s < p->until_s))
-		p->until_s = e->until_s;
-}
-
-/* "CHAIN OK - text|performance data", as the Nagios plugin guidelines say. */
-static int plugin_tell(struct check *c)
-{
-	static const char *const words[] = {
-		"OK", "WARNING", "CRITICAL", "UNKNOWN"};
-	const struct plugin *p = &c->plugin;
-
-	if (!p->any)
-		plugin_note(&c->plugin, PLUGIN_UNKNOWN, "check",
-			"nothing was looked at");
-	for (char *s = c->plugin.says; *s; s++)
-		if (*s == '|')
-			*s = '/';
-	fprintf(c->cli->out, "CHAIN %s - %s", words[p->level], p->says);
-	if (p->until_s)
-		fprintf(c->cli->out, "|days=%lld;%llu;0;;",
-			(long long)((p->until_s - c->setup.at_s) / 86400),
-			(unsigned long long)c->o->warn_days);
-	if (p->n)
-		fprintf(c->cli->out, "%srefused=%zu;;0;0;%zu",
-			p->until_s ? " " : "|", p->refused, p->n);
-	fputc('\n', c->cli->out);
-	return (int)p->level;
-}
-
 static cmend_status take_item(
 	void *ctx, const struct cmi_item *item, cmend_error *err)
 {
@@ -181,7 +107,7 @@ static cmend_status take_item(
 	if (e->path && e->path_has_anchor)
 		cmi_setup_keep(&c->setup, e->path);
 	if (c->o->nagios) {
-		plugin_take(c, e);
+		cmi_plugin_take(&c->plugin, e);
 		return c->page ? cmi_page_take(c->page, item, err) : CMEND_OK;
 	}
 	return report.take(report.ctx, item, err);
@@ -377,9 +303,20 @@ static cmend_status open_profiles(struct check *c, cmend_error *err)
 		&c->profiles, &common->profiles, current, err);
 }
 
+static cmend_status take_for_plugin(
+	void *ctx, const struct cmi_item *item, cmend_error *err)
+{
+	struct check *c = ctx;
+
+	(void)err;
+	cmi_plugin_take(&c->plugin, item->endpoint);
+	return CMEND_OK;
+}
+
 static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
 {
 	const struct check_options *o = c->o;
+	const struct cmi_item_sink plugin = {take_for_plugin, c};
 	const struct cmi_check_many how = {
 		.cli = c->cli,
 		.file = o->file,
@@ -403,11 +340,22 @@ static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
 		.cert_file = o->gather.cert_file,
 		.key_file = o->gather.key_file,
 		.page = c->page,
+		.also = o->nagios ? &plugin : NULL,
+		.silent = o->nagios,
 		.setup = &c->setup,
 		.profiles = &c->profiles,
 	};
+	struct cmi_check_many_end end = {0};
 
-	return cmi_check_many(&how, &c->worst, err);
+	CMI_TRY(cmi_check_many(&how, &end, err));
+	c->worst = end.worst;
+	if (end.wrong)
+		cmi_plugin_trouble(&c->plugin,
+			"lines of the file are no targets (standard error "
+			"names them)");
+	if (end.stopped)
+		cmi_plugin_trouble(&c->plugin, "broken off by a signal");
+	return CMEND_OK;
 }
 
 /* Does some client judged know no TLS 1.2? */
@@ -468,29 +416,18 @@ static cmend_status check_all(
 	return cmi_file_write(c->cli->common.html, html, 0644, err);
 }
 
-/* What does not go with -f; NULL: all is well. */
-static const char *not_for_files(const struct check *c)
-{
-	const struct check_options *o = c->o;
-
-	return o->key && !o->cert ? "--key, which is one server's"
-	       : o->nagios        ? "--nagios"
-	       : o->resume && c->cli->common.html
-		       ? "--html together with --resume: what was found before "
-			 "is not on the page"
-		       : NULL;
-}
-
 static int finish(struct check *c, cmend_status status, const cmend_error *err)
 {
 	if (status == CMEND_ARG)
 		c->worst = cmi_cli_usage(c->cli, "%s", err->message);
 	else if (status != CMEND_OK)
 		c->worst = cmi_cli_fail(c->cli, err);
-	if (c->o->nagios && status == CMEND_OK)
-		c->worst = plugin_tell(c);
-	else if (c->o->nagios)
-		c->worst = PLUGIN_UNKNOWN;
+	if (c->o->nagios && status != CMEND_OK)
+		cmi_plugin_trouble(&c->plugin, err->message);
+	if (c->o->nagios)
+		c->worst = cmi_plugin_tell(&c->plugin, c->cli->out,
+			c->setup.at_s, (unsigned)c->o->warn_days);
+	cmi_plugin_dispose(&c->plugin);
 	cmi_gather_finish(&c->o->gather);
 	cmi_page_free(c->page);
 	cmi_report_dispose(&c->report);
@@ -508,9 +445,12 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	if (!c.o->file != (argc > 0))
 		return cmi_cli_usage(
 			cli, "give targets or -f FILE, one of the two");
-	if (c.o->file && not_for_files(&c))
-		return cmi_cli_usage(
-			cli, "-f goes without %s", not_for_files(&c));
+	if (c.o->file && c.o->key && !c.o->cert)
+		return cmi_cli_usage(cli,
+			"-f goes without --key, which is one server's, unless "
+			"--cert is given too");
+	cmi_plugin_init(&c.plugin, c.o->file != NULL,
+		cli->common.profiles.n && !cli->common.roots.n);
 	cmi_report_init(&c.report, cli->out, cli->common.json);
 	c.report.style = (struct cmi_report_style){
 		.color = cli->use_color,

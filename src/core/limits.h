@@ -168,12 +168,19 @@
 /* Watching: frames of one failure that get a remark. */
 #define CMI_WATCH_REMARKS_MAX 32
 
+/* JSON that is read: arrays and objects in each other.  Our own lines have four
+ * levels; each level is a call. */
+#define CMI_JSON_DEPTH_MAX 32u
+
 /* Many targets: those that wait to be tried again or for their host's turn;
  * each takes half a kilobyte.  Above it no more are read. */
 #define CMI_CHECK_WAITING_MAX ((size_t)10000)
 /* Many targets: with --all-addresses and --per-host, addresses that wait beside
  * those: 31 more for each name that may be looked up at once. */
 #define CMI_CHECK_ADDRESSES_MAX ((size_t)310000)
+/* Many targets: lines of a monitoring plugin about single targets; Nagios cuts
+ * what a plugin says at 8 KiB. */
+#define CMI_PLUGIN_LINES_MAX ((size_t)30)
 /* Many targets: milliseconds before the first new try; it doubles. */
 #define CMI_CHECK_RETRY_MS 1000
 

@@ -39,6 +39,18 @@ const char *cmi_page_name(const struct cmi_cert *c)
 	return c->subject && *c->subject ? c->subject : "(no name)";
 }
 
+/* Not there where only an outline of it is known. */
+static void key_facts(struct cmi_buf *out, const struct cmi_cert *c)
+{
+	if (!c->key_type)
+		return;
+	cmi_buf_printf(out, "<dt>Key</dt><dd>");
+	cmi_page_text(out, c->key_type);
+	cmi_buf_printf(out, ", %u bits</dd>\n", c->key_bits);
+	fact(out, "Signed with", c->signature);
+	cmi_buf_printf(out, "<dt>CA</dt><dd>%s</dd>\n", c->ca ? "yes" : "no");
+}
+
 void cmi_page_cert(struct cmi_buf *out, const struct cmi_cert *c,
 	const char *role, uint64_t frame)
 {
@@ -53,17 +65,16 @@ void cmi_page_cert(struct cmi_buf *out, const struct cmi_cert *c,
 			  "class=\"facts\">\n");
 	fact(out, "Subject", c->subject);
 	fact(out, "Issuer", c->issuer);
-	cmi_buf_printf(out, "<dt>Valid</dt><dd>%s to %s</dd>\n",
-		cmi_time_s(from, c->not_before_s),
-		cmi_time_s(to, c->not_after_s));
+	cmi_time_s(to, c->not_after_s);
+	if (c->not_before_s)
+		cmi_buf_printf(out, "<dt>Valid</dt><dd>%s to %s</dd>\n",
+			cmi_time_s(from, c->not_before_s), to);
+	else
+		fact(out, "Valid until", to);
 	list(out, "Names", c->dns_names, c->n_dns_names);
 	list(out, "Addresses", c->ip_names, c->n_ip_names);
 	list(out, "Issuer at", c->aia_urls, c->n_aia_urls);
-	cmi_buf_printf(out, "<dt>Key</dt><dd>");
-	cmi_page_text(out, c->key_type);
-	cmi_buf_printf(out, ", %u bits</dd>\n", c->key_bits);
-	fact(out, "Signed with", c->signature);
-	cmi_buf_printf(out, "<dt>CA</dt><dd>%s</dd>\n", c->ca ? "yes" : "no");
+	key_facts(out, c);
 	cmi_buf_printf(out,
 		"<dt>SHA-256</dt><dd class=\"mono\">%s</dd></dl></div>"
 		"</details>\n",
@@ -136,6 +147,15 @@ void cmi_page_sent(struct cmi_buf *out, const struct cmi_item_cert *certs,
 	cmi_page_cert_list(out, certs, n, path, path_has_anchor, absent);
 }
 
+/* n 0: how long it is was not kept. */
+static void malformed(struct cmi_buf *out, size_t n)
+{
+	cmi_buf_text(out, "<p>A malformed certificate");
+	if (n)
+		cmi_buf_printf(out, ", %zu bytes", n);
+	cmi_buf_text(out, ".</p>\n");
+}
+
 void cmi_page_cert_list(struct cmi_buf *out, const struct cmi_item_cert *certs,
 	size_t n, const struct cmi_path *path, bool path_has_anchor,
 	const char *absent)
@@ -145,9 +165,7 @@ void cmi_page_cert_list(struct cmi_buf *out, const struct cmi_item_cert *certs,
 			cmi_page_cert(
 				out, certs[i].cert, "sent", certs[i].frame);
 		else
-			cmi_buf_printf(out,
-				"<p>A malformed certificate, %zu bytes.</p>\n",
-				certs[i].der.n);
+			malformed(out, certs[i].der.n);
 	}
 	for (size_t i = 0; path && i < path->n; i++)
 		if (!was_sent(certs, n, path->certs[i]))

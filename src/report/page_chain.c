@@ -57,8 +57,12 @@ static void cert_line(char *line, size_t n, const struct cmi_cert *c)
 {
 	char day[CMI_TIME_TEXT];
 
-	snprintf(line, n, "%s %u  \xc2\xb7  until %.10s", c->key_type,
-		c->key_bits, cmi_time_s(day, c->not_after_s));
+	cmi_time_s(day, c->not_after_s);
+	if (c->key_type)
+		snprintf(line, n, "%s %u  \xc2\xb7  until %.10s", c->key_type,
+			c->key_bits, day);
+	else
+		snprintf(line, n, "until %.10s", day);
 }
 
 static void box(struct drawing *d, const char *class_name, const char *name,
@@ -182,9 +186,11 @@ static void beside(struct drawing *d, size_t n)
 		snprintf(chip, sizeof(chip), "sent, number %zu", i + 1);
 		if (c)
 			cert_line(line, sizeof(line), c);
-		else
+		else if (d->e->sent[i].der.n)
 			snprintf(line, sizeof(line), "%zu bytes",
 				d->e->sent[i].der.n);
+		else
+			line[0] = 0;
 		box(d, "beside",
 			c ? cmi_page_name(c) : "a malformed certificate", line,
 			chip);

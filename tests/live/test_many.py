@@ -271,8 +271,117 @@ def test_progress_is_told_on_a_terminal_only(chainmend, free_port, tmp_path):
 
 @pytest.mark.parametrize("args", [
     ("-f", "/no/such/file"), ("-f", "x", "y"), (), ("-f", "x", "-j", "20000"),
-    ("-f", "x", "--nagios"), ("-f", "x", "--html", "y"),
+    ("-f", "x", "--html", "y"),
     ("-f", "x", "--key", "y")])
 def test_refusals(chainmend, args):
     run = chainmend("check", *args)
     assert run.status in (2, 3) and len(run.err.splitlines()) == 1, run
+
+
+# ---------------------------------------------------------------- a plugin
+
+DATA = re.compile(r"(?:'[^']+'|[^\s'=]+)=-?[0-9.]+[a-z%]*"
+                  r"(?:;[-0-9.:~@]*){0,2}(?:;[-0-9.]*){0,2}")
+
+
+def plugin(chainmend, tmp_path, pki, lines, *args):
+    """(status, first line's text, {label: value}, other lines); data as the
+    Monitoring Plugins guidelines have it."""
+    run = chainmend("check", "-f", targets(tmp_path, lines), "--roots",
+                    pki.anchor.pem, "--offline", "--nagios", *args)
+    text, bar, data = run.out.splitlines()[0].partition("|")
+    assert bar and "|" not in data, run
+    for word in data.split():
+        assert DATA.fullmatch(word), word
+    values = {k: v.split(";")[0] for k, v in
+              (w.split("=") for w in data.split())}
+    rest = run.out.splitlines()[1:]
+    assert not any("|" in line for line in rest), run
+    assert run.out.endswith("\n") and len(run.out) < 8192
+    return run.status, text, values, rest
+
+
+def test_a_plugin_for_many(chainmend, pki, nginx, full, free_port, tmp_path):
+    """The worst state first, how many there are of each, and a line for each
+    that is not well."""
+    bad = nginx(pki.leaf.pem, pki.leaf.key)
+    dead = f"127.0.0.1:{free_port()}"
+    status, text, data, rest = plugin(
+        chainmend, tmp_path, pki, [full.address] * 3)
+    assert status == 0 and rest == [], (text, rest)
+    assert text.startswith("CHAIN OK - 3 targets; ")
+    assert (data["targets"], data["critical"], data["unknown"]) == (
+        "3", "0", "0")
+    assert 363 <= int(data["days"]) <= 366
+
+    status, text, data, rest = plugin(
+        chainmend, tmp_path, pki, [full.address, dead])
+    assert status == 3, text
+    assert text.startswith("CHAIN UNKNOWN - 2 targets: 1 unknown; " + dead)
+    assert len(rest) == 1 and rest[0].startswith("UNKNOWN " + dead), rest
+
+    status, text, data, rest = plugin(
+        chainmend, tmp_path, pki, [dead, bad.address, full.address],
+        "--warn-days", "400")
+    assert status == 2, text
+    assert text.startswith(f"CHAIN CRITICAL - 3 targets: 1 critical, 1 "
+                           f"unknown, 1 warning; {bad.address}: "), text
+    assert [line.split()[:2] for line in rest] == [
+        ["CRITICAL", bad.address], ["UNKNOWN", dead],
+        ["WARNING", full.address]]
+    assert "Test Intermediate" in rest[0]
+    assert (data["targets"], data["critical"], data["warning"],
+            data["unknown"]) == ("3", "1", "1", "1")
+
+    status, text, data, rest = plugin(
+        chainmend, tmp_path, pki, [full.address], "--warn-days", "400")
+    assert status == 1 and text.startswith("CHAIN WARNING"), text
+
+
+def test_a_plugin_says_no_more_than_nagios_takes(chainmend, pki, free_port,
+                                                 tmp_path):
+    port = free_port()
+    lines = [f"127.0.0.{i}:{port}" for i in range(1, 101)]
+    status, text, data, rest = plugin(chainmend, tmp_path, pki, lines)
+    assert status == 3 and "100 targets: 100 unknown" in text
+    assert len(rest) == 31 and rest[-1] == "and 70 more", rest
+
+
+def test_a_plugin_and_lines_that_are_none(chainmend, pki, full, tmp_path):
+    status, text, _, _ = plugin(chainmend, tmp_path, pki,
+                                [full.address, "a..b", "\x1b[31m"])
+    assert status == 3 and "no targets" in text, text
+    run = chainmend("check", "-f", "/no/such/file", "--nagios")
+    assert run.status == 3 and len(run.out.splitlines()) == 1, run
+    assert run.out.startswith("CHAIN UNKNOWN - ") and "/no/such" in run.out
+    run = chainmend("check", "-f", "/dev/null", "--nagios")
+    assert run.status == 3 and "nothing was looked at" in run.out, run
+
+
+def test_a_plugin_that_was_broken_off_has_all_in_the_end(
+        chainmend, pki, nginx, full, tmp_path):
+    """With --resume results go to the file, and what it had counts."""
+    bad = nginx(pki.leaf.pem, pki.leaf.key)
+    out = tmp_path / "results"
+    status, text, data, _ = plugin(chainmend, tmp_path, pki, [bad.address],
+                                   "--resume", out)
+    assert status == 2 and data["targets"] == "1"
+    status, text, data, rest = plugin(
+        chainmend, tmp_path, pki, [bad.address, full.address], "--resume", out)
+    assert status == 2 and data["targets"] == "2", text
+    assert len(out.read_text().splitlines()) == 2 and len(rest) == 1
+
+
+def test_a_plugin_counts_only_the_clients_asked_for(chainmend, pki, nginx,
+                                                    full, tmp_path):
+    """A profile that holds the issuer is content, whatever a plain client
+    would say; check alone ends with 0, so the plugin does."""
+    bad = nginx(pki.leaf.pem, pki.leaf.key)
+    added = chainmend("profiles", "add", "has-it",
+                      pki.file("has-it.pem", pki.anchor, pki.intermediate))
+    assert added.status == 0, added
+    for words in (("-f", targets(tmp_path, [bad.address])), (bad.address,)):
+        plain = chainmend("check", *words, "--profile", "has-it", "--offline")
+        run = chainmend("check", *words, "--profile", "has-it", "--offline",
+                        "--nagios")
+        assert run.status == plain.status == 0, (run, plain)

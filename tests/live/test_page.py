@@ -165,11 +165,55 @@ def test_a_file_of_servers_has_one_page(chainmend, shop, nginx, tmp_path,
     assert len(page.of("section")) == 3 and len(page.links) == 4
     assert "2 of 3 servers" in page.text, page.text[:300]
     assert "missing-intermediate" in page.text and "refused" in page.text
-    # What was found before is on no page: so the two do not go together.
-    run = chainmend("check", "-f", targets, "--html", out, "--resume",
-                    tmp_path / "r")
-    assert run.status == 2 and "--resume" in run.err, run
-    assert not (tmp_path / "r").exists()
+
+
+def test_a_page_after_an_interruption_has_all(chainmend, shop, nginx, tmp_path,
+                                              free_port):
+    """What the file of results has of an earlier run is on the page as if it
+    had been looked at now: drawings, clients, findings; a key is not in it."""
+    good = nginx(shop.chains["whole"], shop.leaf.key)
+    bad = nginx(shop.chains["bare"], shop.leaf.key)
+    closed = f"127.0.0.1:{free_port()}"
+    targets, results = tmp_path / "targets", tmp_path / "results"
+
+    def run(lines, page, *more):
+        targets.write_text("".join(f"{line}\n" for line in lines))
+        check(chainmend, shop, page, "-f", targets, *more)
+        return read(page)
+
+    lines = [good.address, bad.address, closed]
+    whole = run(lines, tmp_path / "whole.html")
+    run(lines[:2], tmp_path / "half.html", "--resume", results)
+    before = results.read_text()
+    # The last line is torn: that one is asked again.
+    results.write_text(before + '{"v":1,"kind":"endp')
+    page = run(lines, tmp_path / "page.html", "--resume", results)
+    assert results.read_text().startswith(before)
+    assert len(results.read_text().splitlines()) == 3
+    assert "3 of 3 servers" in page.text
+    assert len(page.of("section")) == 3 and len(page.of("svg")) == 4
+    for words in ("not sent; from the file", "trusted root", "What to do.",
+                  "office-phones", "missing-intermediate", "in 61 days",
+                  "Firefox, current", "refused the connection"):
+        assert words in whole.text and words in page.text, words
+    assert page.text.count("EC, 256 bits") == 0 < whole.text.count(
+        "EC, 256 bits")
+    # Nothing left to do, and the page is the same.
+    again = run(lines, tmp_path / "again.html", "--resume", results)
+    assert sorted(again.text.split()) == sorted(page.text.split())
+
+
+@pytest.mark.parametrize("line,says", [
+    ("hello", "line 1: not JSON"),
+    ('{"v":1,"kind":"summary"}\n{"kind":"endpoint"}', "line 2: an endpoint"),
+    ("[" * 40 + "]" * 40, "32 deep")])
+def test_a_file_that_is_no_results(chainmend, tmp_path, line, says):
+    results, page = tmp_path / "results", tmp_path / "page.html"
+    results.write_text(line + "\n")
+    run = chainmend("check", "-f", "/dev/null", "--resume", results, "--html",
+                    page)
+    assert run.status == 3 and says in run.err and "results" in run.err, run
+    assert not page.exists() and results.read_text() == line + "\n"
 
 
 def test_hostile_names_stay_text(chainmend, pki, tmp_path):
