@@ -6,6 +6,11 @@
 /* An answer on a good network comes long before. */
 #define SLOW_MS 500
 #define TICK_MS 100
+/* In flight at once at first, and at least: what fewer save in memory that is
+ * at hand is lost again by waking up more often. */
+#define WINDOW_MIN 32
+/* With nothing to do for so long, more are begun. */
+#define NUDGE_MS 1
 
 void cmi_crowd_fail(struct cmi_crowd *c, cmend_status status)
 {
@@ -37,7 +42,7 @@ static struct cmi_member *get_place(struct cmi_crowd *c)
 {
 	struct cmi_member *m = c->idle;
 
-	if (c->busy - c->slow >= c->in_flight)
+	if (c->busy - c->slow >= c->window)
 		return NULL;
 	if (m) {
 		c->idle = m->next_idle;
@@ -172,6 +177,67 @@ static void end_lookups(struct cmi_crowd *c)
 			cmi_member_give_up_name(m);
 }
 
+/* Each in flight takes room in the processor's caches, and all are slower when
+ * they no longer fit: so there are only as many as keep us at work.  With
+ * nothing to do, twice as many; with something all the time, some less. */
+static void widen(struct cmi_crowd *c)
+{
+	c->window = c->window < c->in_flight / 2 ? 2 * c->window : c->in_flight;
+	cmi_crowd_fill(c);
+}
+
+static void narrow(struct cmi_crowd *c)
+{
+	unsigned less = c->window - c->window / 8;
+
+	if (!c->rested && less >= WINDOW_MIN)
+		c->window = less;
+	c->rested = false;
+}
+
+static void on_nudge(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	widen(arg);
+}
+
+/* Is it the window that keeps others from being begun? */
+static bool is_held_back(const struct cmi_crowd *c)
+{
+	return c->window < c->in_flight && c->busy - c->slow >= c->window &&
+	       (c->extras || !c->ended);
+}
+
+/* Until something comes, or it is time for more. */
+static void rest(struct cmi_crowd *c)
+{
+	struct timeval soon = {.tv_usec = NUDGE_MS * 1000};
+	bool nudged = is_held_back(c) && event_add(c->nudge, &soon) == 0;
+
+	c->rested = true;
+	event_base_loop(c->base, EVLOOP_ONCE);
+	if (nudged)
+		event_del(c->nudge);
+}
+
+static bool is_over(const struct cmi_crowd *c)
+{
+	return c->failed != CMEND_OK || (!c->busy && !c->extras && c->ended);
+}
+
+static void run_all(struct cmi_crowd *c)
+{
+	uint64_t before;
+
+	cmi_crowd_fill(c);
+	while (!is_over(c)) {
+		before = c->n_ready;
+		event_base_loop(c->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		if (c->n_ready == before && !is_over(c))
+			rest(c);
+	}
+}
+
 /* Rates, stop signals and slow ones are looked at ten times a second. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -179,6 +245,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	mark_slow(c);
+	narrow(c);
 	end_lookups(c);
 	if (c->o->tick) {
 		cmend_status told = c->o->tick(c->o->ctx, c->err);
@@ -216,15 +283,19 @@ static cmend_status set_up(struct cmi_crowd *c, cmend_error *err)
 	c->in_flight = c->o->in_flight ? c->o->in_flight : CMI_CROWD_DEFAULT;
 	if (c->in_flight > CMI_CROWD_MAX)
 		c->in_flight = CMI_CROWD_MAX;
+	c->window = c->in_flight < WINDOW_MIN ? c->in_flight : WINDOW_MIN;
 	if (how) {
 		event_config_set_flag(how, EVENT_BASE_FLAG_NOLOCK);
+		event_config_set_flag(
+			how, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 		c->base = event_base_new_with_config(how);
 		event_config_free(how);
 	}
 	if (!c->base)
 		return cmi_nomem(err);
 	c->tick = event_new(c->base, -1, EV_PERSIST, on_tick, c);
-	if (!c->tick || event_add(c->tick, &tenth) != 0)
+	c->nudge = event_new(c->base, -1, 0, on_nudge, c);
+	if (!c->tick || !c->nudge || event_add(c->tick, &tenth) != 0)
 		return cmi_nomem(err);
 	c->last_ms = cmi_mono_ms(c->o->env);
 	c->tokens = 1;
@@ -244,6 +315,8 @@ static void tear_down(struct cmi_crowd *c)
 		evdns_base_free(c->dns, 0);
 	if (c->tick)
 		event_free(c->tick);
+	if (c->nudge)
+		event_free(c->nudge);
 	if (c->base)
 		event_base_free(c->base);
 	cmi_tls_maker_free(c->maker);
@@ -256,9 +329,7 @@ cmend_status cmi_crowd_run(
 	cmend_status status = set_up(&c, err);
 
 	if (status == CMEND_OK) {
-		cmi_crowd_fill(&c);
-		if (c.busy || c.extras || !c.ended)
-			event_base_dispatch(c.base);
+		run_all(&c);
 		status = c.failed;
 	}
 	tear_down(&c);

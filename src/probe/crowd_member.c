@@ -361,6 +361,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	struct cmi_member *m = arg;
 
 	(void)fd;
+	m->crowd->n_ready++;
 	if (what & EV_TIMEOUT)
 		timed_out(m);
 	else if (m->phase == CMI_CONNECTING)

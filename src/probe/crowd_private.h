@@ -66,13 +66,16 @@ struct cmi_crowd {
 	const struct cmi_crowd_options *o;
 	struct event_base *base;
 	struct evdns_base *dns;
-	struct event *tick;
+	struct event *tick, *nudge;
 	struct cmi_tls_maker *maker;
 	struct cmi_address proxy_at;
 	struct cmi_crowd_extra *extras;
 	struct cmi_member *made, *idle;
 	unsigned n_made, in_flight, busy, slow;
+	unsigned window;  /* in flight at once just now: up to in_flight */
+	uint64_t n_ready; /* sockets that had something for us */
 	bool ended, filling;
+	bool rested; /* since the last tick there was nothing to do once */
 	double tokens;
 	int64_t last_ms, ticked_ms;
 	cmend_status failed;

@@ -15,6 +15,7 @@
 
 #define DECODERS_REMEMBERED 0x30200000UL
 #define ALGORITHMS_MAX      32
+#define OPERATIONS          (OSSL_OP_SIGNATURE + 1)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static OSSL_LIB_CTX *contexts[CMI_LEANS];
@@ -25,33 +26,61 @@ static OSSL_PROVIDER *whole;
 /* Read-only once made; each ends with an empty entry. */
 static OSSL_ALGORITHM decoders[ALGORITHMS_MAX + 1];
 static OSSL_ALGORITHM key_types[ALGORITHMS_MAX + 1];
+static OSSL_ALGORITHM for_tls[OPERATIONS][ALGORITHMS_MAX + 1];
 
-/* The kinds of key that verify a signature on a certificate. */
-static bool signs(const OSSL_ALGORITHM *a)
+/* What libssl asks for in a handshake, by the first name of each; of what is
+ * not here, all.  Whatever a context knows is gone through with each key that
+ * is decoded in it. */
+static const char *const tls_names[OPERATIONS] = {
+	[OSSL_OP_DIGEST] =
+		" MD5 MD5-SHA1 SHA1 SHA2-224 SHA2-256 SHA2-384 SHA2-512 ",
+	[OSSL_OP_CIPHER] =
+		" NULL AES-128-CBC AES-256-CBC AES-128-GCM AES-256-GCM "
+		"AES-128-CCM AES-256-CCM AES-128-CBC-HMAC-SHA1 "
+		"AES-256-CBC-HMAC-SHA1 AES-128-CBC-HMAC-SHA256 "
+		"AES-256-CBC-HMAC-SHA256 ARIA-128-GCM ARIA-256-GCM "
+		"CAMELLIA-128-CBC CAMELLIA-256-CBC DES-EDE3-CBC "
+		"ChaCha20-Poly1305 ",
+	[OSSL_OP_MAC] = " HMAC ",
+	[OSSL_OP_KDF] = " HKDF TLS13-KDF TLS1-PRF ",
+	[OSSL_OP_KEYMGMT] =
+		" RSA RSA-PSS EC ED25519 ED448 DSA DH X25519 X448 HMAC ",
+	[OSSL_OP_KEYEXCH] = " DH ECDH X25519 X448 ",
+	[OSSL_OP_SIGNATURE] = " RSA ECDSA ED25519 ED448 DSA HMAC ",
+};
+
+/* Is its first name among these, each of which has a space on both sides? */
+static bool is_among(const OSSL_ALGORITHM *a, const char *names)
 {
-	static const char *const names[] = {
-		"RSA", "RSA-PSS", "EC", "ED25519", "ED448", "DSA", "SM2"};
 	size_t n = strcspn(a->algorithm_names, ":");
 
-	for (size_t i = 0; i < CMI_LEN(names); i++)
-		if (strlen(names[i]) == n &&
-			strncmp(names[i], a->algorithm_names, n) == 0)
+	for (const char *at = names; (at = strchr(at, ' ')); at++)
+		if (strncmp(at + 1, a->algorithm_names, n) == 0 &&
+			at[1 + n] == ' ')
 			return true;
 	return false;
+}
+
+/* The kinds of key that verify a signature on a certificate. */
+static bool signs(const OSSL_ALGORITHM *a, const char *unused)
+{
+	(void)unused;
+	return is_among(a, " RSA RSA-PSS EC ED25519 ED448 DSA SM2 ");
 }
 
 /* RFC 5280 section 4.1.2.7: the form of a key inside a certificate.  SM2 keys
  * bear the name of elliptic curves in general: trying both for each costs more
  * than reading the few again. */
-static bool reads_certificates(const OSSL_ALGORITHM *a)
+static bool reads_certificates(const OSSL_ALGORITHM *a, const char *unused)
 {
-	return signs(a) && strncmp(a->algorithm_names, "SM2", 3) != 0 &&
+	return signs(a, unused) && strncmp(a->algorithm_names, "SM2", 3) != 0 &&
 	       strstr(a->property_definition, "input=der") &&
 	       strstr(a->property_definition, "=SubjectPublicKeyInfo");
 }
 
-static void pick(int operation, bool (*wanted)(const OSSL_ALGORITHM *a),
-	OSSL_ALGORITHM *out)
+static void pick(int operation,
+	bool (*wanted)(const OSSL_ALGORITHM *a, const char *names),
+	const char *names, OSSL_ALGORITHM *out)
 {
 	int no_cache = 0;
 	const OSSL_ALGORITHM *a =
@@ -59,13 +88,12 @@ static void pick(int operation, bool (*wanted)(const OSSL_ALGORITHM *a),
 	size_t n = 0;
 
 	for (; a && a->algorithm_names && n < ALGORITHMS_MAX; a++)
-		if (wanted(a))
+		if (wanted(a, names))
 			out[n++] = *a;
 }
 
-static const OSSL_ALGORITHM *query_tls(void *ctx, int operation, int *no_cache)
+static const OSSL_ALGORITHM *query(int operation, int *no_cache)
 {
-	(void)ctx;
 	*no_cache = 0;
 	if (operation == OSSL_OP_DECODER)
 		return decoders;
@@ -74,13 +102,22 @@ static const OSSL_ALGORITHM *query_tls(void *ctx, int operation, int *no_cache)
 	return OSSL_PROVIDER_query_operation(whole, operation, no_cache);
 }
 
+static const OSSL_ALGORITHM *query_tls(void *ctx, int operation, int *no_cache)
+{
+	(void)ctx;
+	*no_cache = 0;
+	if (operation > 0 && operation < OPERATIONS && tls_names[operation])
+		return for_tls[operation];
+	return query(operation, no_cache);
+}
+
 static const OSSL_ALGORITHM *query_certs(
 	void *ctx, int operation, int *no_cache)
 {
-	if (operation != OSSL_OP_KEYMGMT)
-		return query_tls(ctx, operation, no_cache);
+	(void)ctx;
 	*no_cache = 0;
-	return key_types;
+	return operation == OSSL_OP_KEYMGMT ? key_types
+					    : query(operation, no_cache);
 }
 
 /* The groups for the key exchange are told this way. */
@@ -148,8 +185,11 @@ static void set_up(void)
 		OSSL_LIB_CTX_free(base);
 		return;
 	}
-	pick(OSSL_OP_DECODER, reads_certificates, decoders);
-	pick(OSSL_OP_KEYMGMT, signs, key_types);
+	pick(OSSL_OP_DECODER, reads_certificates, NULL, decoders);
+	pick(OSSL_OP_KEYMGMT, signs, NULL, key_types);
+	for (int i = 0; i < OPERATIONS; i++)
+		if (tls_names[i])
+			pick(i, is_among, tls_names[i], for_tls[i]);
 	contexts[CMI_LEAN_CERTS] = make(start_certs);
 	contexts[CMI_LEAN_TLS] = make(start_tls);
 }

@@ -96,6 +96,31 @@ def test_silent_ones_hold_up_nobody(chainmend, pki, full, tmp_path):
     assert len(order) == 44 and order[-4:] == [address] * 4, order
 
 
+def test_as_many_at_once_as_are_asked_for(chainmend, tmp_path):
+    """It begins with few; while nobody answers there are more at once, up to
+    -j and no more, before the first has waited long enough to be left aside."""
+    at_once, times, held = 120, [], []
+    silent = socket.create_server(("127.0.0.1", 0), backlog=512)
+    address = "127.0.0.1:%d" % silent.getsockname()[1]
+    child = chainmend.popen(
+        "check", "-f", targets(tmp_path, [address] * 300), "-j", at_once,
+        "--timeout", "60", "--json", stdout=subprocess.DEVNULL)
+    try:
+        silent.settimeout(20)
+        while len(held) < 2 * at_once:
+            held.append(silent.accept()[0])
+            times.append(time.monotonic())
+    finally:
+        child.kill()
+        child.wait()
+        silent.close()
+        for s in held:
+            s.close()
+    assert times[at_once - 1] - times[0] < 0.4, times
+    # Who waits for half a second takes no place: then the next come.
+    assert times[at_once] - times[0] > 0.4, times
+
+
 def test_resumed_after_an_interruption(chainmend, pki, full, tmp_path):
     """Nothing lost, nothing twice, also where the last line was torn."""
     lines = [f"127.0.0.{i}:{full.port}" for i in range(1, 41)]
