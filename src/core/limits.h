@@ -85,6 +85,9 @@
 
 /* Kept issuers: wait for another process's write, milliseconds. */
 #define CMI_STORE_BUSY_MS 1000
+/* Kept issuers: a file that is not older than that at its maker's end is not
+ * synced: what it holds was fetched just now, and can be again. */
+#define CMI_STORE_NEW_MS 3000
 /* Kept issuers: pages of 4 KiB in the file; all of CCADB takes a tenth. */
 #define CMI_STORE_PAGES_MAX 65536
 /* Kept issuers: candidates with one name taken from one look-up. */

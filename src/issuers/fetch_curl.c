@@ -30,7 +30,7 @@ static bool knows_our_options(void)
 static void load(void)
 {
 	/* Never closed: its threads and tables live as long as the process. */
-	void *handle = dlopen(LIBCURL, RTLD_NOW | RTLD_LOCAL);
+	void *handle = dlopen(LIBCURL, RTLD_LAZY | RTLD_LOCAL);
 	const char *why = handle ? NULL : dlerror();
 
 	if (handle && FIND(easy_cleanup) && FIND(easy_getinfo) &&

@@ -273,6 +273,9 @@ static cmend_status put_all(struct cmi_store *s,
 	int64_t now = now_s(s);
 	int rc = SQLITE_CANTOPEN;
 
+	/* What somebody put here by hand is not fetched again. */
+	if (origin != CMI_FROM_AIA && origin != CMI_FROM_PORT80)
+		s->file.made_ms = 0;
 	for (unsigned attempt = 0; attempt < 2 && s->file.db; attempt++) {
 		rc = sqlite3_exec(
 			s->file.db, "BEGIN IMMEDIATE", NULL, NULL, NULL);

@@ -31,8 +31,10 @@ struct cmi_store_file {
 	char *path;
 	bool read_only;
 	bool warned; /* one warning a handle is enough */
-	dev_t dev;   /* which file was opened, */
-	ino_t ino;   /* should another process replace it */
+	/* When this handle made the file (monotonic); 0: it was there. */
+	int64_t made_ms;
+	dev_t dev; /* which file was opened, */
+	ino_t ino; /* should another process replace it */
 	const struct cmi_env *env;
 };
 

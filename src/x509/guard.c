@@ -39,5 +39,9 @@ static void give_back(void *p, const char *file, int line)
 bool cmi_crypto_guard(void (*ran_out)(void))
 {
 	on_failure = ran_out;
-	return CRYPTO_set_mem_functions(get, get_more, give_back) == 1;
+	if (CRYPTO_set_mem_functions(get, get_more, give_back) != 1)
+		return false;
+	/* The end of the process frees all of it at once. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+	return true;
 }
