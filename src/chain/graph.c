@@ -381,6 +381,8 @@ cmend_status cmi_graph_check(
 	*good = e->issuer->cert->key_inherits;
 	if (*good)
 		return CMEND_OK;
+	if (e->issuer->cert->key_costly)
+		e->state = CMI_EDGE_WRONG;
 	if (e->state == CMI_EDGE_UNKNOWN) {
 		known = find_memo(g, e, &fresh);
 		if (!known) {

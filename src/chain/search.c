@@ -115,6 +115,9 @@ static const char *defect_text(enum cmi_finding_id why)
 		{CMI_F_WRONG_USAGE, "is a CA for other uses"},
 		{CMI_F_POLICY, "has a critical extension that is not known"},
 		{CMI_F_WEAK_KEY, "has a key too small"},
+		{CMI_F_COSTLY_KEY,
+			"has an RSA key whose exponent is too large to be "
+			"used"},
 		{CMI_F_WEAK_SIGNATURE, "is signed with a digest too weak"},
 		{CMI_F_NAME_CONSTRAINT, "forbids names of the leaf"},
 		{CMI_F_PATH_LENGTH, "allows fewer CA certificates below it"},
@@ -197,6 +200,9 @@ bool cmi_search_usable(void *ctx, const struct cmi_node *n)
 	struct cmi_search *s = ctx;
 
 	judge_node(s, (struct cmi_node *)n);
+	/* Not even to see how far the path goes. */
+	if (n->cert->key_costly && n != s->graph.leaf)
+		return false;
 	if (s->round != ROUND_ANY && n->defect != CMI_F_NONE) {
 		s->left_out = true;
 		return false;

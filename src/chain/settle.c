@@ -97,6 +97,16 @@ static bool has_impostor(const struct cmi_node *n)
 	return false;
 }
 
+/* An issuer whose key is not used at all; its key id says nothing else. */
+static struct cmi_cert *costly_issuer(const struct cmi_node *n)
+{
+	for (size_t i = 0; i < n->n_up; i++)
+		if (n->up[i]->issuer->cert->key_costly &&
+			n->up[i]->key_id != CMI_KEY_ID_OTHER)
+			return n->up[i]->issuer->cert;
+	return NULL;
+}
+
 static void say(struct cmi_search_outcome *o, enum cmi_finding_id reason,
 	struct cmi_cert *about, const char *text)
 {
@@ -127,6 +137,10 @@ static void settle_without_anchor(struct cmi_search *s)
 	else if (cmi_cert_self_signed(last->cert))
 		say(o, CMI_F_UNTRUSTED_ROOT, last->cert,
 			"the path ends at \"%s\", which is no anchor");
+	else if (costly_issuer(last))
+		say(o, CMI_F_COSTLY_KEY, costly_issuer(last),
+			"\"%s\" has an RSA key whose exponent is too large "
+			"to be used");
 	else if (has_impostor(last))
 		say(o, CMI_F_BAD_SIGNATURE, last->cert,
 			"\"%s\" was not signed by the key of its issuer");

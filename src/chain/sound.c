@@ -50,6 +50,8 @@ enum cmi_finding_id cmi_ca_defect(const struct cmi_cert *ca, bool is_anchor,
 		return CMI_F_WRONG_USAGE;
 	if (ca->critical_unknown)
 		return CMI_F_POLICY;
+	if (ca->key_costly)
+		return CMI_F_COSTLY_KEY;
 	if (ca->key_security >= 0 && ca->key_security < bits)
 		return CMI_F_WEAK_KEY;
 	/* Nobody checks an anchor's signature on itself. */

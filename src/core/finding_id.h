@@ -67,7 +67,8 @@
 	X(EXPIRES_SOON, "expires-soon")                                        \
 	X(CHAIN_VARIES, "chain-varies")                                        \
 	X(ADDRESS_DIFFERS, "address-differs")                                  \
-	X(CERTIFICATE_NOT_ISSUED, "certificate-not-issued")
+	X(CERTIFICATE_NOT_ISSUED, "certificate-not-issued")                    \
+	X(COSTLY_KEY, "costly-key")
 
 enum cmi_finding_id {
 	CMI_F_NONE = 0,

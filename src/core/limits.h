@@ -44,6 +44,10 @@
 #define CMI_SEARCH_DETOUR_WORK_MAX 500000u
 /* Milliseconds in one search and its verdicts together. */
 #define CMI_SEARCH_MS 1000
+/* Bits of an RSA public exponent: Go takes 31, BoringSSL 33, NSS 64, libcrypto
+ * 64 above moduli of 3072 bits; none of CCADB's certificates has more than 32.
+ * A check costs as much as the exponent is long: milliseconds, as 3072 bits. */
+#define CMI_RSA_EXPONENT_BITS_MAX 64u
 /* Signature checks in one search; 500 solves every known hostile mesh. */
 #define CMI_SEARCH_SIGNATURES_MAX 500u
 /* Good signatures from one refused path to the next: beyond that the search is

@@ -222,6 +222,14 @@ static const struct cmi_finding_text texts[CMI_F_COUNT] = {
 		"RFC 9325 section 4.5",
 		"Make a new key and have the certificate issued for it.", ERR,
 		CMI_BLAME_SERVER},
+	[CMI_F_COSTLY_KEY] = {"a key takes too long to use",
+		"An RSA key in the path has a public exponent of more than 64 "
+		"bits: one signature costs up to some hundred times what it "
+		"costs with a common one (65537), so nearly every client "
+		"refuses such a key.",
+		"RFC 8017 section 3.1",
+		"Have the CA make a key with the exponent 65537.", ERR,
+		CMI_BLAME_CA},
 	[CMI_F_UNSUPPORTED_SIGNATURE] =
 		{"the client cannot check this kind of signature",
 			"A certificate is signed with an algorithm that the "

@@ -42,6 +42,8 @@ struct cmi_cert {
 	int version;           /* 1 to 3 */
 	size_t n_alt_names;    /* in subjectAltName, of whatever kind */
 	bool key_inherits;     /* a DSA key without parameters: inherit.h */
+	bool key_costly;       /* RSA, its exponent beyond the ceiling: no
+				* signature is checked by it */
 	/* The nameConstraints, owned; NULL: none.  See names.h. */
 	struct NAME_CONSTRAINTS_st *name_constraints;
 	uint8_t sha256[CMI_SHA256_LEN];

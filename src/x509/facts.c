@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "core/cursor.h"
+#include "core/limits.h"
 #include "core/text.h"
 #include "x509/tlv.h"
 
@@ -220,6 +221,45 @@ static bool key_inherits(const struct cmi_cert *c)
 	return OBJ_obj2nid(oid) == NID_dsa && type == V_ASN1_UNDEF;
 }
 
+/* RFC 8017 appendix A.1.1, inside RFC 5280 section 4.1: how many bits the
+ * public exponent has; 0 where that cannot be read. */
+static size_t exponent_bits(struct cmi_bytes spki)
+{
+	struct cmi_cursor c = cmi_cursor_of(spki);
+	struct cmi_tlv t;
+	struct cmi_bytes e;
+	size_t bits;
+
+	if (!cmi_tlv_expect(&c, CMI_TAG_SEQUENCE, &t))
+		return 0;
+	c = cmi_cursor_of(t.content);
+	if (!cmi_tlv_expect(&c, CMI_TAG_SEQUENCE, &t) ||
+		!cmi_tlv_expect(&c, CMI_TAG_BITS, &t))
+		return 0;
+	c = cmi_cursor_of(t.content);
+	if (!cmi_cursor_skip(&c, 1) || /* unused bits: none */
+		!cmi_tlv_expect(&c, CMI_TAG_SEQUENCE, &t))
+		return 0;
+	c = cmi_cursor_of(t.content);
+	if (!cmi_tlv_expect(&c, CMI_TAG_INTEGER, &t) ||
+		!cmi_tlv_expect(&c, CMI_TAG_INTEGER, &t))
+		return 0;
+	for (e = t.content; e.n && !*e.p; e.n--)
+		e.p++;
+	bits = 8 * e.n;
+	for (unsigned top = 0x80; e.n && !(*e.p & top); top >>= 1)
+		bits--;
+	return bits;
+}
+
+static bool is_costly(const EVP_PKEY *key, struct cmi_bytes spki)
+{
+	int type = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
+
+	return (type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS) &&
+	       exponent_bits(spki) > CMI_RSA_EXPONENT_BITS_MAX;
+}
+
 static cmend_status read_key(struct cmi_cert *c, cmend_error *err)
 {
 	EVP_PKEY *key = X509_get0_pubkey(c->x);
@@ -231,6 +271,7 @@ static cmend_status read_key(struct cmi_cert *c, cmend_error *err)
 		return cmi_fail(
 			err, CMEND_PARSE, "certificate without a public key");
 	cmi_sha256((struct cmi_bytes){spki, (size_t)n}, c->spki_sha256);
+	c->key_costly = is_costly(key, (struct cmi_bytes){spki, (size_t)n});
 	OPENSSL_free(spki);
 	c->key_inherits = !key && key_inherits(c);
 	c->key_type = key_type_name(key);

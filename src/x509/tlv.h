@@ -12,6 +12,7 @@
 /* Identifier octets met here; only one-octet tags occur in our containers. */
 enum {
 	CMI_TAG_INTEGER = 0x02,
+	CMI_TAG_BITS = 0x03,
 	CMI_TAG_OCTETS = 0x04,
 	CMI_TAG_OID = 0x06,
 	CMI_TAG_SEQUENCE = 0x30,

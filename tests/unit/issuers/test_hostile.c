@@ -302,6 +302,8 @@ static void slow_keys(void **state)
 		int bits, exponent_bits;
 	} rows[] = {
 		{"RSA of 16384 bits", 16384, 17},
+		{"RSA of 3072 bits, an exponent of 64", 3072, 64},
+		{"RSA of 3072 bits, an exponent of 65", 3072, 65},
 		{"RSA of 3072 bits, as long an exponent", 3072, 3071},
 	};
 
@@ -333,6 +335,66 @@ static void slow_keys(void **state)
 	}
 }
 
+/* A key pair with the exponent 2^bits - below, which has to be prime. */
+static EVP_PKEY *pair_with_exponent(int bits, unsigned below)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	BIGNUM *e = BN_new();
+	EVP_PKEY *key = NULL;
+
+	assert_int_equal(BN_set_bit(e, bits), 1);
+	assert_int_equal(BN_sub_word(e, below), 1);
+	assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048), 1);
+	assert_int_equal(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e), 1);
+	assert_int_equal(EVP_PKEY_generate(ctx, &key), 1);
+	BN_free(e);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+/* Its signatures are good, and it is still not used: not alone, not as an
+ * anchor, and not beside a twin that is. */
+static void an_exponent_beyond_the_ceiling(void **state)
+{
+	static const struct {
+		const char *name;
+		int bits;
+		unsigned below;
+		enum cmi_finding_id why;
+	} rows[] = {
+		{"an exponent of 64 bits", 64, 59, CMI_F_NONE},
+		{"an exponent of 65 bits", 65, 49, CMI_F_COSTLY_KEY},
+	};
+	struct forged *good_root = root;
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		size_t mark = forge_n_made;
+		struct forge_order ca = {.name = "Slow CA",
+			.issuer = root,
+			.ca = true,
+			.key = pair_with_exponent(rows[i].bits, rows[i].below)};
+		struct forged *slow = forge(&ca);
+		struct forged *leaf = forge(&(struct forge_order){
+			.name = "leaf", .issuer = slow, .dns = "web.example"});
+
+		assert_int_equal(slow->c->key_costly, rows[i].why != 0);
+		play(&(struct scene){.name = rows[i].name,
+			.leaf = leaf,
+			.mark = forge_n_made,
+			.also = slow,
+			.why = rows[i].why});
+		root = slow;
+		play(&(struct scene){.name = "the same as an anchor",
+			.leaf = leaf,
+			.mark = forge_n_made,
+			.why = rows[i].why});
+		root = good_root;
+		forge_free_to(mark);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +403,7 @@ int main(void)
 		cmocka_unit_test(names_and_constraints),
 		cmocka_unit_test(policies),
 		cmocka_unit_test(slow_keys),
+		cmocka_unit_test(an_exponent_beyond_the_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, forge_teardown);
