@@ -36,10 +36,11 @@ static bool name_is_empty(const X509_NAME *name)
 
 /* A hierarchy that has no key identifiers is older than the profile, and every
  * client takes it; one that has some must have all, and so must a certificate
- * that has its own. */
+ * that has its own.  The anchor's do not count: tools put one into each root
+ * that they make, and it is no part of the path (section 6.1). */
 static bool has_key_ids(const struct cmi_path *path)
 {
-	for (size_t i = 0; i < path->n; i++)
+	for (size_t i = 0; i + 1 < path->n; i++)
 		if (cmi_ext(path->certs[i], NID_authority_key_identifier) !=
 			CMI_EXT_ABSENT)
 			return true;

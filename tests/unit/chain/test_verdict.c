@@ -438,6 +438,13 @@ static void profiles(void **state)
 	}
 }
 
+static void name_own_key(X509 *x, const void *ctx)
+{
+	(void)ctx;
+	forge_extension(x, x, NID_subject_key_identifier, "hash");
+	forge_extension(x, x, NID_authority_key_identifier, "keyid:always");
+}
+
 /* Nobody in the path has key ids: older than the profile, and taken. */
 static void a_path_without_key_ids_is_old_not_odd(void **state)
 {
@@ -451,6 +458,17 @@ static void a_path_without_key_ids_is_old_not_odd(void **state)
 	(void)state;
 	expect(JUDGE(CHAIN(l, r), .policy = CMI_POLICY_RFC5280), CMI_F_NONE, 0,
 		"old");
+	/* Tools put both into each root that they make. */
+	r = forge(&(struct forge_order){.name = "Old, new root",
+		.ca = true,
+		.no_key_ids = true,
+		.more = name_own_key});
+	l = forge(&(struct forge_order){.name = "b.example",
+		.issuer = r,
+		.dns = "b.example",
+		.no_key_ids = true});
+	expect(JUDGE(CHAIN(l, r), .policy = CMI_POLICY_RFC5280), CMI_F_NONE, 0,
+		"old, below a root with key ids");
 }
 
 /* The anchor's own signature is never verified, but what it says of itself must
