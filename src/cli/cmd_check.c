@@ -327,9 +327,7 @@ static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
 		.retries = o->retries,
 		.timeout_s = o->gather.timeout_s,
 		.port = o->gather.port,
-		.family = o->gather.v4   ? 4
-			  : o->gather.v6 ? 6
-					 : 0,
+		.family = cmi_gather_family(&o->gather),
 		.handshake = o->handshake,
 		.all_addresses = o->all_addresses,
 		.warn_days = (unsigned)o->warn_days,

@@ -13,6 +13,7 @@
 #include "core/env.h"
 #include "core/limits.h"
 #include "explain/diagnose.h"
+#include "probe/handshake.h"
 #include "probe/metrics.h"
 #include "report/report.h"
 
@@ -22,6 +23,8 @@
 #define FLUSH_MS 2000
 
 struct watch_options {
+	struct cmi_gather_options gather;
+	const char *cert, *key;
 	const char *filter;
 	const char *keep;
 	uint64_t keep_max;
@@ -319,10 +322,49 @@ static int run_interface(
 	return code;
 }
 
-static bool has_monitor_options(const struct cmi_monitor_options *m)
+static bool has_monitor_options(const struct watch_options *o)
 {
-	return m->state || m->events || m->every || m->rate || m->jobs ||
+	const struct cmi_monitor_options *m = &o->monitor;
+
+	return o->cert || o->key || o->gather.proxy ||
+	       o->gather.proxy_password_file || o->gather.v4 || o->gather.v6 ||
+	       m->state || m->events || m->every || m->rate || m->jobs ||
 	       m->timeout_s || m->warn_days || m->once;
+}
+
+/* What is wrong with our own certificate is said before the first look. */
+static cmend_status prepare_way(struct watch_options *o, cmend_error *err)
+{
+	struct cmi_tls_maker *maker = NULL;
+	cmend_status status;
+
+	if (o->key && !o->cert)
+		return cmi_fail(err, CMEND_ARG,
+			"--key goes with --cert, our own certificate");
+	o->gather.cert_file = o->cert;
+	o->gather.key_file = o->key;
+	if (o->cert) {
+		CMI_TRY(cmi_tls_maker_new(0, 0, true, &maker, err));
+		status = cmi_tls_maker_identity(maker, o->cert, o->key, err);
+		cmi_tls_maker_free(maker);
+		CMI_TRY(status);
+	}
+	return cmi_gather_prepare(&o->gather, err);
+}
+
+static int run_targets(struct cmi_cli *cli, struct watch_options *o)
+{
+	cmend_error err;
+	cmend_status status = prepare_way(o, &err);
+	int code;
+
+	o->monitor.metrics = o->metrics;
+	o->monitor.way = &o->gather;
+	code = status == CMEND_OK    ? cmi_monitor_run(cli, &o->monitor)
+	       : status == CMEND_ARG ? cmi_cli_usage(cli, "%s", err.message)
+				     : cmi_cli_fail(cli, &err);
+	cmi_gather_finish(&o->gather);
+	return code;
 }
 
 static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
@@ -338,15 +380,14 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 			return cmi_cli_usage(cli,
 				"--filter, --keep, --keep-max, --count and "
 				"--all go with an interface");
-		o->monitor.metrics = o->metrics;
-		return cmi_monitor_run(cli, &o->monitor);
+		return run_targets(cli, o);
 	}
-	if (has_monitor_options(&o->monitor) || common->online ||
-		common->offline || common->allow_private)
+	if (has_monitor_options(o) || common->online || common->offline ||
+		common->allow_private)
 		return cmi_cli_usage(cli,
 			"--every, --once, --state, --events, --rate, --jobs, "
-			"--timeout, --warn-days and leave to fetch go with "
-			"-f TARGETS");
+			"--timeout, --warn-days, --proxy, --cert, --key, -4, "
+			"-6 and leave to fetch go with -f TARGETS");
 	return run_interface(cli, o, argv[0]);
 }
 
@@ -376,6 +417,14 @@ static const struct cmi_option option_table[] = {
 	{"warn-days", 0, CMI_OPT_UINT, "N",
 		"with -f: an end within so many days is a change too",
 		AT(warn_days), 36500, NULL},
+	CMI_GATHER_PROXY_ROWS(struct watch_options),
+	{"cert", 0, CMI_OPT_TEXT, "FILE",
+		"with -f: our own certificate, for servers that want one",
+		offsetof(struct watch_options, cert), 0, NULL},
+	{"key", 0, CMI_OPT_TEXT, "FILE",
+		"its key, where it is not in the same file",
+		offsetof(struct watch_options, key), 0, NULL},
+	CMI_GATHER_FAMILY_ROWS(struct watch_options),
 	{"filter", 0, CMI_OPT_TEXT, "EXPRESSION",
 		"only these packets, as pcap-filter(7) has it",
 		offsetof(struct watch_options, filter), 0, NULL},

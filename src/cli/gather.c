@@ -75,6 +75,11 @@ const struct cmi_proxy *cmi_gather_proxy(const struct cmi_gather_options *o)
 	return o->proxy ? &o->via : NULL;
 }
 
+uint8_t cmi_gather_family(const struct cmi_gather_options *o)
+{
+	return o->v4 ? 4 : o->v6 ? 6 : 0;
+}
+
 /* The word as a target, and how to dial it. */
 static cmend_status begin_endpoint(const char *word,
 	const struct cmi_gather_options *o, struct cmi_gathered *g,
@@ -93,9 +98,7 @@ static cmend_status begin_endpoint(const char *word,
 	g->dial.options = (struct cmi_dial_options){
 		.target = &g->target,
 		.sni = o->sni,
-		.family = o->v4   ? 4
-			  : o->v6 ? 6
-				  : 0,
+		.family = cmi_gather_family(o),
 		.timeout_ms = (int64_t)o->timeout_s * 1000,
 		.starttls = o->starttls,
 		.proxy = cmi_gather_proxy(o),

@@ -27,6 +27,23 @@ struct cmi_gather_options {
 
 /* Rows for their option tables, whose struct has the member `gather`. */
 #define CMI_GATHER_ROW(type, field) offsetof(type, gather.field)
+/* Of watch, too. */
+#define CMI_GATHER_PROXY_ROWS(type)                                            \
+	{"proxy", 0, CMI_OPT_TEXT, "URL",                                      \
+		"go through http:// or socks5://[USER@]HOST:PORT",             \
+		CMI_GATHER_ROW(type, proxy), 0, NULL},                         \
+	{                                                                      \
+		"proxy-password-file", 0, CMI_OPT_TEXT, "FILE",                \
+			"its first line; without it the terminal is asked",    \
+			CMI_GATHER_ROW(type, proxy_password_file), 0, NULL     \
+	}
+#define CMI_GATHER_FAMILY_ROWS(type)                                           \
+	{"ipv4", '4', CMI_OPT_FLAG, NULL, "IPv4 addresses only",               \
+		CMI_GATHER_ROW(type, v4), 0, NULL},                            \
+	{                                                                      \
+		"ipv6", '6', CMI_OPT_FLAG, NULL, "IPv6 addresses only",        \
+			CMI_GATHER_ROW(type, v6), 0, NULL                      \
+	}
 #define CMI_GATHER_OPTIONS(type)                                               \
 	{"starttls", 0, CMI_OPT_TEXT, "PROTOCOL",                              \
 		"begin in plain: smtp, imap, pop3, ftp, ldap ...",             \
@@ -40,21 +57,11 @@ struct cmi_gather_options {
 		{"port", 'p', CMI_OPT_UINT, "N",                               \
 			"port where the target names none",                    \
 			CMI_GATHER_ROW(type, port), 65535, NULL},              \
-		{"proxy", 0, CMI_OPT_TEXT, "URL",                              \
-			"go through http:// or socks5://[USER@]HOST:PORT",     \
-			CMI_GATHER_ROW(type, proxy), 0, NULL},                 \
-		{"proxy-password-file", 0, CMI_OPT_TEXT, "FILE",               \
-			"its first line; without it the terminal is asked",    \
-			CMI_GATHER_ROW(type, proxy_password_file), 0, NULL},   \
+		CMI_GATHER_PROXY_ROWS(type),                                   \
 		{"timeout", 't', CMI_OPT_UINT, "SECONDS",                      \
 			"for one target, name to chain (default 10)",          \
 			CMI_GATHER_ROW(type, timeout_s), 3600, NULL},          \
-		{"ipv4", '4', CMI_OPT_FLAG, NULL, "IPv4 addresses only",       \
-			CMI_GATHER_ROW(type, v4), 0, NULL},                    \
-	{                                                                      \
-		"ipv6", '6', CMI_OPT_FLAG, NULL, "IPv6 addresses only",        \
-			CMI_GATHER_ROW(type, v6), 0, NULL                      \
-	}
+		CMI_GATHER_FAMILY_ROWS(type)
 
 struct cmi_gathered {
 	bool live;
@@ -92,5 +99,7 @@ cmend_status cmi_gather_addresses(const char *word,
 	size_t *n, cmend_error *err) __attribute__((warn_unused_result));
 void cmi_gathered_free(struct cmi_gathered *list, size_t n);
 bool cmi_gather_is_file(const char *word);
+/* 4, 6, or 0 for both. */
+uint8_t cmi_gather_family(const struct cmi_gather_options *options);
 
 #endif

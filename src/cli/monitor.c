@@ -392,6 +392,7 @@ static cmend_status open_all(struct monitor *m, cmend_error *err)
 		.threads = m->jobs,
 		.timeout_ms = m->timeout_ms,
 		.warn_days = (unsigned)m->o->warn_days,
+		.way = m->o->way,
 	};
 
 	CMI_TRY(open_state(m, err));

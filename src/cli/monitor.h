@@ -15,7 +15,7 @@
 #ifndef CMI_CLI_MONITOR_H
 #define CMI_CLI_MONITOR_H
 
-#include "cli/cli.h"
+#include "cli/gather.h"
 
 struct cmi_monitor_options {
 	const char *file;    /* one target a line */
@@ -28,6 +28,8 @@ struct cmi_monitor_options {
 	uint64_t timeout_s;  /* for one look; 0: as check has it */
 	uint64_t warn_days;
 	bool once; /* every target one time, then end */
+	/* The proxy, our own certificate, the family; prepared. */
+	const struct cmi_gather_options *way;
 };
 
 /* Returns an enum cmi_exit. */

@@ -103,7 +103,10 @@ static void on_event(void *ctx, const struct cmi_event *event)
 static cmend_status open_judges(
 	struct cmi_lookers *l, struct judges **out, cmend_error *err)
 {
-	const struct cmi_setup_options how = {.default_online = true};
+	const struct cmi_setup_options how = {
+		.default_online = true,
+		.proxy = cmi_gather_proxy(l->o.way),
+	};
 	const struct cmi_common *common = &l->o.cli->common;
 	CMI_AUTO(judges_freep) struct judges *j = cmi_alloc(sizeof(*j));
 
@@ -260,6 +263,7 @@ static cmend_status judge(struct cmi_lookers *l, const struct job *job,
 	struct cmi_examined seen = {0};
 	const struct cmi_endpoint *at = &d->conversation.server;
 	char ip[INET6_ADDRSTRLEN] = "";
+	struct cmi_finding more[1];
 	struct cmi_examine_request q = {
 		.target = job->name,
 		.address = look->address,
@@ -278,12 +282,14 @@ static cmend_status judge(struct cmi_lookers *l, const struct job *job,
 		.known = judges->setup.sources,
 		.at_s = look->at_s,
 		.warn_days = l->o.warn_days,
+		.more = more,
 		.env = &judges->setup.env,
 	};
 
 	if (!sent->n)
 		return cmi_examine_none(
 			job->name, NULL, NULL, d, look->at_s, &sink, err);
+	cmi_examine_handshake(d, more, &q.n_more, CMI_LEN(more));
 	if (at->family)
 		inet_ntop(at->family == 4 ? AF_INET : AF_INET6, at->addr, ip,
 			sizeof(ip));
@@ -338,6 +344,10 @@ static void look_at(
 		.sni = job->sni[0] ? job->sni : NULL,
 		.timeout_ms = l->o.timeout_ms,
 		.starttls = job->starttls,
+		.family = cmi_gather_family(l->o.way),
+		.proxy = cmi_gather_proxy(l->o.way),
+		.cert_file = l->o.way->cert_file,
+		.key_file = l->o.way->key_file,
 	};
 	struct cmi_dialed d = {0};
 	int64_t began_ms = cmi_mono_ms(NULL);

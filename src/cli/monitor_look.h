@@ -10,6 +10,7 @@
 #ifndef CMI_CLI_MONITOR_LOOK_H
 #define CMI_CLI_MONITOR_LOOK_H
 
+#include "cli/gather.h"
 #include "cli/monitor_targets.h"
 #include "cli/profile_set.h"
 #include "core/arena.h"
@@ -50,6 +51,7 @@ struct cmi_lookers_options {
 	unsigned threads;
 	int64_t timeout_ms; /* 0: CMI_DIAL_MS */
 	unsigned warn_days;
+	const struct cmi_gather_options *way; /* as in monitor.h */
 };
 
 /* Opens anchors, profiles and suppliers, and starts the threads. */

@@ -16,7 +16,9 @@ import urllib.request
 import pytest
 import servers
 from conftest import check_line
+from proxies import Proxy
 from servers import wait_until
+from talks import TALKS, Server
 
 
 class Monitor:
@@ -414,6 +416,61 @@ def test_once_answers_as_check_does(chainmend, nginx, pki, tmp_path):
     assert run.status == 1 and len(run.of_kind("change")) == 1, run
 
 
+@pytest.mark.parametrize("kind,scheme", [("http", "http"),
+                                         ("socks", "socks5")])
+def test_through_a_proxy(chainmend, nginx, pki, tmp_path, kind, scheme):
+    """Names are looked up by the proxy, plain protocols begin behind it, and
+    one that does not answer is told."""
+    server = nginx(pki.file("way.pem", pki.leaf, pki.intermediate),
+                   pki.leaf.key)
+    mail = Server(TALKS["smtp"], pki.leaf.pem, pki.leaf.key)
+    proxy = Proxy(kind, user="me", password="pw-of-mine")
+    password, file = tmp_path / "password", tmp_path / "t"
+    password.write_text("pw-of-mine\n")
+    targets = [f"localhost:{server.port}", mail.address]
+    file.write_text(f"{targets[0]}\n{targets[1]} starttls=smtp\n")
+    try:
+        args = ("watch", "-f", file, "--once", "--state", tmp_path / "s.db",
+                "--roots", pki.anchor.pem, "--offline", "--proxy")
+        run = chainmend(*args, f"{scheme}://me@127.0.0.1:{proxy.port}",
+                        "--proxy-password-file", password)
+        got = {e["target"]: e for e in run.of_kind("change")}
+        assert got[targets[0]]["verdict"] is None, run
+        assert got[targets[1]]["verdict"] == "missing-intermediate"
+        assert sorted(proxy.asked) == sorted(targets)
+    finally:
+        mail.stop()
+        proxy.stop()
+    run = chainmend(*args, f"{scheme}://127.0.0.1:{proxy.port}")
+    assert run.status == 3, run
+    assert not any(e["reachable"] for e in run.of_kind("change")), run
+
+
+def test_with_a_certificate_of_our_own(chainmend, nginx, pki, tmp_path):
+    """Wanted, refused, taken: the first is a warning, the second a fault."""
+    ca = pki.root("Client CA of watch")
+    own = ca.issue("client 9", sans=["DNS:client9.example"],
+                   usage="clientAuth")
+    server = nginx(pki.file("own.pem", pki.leaf, pki.intermediate),
+                   pki.leaf.key, more="ssl_verify_client on; "
+                   f"ssl_client_certificate {ca.pem};")
+    file = tmp_path / "t"
+    file.write_text(server.address)
+
+    def look(n, *args):
+        run = chainmend("watch", "-f", file, "--once", "--state",
+                        tmp_path / f"{n}.db", "--roots", pki.anchor.pem,
+                        "--offline", *args)
+        event, = run.of_kind("change")
+        return run.status, event["verdict"], event["reachable"]
+
+    assert look(1, "--cert", own.pem, "--key", own.key) == (0, None, True)
+    assert look(2) == (0, None, True)
+    stranger = pki.self_signed
+    assert look(3, "--cert", stranger.pem, "--key", stranger.key) == (
+        1, "client-certificate-refused", True)
+
+
 def test_silent_servers_hold_up_nobody_and_not_the_end(monitor, nginx, pki):
     whole = pki.file("silent.pem", pki.leaf, pki.intermediate)
     server = nginx(whole, pki.leaf.key)
@@ -445,6 +502,11 @@ def test_neighbours_on_one_host_take_turns(monitor, nginx, pki):
     (("-f", "{t}", "--filter", "tcp"), "go with an interface"),
     (("--every", "6h", "lo"), "go with -f"),
     (("--allow-private", "lo"), "go with -f"),
+    (("--proxy", "http://127.0.0.1:1", "lo"), "go with -f"),
+    (("-f", "{t}", "--proxy", "gopher://127.0.0.1"), "http://"),
+    (("-f", "{t}", "--proxy-password-file", "{t}"), "goes with --proxy"),
+    (("-f", "{t}", "--key", "{t}"), "--key goes with --cert"),
+    (("-f", "{t}", "--cert", "{t}"), "certificate"),
     (("-f", "/no/such/file"), "/no/such/file"),
     (("-f", "{bad}"), "line 1"),
     (("-f", "{t}", "--metrics", "nonsense"), "nonsense"),
