@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "wire/dhcp.h"
 #include "wire/dns.h"
+#include "wire/turn.h"
 
 #define TAG_OPEN ((uint32_t)1 << 16)
 
@@ -254,17 +255,21 @@ cmend_status cmi_session_datagram(struct cmi_session_hub *hub,
 	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
 	struct cmi_bytes data, uint64_t frame, int64_t t_us, cmend_error *err)
 {
+	struct cmi_turn_data d = {0};
+
 	/* 5355: LLMNR speaks DNS too; 5353, mDNS, has no pairs. */
 	if (is_port(from, to, 53) || is_port(from, to, 5355))
 		return cmi_datagram_dns(
 			hub, CMI_UDP, from, to, data, frame, t_us, err);
 	if (is_port(from, to, 67) || is_port(from, to, 68))
 		return read_dhcp(hub, from, to, data, frame, t_us, err);
-	data = behind_capwap(from, to, data);
-	if (!cmi_dtls_looks_like(data))
+	d.data = behind_capwap(from, to, data);
+	(void)cmi_turn_data(data, &d);
+	if (!cmi_dtls_looks_like(d.data))
 		return CMEND_OK;
 	CMI_TRY(have_datagrams(hub, err));
-	return cmi_dtls_datagram(hub, from, to, data, frame, t_us, err);
+	return cmi_dtls_datagram(
+		hub, from, to, d.line, d.data, frame, t_us, err);
 }
 
 static cmend_status give_open(

@@ -16,9 +16,10 @@
 #include "core/map.h"
 #include "wire/dtls.h"
 
-/* The endpoints as bytes, the smaller first, so both directions find it. */
+/* The endpoints as bytes, the smaller first, so both directions find it; and
+ * the line. */
 struct dtls_key {
-	uint8_t bytes[2 * (1 + 16 + 2)];
+	uint8_t bytes[2 * (1 + 16 + 2) + 8];
 };
 
 struct association {
@@ -44,8 +45,8 @@ static void put_endpoint(uint8_t out[19], const struct cmi_endpoint *e)
 	out[18] = (uint8_t)e->port;
 }
 
-static struct dtls_key key_of(
-	const struct cmi_endpoint *a, const struct cmi_endpoint *b)
+static struct dtls_key key_of(const struct cmi_endpoint *a,
+	const struct cmi_endpoint *b, uint64_t line)
 {
 	uint8_t ka[19], kb[19];
 	struct dtls_key key;
@@ -56,6 +57,7 @@ static struct dtls_key key_of(
 	swap = memcmp(ka, kb, sizeof(ka)) > 0;
 	memcpy(key.bytes, swap ? kb : ka, sizeof(ka));
 	memcpy(key.bytes + sizeof(ka), swap ? ka : kb, sizeof(ka));
+	memcpy(key.bytes + 2 * sizeof(ka), &line, sizeof(line));
 	return key;
 }
 
@@ -173,16 +175,16 @@ static cmend_status association_new(struct cmi_session_hub *hub,
 }
 
 static cmend_status add(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
-	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
-	uint64_t frame, int64_t t_us, struct association **out,
-	cmend_error *err)
+	const struct dtls_key *key, const struct cmi_endpoint *from,
+	const struct cmi_endpoint *to, uint64_t frame, int64_t t_us,
+	struct association **out, cmend_error *err)
 {
 	CMI_AUTO(association_freep) struct association *a = NULL;
 
 	if (t->n == CMI_DTLS_MAX)
 		CMI_TRY(give_first(t, err));
 	CMI_TRY(association_new(hub, from, to, frame, t_us, &a, err));
-	a->key = key_of(from, to);
+	a->key = *key;
 	CMI_TRY(cmi_map_put(&t->by_key, key_bytes(&a->key), a, err));
 	if (t->last)
 		t->last->next = a;
@@ -279,13 +281,12 @@ static bool is_another(
 
 /* The association, made when a handshake in the clear begins one. */
 static cmend_status find(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
-	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
-	const struct cmi_dtls_record *first, uint64_t frame, int64_t t_us,
-	struct association **out, cmend_error *err)
+	const struct dtls_key *key, const struct cmi_endpoint *from,
+	const struct cmi_endpoint *to, const struct cmi_dtls_record *first,
+	uint64_t frame, int64_t t_us, struct association **out,
+	cmend_error *err)
 {
-	struct dtls_key key = key_of(from, to);
-
-	*out = cmi_map_get(&t->by_key, key_bytes(&key));
+	*out = cmi_map_get(&t->by_key, key_bytes(key));
 	if (*out && is_another(*out, first)) {
 		CMI_TRY(give(*out, err));
 		spend(*out);
@@ -295,7 +296,7 @@ static cmend_status find(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
 		(first->type != CMI_TLS_HANDSHAKE &&
 			first->type != CMI_TLS_ALERT))
 		return CMEND_OK;
-	return add(t, hub, from, to, frame, t_us, out, err);
+	return add(t, hub, key, from, to, frame, t_us, out, err);
 }
 
 bool cmi_dtls_looks_like(struct cmi_bytes data)
@@ -308,8 +309,10 @@ bool cmi_dtls_looks_like(struct cmi_bytes data)
 
 cmend_status cmi_dtls_datagram(struct cmi_session_hub *hub,
 	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
-	struct cmi_bytes data, uint64_t frame, int64_t t_us, cmend_error *err)
+	uint64_t line, struct cmi_bytes data, uint64_t frame, int64_t t_us,
+	cmend_error *err)
 {
+	const struct dtls_key key = key_of(from, to, line);
 	struct cmi_dtls_table **table = cmi_datagram_dtls(hub);
 	struct cmi_cursor c = cmi_cursor_of(data);
 	struct association *a = NULL;
@@ -324,8 +327,8 @@ cmend_status cmi_dtls_datagram(struct cmi_session_hub *hub,
 	}
 	while (cmi_dtls_record(&c, &r)) {
 		if (!a)
-			CMI_TRY(find(*table, hub, from, to, &r, frame, t_us, &a,
-				err));
+			CMI_TRY(find(*table, hub, &key, from, to, &r, frame,
+				t_us, &a, err));
 		if (!a)
 			return CMEND_OK;
 		now_is(a, frame, t_us);

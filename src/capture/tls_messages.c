@@ -160,6 +160,7 @@ static cmend_status take_server_hello(struct cmi_session *s,
 	v->cipher = h.cipher;
 	v->group = h.group;
 	v->raw_public_key = h.raw_server_key;
+	v->srtp = h.srtp;
 	if (cmi_tls_is_13(t))
 		v->resumed = h.psk;
 	return cmi_tls_keep(s, t, h.alpn, &v->alpn, err);

@@ -54,6 +54,8 @@ static bool was_used(const struct cmi_tls_seen *t)
 {
 	if (t->outcome == CMI_RESUMED)
 		return true;
+	if (t->srtp && t->client_finished && t->server_finished)
+		return true;
 	if (t->app_data[CMI_CLIENT] > 0)
 		return t->outcome == CMI_COMPLETED || t->outcome == CMI_DARK;
 	/* Mail and the like: the server speaks first. */
@@ -75,6 +77,25 @@ static bool first_to_close(
 		       : CMI_SERVER;
 	*frame = c->closed_frame[*who];
 	return true;
+}
+
+/* Closed, or announced it: datagrams have nothing else to close with. */
+static bool said_goodbye(
+	const struct cmi_conversation *c, enum cmi_side *who, uint64_t *frame)
+{
+	const struct cmi_tls_seen *t = c->tls;
+
+	if (first_to_close(c, who, frame))
+		return true;
+	for (size_t i = 0; i < t->n_alerts; i++)
+		if (t->alerts[i].code == ALERT_CLOSE_NOTIFY) {
+			*who = t->alerts[i].from;
+			*frame = t->alerts[i].frame;
+			return true;
+		}
+	return t->encrypted_alerts[CMI_CLIENT] ||
+	       t->encrypted_alerts[CMI_SERVER] || t->dark_goodbye[CMI_CLIENT] ||
+	       t->dark_goodbye[CMI_SERVER];
 }
 
 static struct cmi_behaviour by_alert(
@@ -114,8 +135,8 @@ struct cmi_behaviour cmi_behaviour_of(const struct cmi_conversation *c)
 		return b;
 	}
 	if (was_finished(t, b.dark)) {
-		first_to_close(c, &who, &b.frame);
-		b.ending = CMI_END_UNUSED;
+		b.ending = said_goodbye(c, &who, &b.frame) ? CMI_END_UNUSED
+							   : CMI_END_OPEN;
 		return b;
 	}
 	if (first_to_close(c, &who, &b.frame))

@@ -11,6 +11,7 @@
 enum cmi_ending {
 	CMI_END_USED,         /* application data, or a resumed session */
 	CMI_END_UNUSED,       /* handshake done, closed without a byte */
+	CMI_END_OPEN,         /* handshake done, neither used nor closed */
 	CMI_END_CLIENT_ALERT, /* fatal, readable */
 	CMI_END_SERVER_ALERT,
 	CMI_END_CLIENT_DARK, /* an encrypted record like an alert, then shut */

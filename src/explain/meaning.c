@@ -89,6 +89,9 @@ static const char *how_it_ended(struct cmi_meaning *m)
 	case CMI_END_UNUSED:
 		return "the client finished the handshake and closed without "
 		       "sending a byte of data";
+	case CMI_END_OPEN:
+		return "the client finished the handshake, and whether it went "
+		       "on is not in the capture";
 	case CMI_END_CLIENT_DARK:
 		return "the client ended it with an encrypted record of the "
 		       "size of an alert";
@@ -426,17 +429,27 @@ static void not_seen(struct cmi_meaning *m)
 			});
 }
 
+/* Went on, or nobody knows. */
 static void went_on(struct cmi_meaning *m)
 {
 	struct cmi_finding *f;
+	const char *how = "this client went on all the same: it has more at "
+			  "hand than was judged for, or does not verify";
 
 	if (!m->judged || m->judged->accepted || m->n_findings == 0)
 		return;
+	if (m->behaviour.ending == CMI_END_OPEN)
+		how = how_it_ended(m);
+	else if (m->c->tls->srtp)
+		how = "this handshake gives keys to SRTP, whose clients hold a "
+		      "certificate to the fingerprint that came with the call "
+		      "(RFC 8827)";
 	f = &m->findings[0];
-	f->says = cmi_phrase(&m->arena,
-		"%s; this client went on all the same: it has more at hand "
-		"than was judged for, or does not verify",
-		f->says ? f->says : "");
+	f->says = cmi_phrase(&m->arena, "%s; %s", f->says ? f->says : "", how);
+	if (m->c->tls->srtp)
+		f->remedy = "Nothing, where clients hold it to the fingerprint "
+			    "of the call; else a certificate from a CA that "
+			    "they trust.";
 }
 
 /* What an encrypted handshake leaves to be said. */
@@ -467,9 +480,11 @@ void cmi_meaning_init(struct cmi_meaning *m, const struct cmi_conversation *c,
 	cmi_arena_init(&m->arena, MEANING_ARENA_MAX);
 	m->arena.block = 960; /* a sentence or two, and often none */
 	take_chain(m, helped || m->behaviour.ending == CMI_END_USED ||
+			      m->behaviour.ending == CMI_END_OPEN ||
 			      m->behaviour.ending == CMI_END_NOT_SEEN);
 	switch (m->behaviour.ending) {
 	case CMI_END_USED:
+	case CMI_END_OPEN:
 		went_on(m);
 		break;
 	case CMI_END_UNUSED:

@@ -112,6 +112,10 @@ struct cmi_tls_seen {
 	bool has_hello_done;   /* ServerHelloDone seen */
 	bool compressed_certificate; /* RFC 8879 */
 	bool psk_offered;            /* a ticket or PSK in ClientHello */
+	/* The server agreed to SRTP: what the handshake is for is sent beside
+	 * it (RFC 5764), and certificates are held to fingerprints from
+	 * elsewhere. */
+	bool srtp;
 	/* Encrypted records of type alert (TLS 1.2 and older), by side. */
 	uint32_t encrypted_alerts[2];
 	/* For dark handshakes: this side sent a record of the size of its

@@ -109,6 +109,7 @@ struct cmi_tls_hello {
 	bool extended_master_secret;
 	bool raw_server_key; /* server: its certificate is a raw key */
 	bool raw_client_key;
+	bool srtp; /* server: the keys are for SRTP, RFC 5764 */
 };
 
 /* Bodies of the messages; with dtls the cookie is passed over.  Extensions

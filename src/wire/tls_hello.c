@@ -7,6 +7,7 @@ enum extension {
 	EXT_SERVER_NAME = 0,
 	EXT_SUPPORTED_GROUPS = 10,
 	EXT_SIGNATURE_ALGORITHMS = 13,
+	EXT_USE_SRTP = 14,
 	EXT_ALPN = 16,
 	EXT_CLIENT_CERTIFICATE_TYPE = 19,
 	EXT_SERVER_CERTIFICATE_TYPE = 20,
@@ -162,6 +163,9 @@ static void server_extension(
 	if (common_extension(h, type, value))
 		return;
 	switch (type) {
+	case EXT_USE_SRTP:
+		h->srtp = true;
+		break;
 	case EXT_CLIENT_CERTIFICATE_TYPE:
 		read_certificate_type(value, &h->raw_client_key);
 		break;

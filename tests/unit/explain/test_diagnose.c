@@ -108,6 +108,9 @@ enum behaviour {
 	SERVER_ALERT,
 	CLIENT_CLOSES,
 	SERVER_CLOSES,
+	STILL_OPEN,
+	OPEN_WITH_SRTP,
+	SAYS_GOODBYE,
 };
 
 struct row {
@@ -145,6 +148,13 @@ static const struct row rows[] = {
 		CMI_FAILED, CMI_F_MISSING_INTERMEDIATE, {0}, {0}},
 	{"leaf only, finished and closed", C(W(leaf)), UNUSED, 0, CMI_FAILED,
 		CMI_F_MISSING_INTERMEDIATE, {0}, {0}},
+	{"leaf only, finished, and the capture ends", C(W(leaf)), STILL_OPEN, 0,
+		CMI_COMPLETED, CMI_F_NONE, {CMI_F_MISSING_INTERMEDIATE}, {0}},
+	{"leaf only, and a datagram that says goodbye", C(W(leaf)),
+		SAYS_GOODBYE, 0, CMI_FAILED, CMI_F_MISSING_INTERMEDIATE, {0},
+		{0}},
+	{"self-signed, for SRTP", C(W(self)), OPEN_WITH_SRTP, 0, CMI_COMPLETED,
+		CMI_F_NONE, {CMI_F_SELF_SIGNED_LEAF}, {0}},
 	{"leaf only, closed in the handshake", C(W(leaf)), CLIENT_CLOSES, 0,
 		CMI_FAILED, CMI_F_MISSING_INTERMEDIATE, {0}, {0}},
 	{"leaf only, used all the same", C(W(leaf)), USED, 0, CMI_COMPLETED,
@@ -226,6 +236,15 @@ static void behave(struct staged *s, const struct row *row)
 		break;
 	case SERVER_CLOSES:
 		server_closes(s);
+		break;
+	case OPEN_WITH_SRTP:
+		s->tls.srtp = true;
+		unused_close(s);
+		break;
+	case STILL_OPEN:
+	case SAYS_GOODBYE:
+		s->tls.app_data[0] = s->tls.app_data[1] = 0;
+		s->tls.encrypted_alerts[0] = row->does == SAYS_GOODBYE;
 		break;
 	}
 }

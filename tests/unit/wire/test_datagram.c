@@ -222,6 +222,78 @@ static void dtls_of_capwap(void **state)
 	}
 }
 
+/* RFC 8656: what a TURN server relays for two peers of one client, each in a
+ * way of its own; the third lines are what is none. */
+static void dtls_behind_turn(void **state)
+{
+#define ALERT "\x15\xfe\xff\0\0\0\0\0\0\0\1\0\x02\x02"
+#define STUN(type, n)                                                          \
+	"\0" type "\0" n "\x21\x12\xa4\x42"                                    \
+	"abcdefghijkl"
+#define PEER(port, last) "\0\x12\0\x08\0\1" port "\xe1\x12\xa6" last
+	static const struct {
+		const char *name;
+		struct cmi_bytes one, two;
+		size_t n;
+	} rows[] = {
+		{"two channels", CMI_BYTES("\x40\x00\0\x0f" ALERT "\x30\0"),
+			CMI_BYTES("\x4f\xff\0\x0f" ALERT "\x2a"), 2},
+		{"one channel twice", CMI_BYTES("\x40\x01\0\x0f" ALERT "\x30"),
+			CMI_BYTES("\x40\x01\0\x0f" ALERT "\x2a"), 1},
+		{"two peers in Send and Data indications",
+			CMI_BYTES(STUN("\x16", "\x20") PEER("\x11\x22",
+				"\x43") "\0\x13\0\x0f" ALERT "\x30\0"),
+			CMI_BYTES(STUN("\x17", "\x20") PEER("\x11\x22",
+				"\x44") "\0\x13\0\x0f" ALERT "\x2a\0"),
+			2},
+		{"one peer, and its address behind the data",
+			CMI_BYTES(STUN("\x16", "\x20") PEER("\x11\x22",
+				"\x43") "\0\x13\0\x0f" ALERT "\x30\0"),
+			CMI_BYTES(STUN("\x17", "\x20") "\0\x13\0\x0f" ALERT
+						       "\x2a\0" PEER("\x11\x22",
+							       "\x43")),
+			1},
+		{"numbers that are no channel's",
+			CMI_BYTES("\x3f\xff\0\x0f" ALERT "\x30"),
+			CMI_BYTES("\x50\x00\0\x0f" ALERT "\x2a"), 0},
+		{"longer than the datagram, and much shorter",
+			CMI_BYTES("\x40\x00\0\x10" ALERT "\x30"),
+			CMI_BYTES("\x40\x00\0\x0f" ALERT "\x2a"
+				  "abcd"),
+			0},
+		{"another cookie, and a request",
+			CMI_BYTES("\0\x16\0\x14\x21\x12\xa4\x43"
+				  "abcdefghijkl"
+				  "\0\x13\0\x0f" ALERT "\x30\0"),
+			CMI_BYTES(STUN("\x06", "\x14") "\0\x13\0\x0f" ALERT
+						       "\x2a\0"),
+			0},
+		{"a message and an attribute that are cut",
+			CMI_BYTES(STUN("\x16", "\x18") "\0\x13\0\x0f" ALERT
+						       "\x30\0"),
+			CMI_BYTES(STUN("\x16", "\x10") "\0\x13\0\x0f" ALERT
+						       "\x2a\0"),
+			0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct recorder r;
+
+		print_message("row: %s\n", rows[i].name);
+		recorder_init(&r);
+		send(&r, &client, &server, rows[i].one);
+		send(&r, &client, &server, rows[i].two);
+		end(&r);
+		assert_int_equal(r.n, rows[i].n);
+		if (r.n) {
+			expect(&r, "alert=client:2:48");
+			expect(&r, "alert=client:2:42");
+		}
+		recorder_dispose(&r);
+	}
+}
+
 /* One datagram overtook another, and a third was not captured. */
 static void dtls_out_of_order(void **state)
 {
@@ -364,6 +436,7 @@ int main(void)
 		cmocka_unit_test(dtls_in_fragments),
 		cmocka_unit_test(the_same_ports_again),
 		cmocka_unit_test(dtls_of_capwap),
+		cmocka_unit_test(dtls_behind_turn),
 		cmocka_unit_test(dtls_out_of_order),
 		cmocka_unit_test(more_associations_than_are_kept),
 		cmocka_unit_test(dtls_refused),
