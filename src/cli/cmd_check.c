@@ -372,6 +372,7 @@ static cmend_status begin(struct check *c, cmend_error *err)
 		.default_online = true,
 		.pool = &c->o->pool,
 		.proxy = cmi_gather_proxy(&c->o->gather),
+		.cache_later = true,
 	};
 
 	c->o->gather.cert_file = c->o->cert;

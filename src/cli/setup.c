@@ -42,12 +42,54 @@ static cmend_status open_pool(
 	return CMEND_OK;
 }
 
-static cmend_status open_store(
-	struct cmi_cli *cli, struct cmi_setup *s, cmend_error *err)
+static cmend_status open_file(struct cmi_cli *cli, const char *path,
+	struct cmi_setup *s, cmend_error *err)
+{
+	cmend_error why;
+	cmend_status status =
+		cmi_store_open(path, false, &s->env, &s->store, &why);
+
+	if (status == CMEND_OK)
+		return CMEND_OK;
+	if (cli->common.cache)
+		return cmi_fail(err, status, "%s", why.message);
+	if (!cli->common.quiet)
+		fprintf(cli->err,
+			"chainmend: going on without kept issuers: %s\n",
+			why.message);
+	return CMEND_OK;
+}
+
+/* Also where it was put off; NULL: there is none. */
+static struct cmi_store *open_now(struct cmi_setup *s)
 {
 	char path[4096];
-	cmend_error why;
-	cmend_status status;
+
+	struct cmi_cli *cli = CMI_TAKE(s->put_off);
+
+	if (cli && cmi_setup_cache_path(cli, path, sizeof(path)))
+		(void)!open_file(cli, path, s, NULL);
+	return s->store;
+}
+
+static cmend_status issuers_later(void *ctx, const struct cmi_cert *child,
+	cmend_status (*offer)(
+		void *offer_ctx, struct cmi_cert *cert, enum cmi_origin origin),
+	void *offer_ctx, cmend_error *err)
+{
+	const struct cmi_source *from;
+	struct cmi_store *store = open_now(ctx);
+
+	if (!store)
+		return CMEND_OK;
+	from = cmi_store_source(store);
+	return from->issuers_of(from->ctx, child, offer, offer_ctx, err);
+}
+
+static cmend_status open_store(
+	struct cmi_cli *cli, bool later, struct cmi_setup *s, cmend_error *err)
+{
+	char path[4096];
 
 	if (!cmi_setup_cache_path(cli, path, sizeof(path)))
 		return CMEND_OK;
@@ -56,17 +98,19 @@ static cmend_status open_store(
 		s->sources[s->n_sources++] = cmi_shared_source(s->shared);
 		return CMEND_OK;
 	}
-	status = cmi_store_open(path, false, &s->env, &s->store, &why);
-	if (status == CMEND_OK) {
-		s->sources[s->n_sources++] = cmi_store_source(s->store);
+	if (later && !cli->common.cache) {
+		s->later = (struct cmi_source){
+			.origin = CMI_FROM_CACHE,
+			.issuers_of = issuers_later,
+			.ctx = s,
+		};
+		s->put_off = cli;
+		s->sources[s->n_sources++] = &s->later;
 		return CMEND_OK;
 	}
-	if (cli->common.cache)
-		return cmi_fail(err, status, "%s", why.message);
-	if (!cli->common.quiet)
-		fprintf(cli->err,
-			"chainmend: going on without kept issuers: %s\n",
-			why.message);
+	CMI_TRY(open_file(cli, path, s, err));
+	if (s->store)
+		s->sources[s->n_sources++] = cmi_store_source(s->store);
 	return CMEND_OK;
 }
 
@@ -120,7 +164,7 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 		CMI_TRY(cmi_setup_trust(cli, &s->trust, err));
 	s->trust_is_system = !cli->common.roots.n;
 	CMI_TRY(open_pool(o->pool, s, err));
-	CMI_TRY(open_store(cli, s, err));
+	CMI_TRY(open_store(cli, o->cache_later, s, err));
 	open_preload(cli, s);
 	return CMEND_OK;
 }
@@ -137,7 +181,6 @@ cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 		.allow_private = cli->common.allow_private,
 		.target_host = target_address,
 		.env = &s->env,
-		.store = s->store,
 	};
 	const struct cmi_proxy *proxy = s->proxy;
 	const struct cmi_source *aia;
@@ -157,6 +200,7 @@ cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 		cmi_fetcher_free(CMI_TAKE(s->fetcher));
 		s->n_sources--;
 	}
+	fetch.store = open_now(s);
 	CMI_TRY(cmi_fetcher_new(&fetch, &s->fetcher, err));
 	aia = cmi_fetcher_aia_source(s->fetcher);
 	s->sources[s->n_sources++] =

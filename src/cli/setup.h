@@ -32,7 +32,10 @@ struct cmi_setup {
 	struct cmi_aia *aia;         /* over another's transport; or NULL */
 	struct cmi_memory *pool;     /* bundles given; NULL: none */
 	struct cmi_memory *held;     /* what the store had; NULL: not held */
-	struct cmi_env env;          /* tells the cache's warnings */
+	/* Asked for the first time, it opens the store. */
+	struct cmi_source later;
+	struct cmi_cli *put_off; /* the store is not opened yet; or NULL */
+	struct cmi_env env;      /* tells the cache's warnings */
 	const struct cmi_source *sources[CMI_SETUP_SOURCES_MAX];
 	size_t n_sources;              /* cheap ones first */
 	const struct cmi_proxy *proxy; /* fetches go through it; or NULL */
@@ -45,6 +48,8 @@ struct cmi_setup_options {
 	bool no_trust;       /* the anchors are at hand already */
 	const struct cmi_cli_list *pool; /* bundle files; or NULL */
 	const struct cmi_proxy *proxy;   /* borrowed; or NULL */
+	/* The user's cache is opened when it is first needed. */
+	bool cache_later;
 };
 
 /* A cache that cannot be opened is one warning on standard error, unless it

@@ -30,10 +30,12 @@ void cmi_dial_all(struct cmi_dial *const *dials, size_t n)
 {
 	struct queue q = {.dials = dials, .n = n};
 	pthread_t threads[CMI_DIALS_AT_ONCE];
-	size_t started = 0;
+	size_t started = 0, asked = 0;
 
+	for (size_t i = 0; i < n; i++)
+		asked += dials[i]->options.target != NULL;
 	atomic_init(&q.next, 0);
-	while (started + 1 < n && started + 1 < CMI_DIALS_AT_ONCE &&
+	while (started + 1 < asked && started + 1 < CMI_DIALS_AT_ONCE &&
 		pthread_create(&threads[started], NULL, work, &q) == 0)
 		started++;
 	work(&q);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probe/handshake.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -12,9 +13,14 @@
 #include "x509/lean.h"
 
 struct cmi_tls_maker {
-	SSL_CTX *ctx;
+	SSL_CTX *ctx; /* perhaps shared, so nothing of it is changed */
 	uint16_t version_min, version_max;
+	enum cmi_dial_keys keys;
 };
+
+/* What is made for many, and for one at a time: each as long as the process. */
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static SSL_CTX *shared[2];
 
 struct cmi_handshake {
 	struct cmi_dialed *record;
@@ -151,56 +157,76 @@ static int take_as_it_is(X509_STORE_CTX *store, void *arg)
 	return 1;
 }
 
-static cmend_status set_up(
-	struct cmi_tls_maker *m, OSSL_LIB_CTX *context, cmend_error *err)
+static SSL_CTX *new_context(OSSL_LIB_CTX *context)
 {
-	m->ctx = SSL_CTX_new_ex(context, NULL, TLS_client_method());
-	if (!m->ctx)
-		return fail_tls(err, "cannot set up TLS");
+	SSL_CTX *c = SSL_CTX_new_ex(context, NULL, TLS_client_method());
+
+	if (!c)
+		return NULL;
 	/* A probe must see a bad chain to say why it is bad, so the handshake
 	 * is not where it is judged: explain/judge does that afterwards, from
 	 * the user's anchors.  Nothing is believed because this handshake went
 	 * through, and nothing that needs protection is sent in it. */
-	SSL_CTX_set_verify(m->ctx, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_cert_verify_callback(m->ctx, take_as_it_is, NULL);
-	SSL_CTX_set_options(m->ctx, SSL_OP_LEGACY_SERVER_CONNECT |
-					    SSL_OP_IGNORE_UNEXPECTED_EOF |
-					    SSL_OP_NO_TICKET);
-	SSL_CTX_set_quiet_shutdown(m->ctx, 1);
+	SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_cert_verify_callback(c, take_as_it_is, NULL);
+	SSL_CTX_set_options(c, SSL_OP_LEGACY_SERVER_CONNECT |
+				       SSL_OP_IGNORE_UNEXPECTED_EOF |
+				       SSL_OP_NO_TICKET);
+	SSL_CTX_set_quiet_shutdown(c, 1);
 	if (context) {
 		/* Hundreds at once are faster where each is small. */
-		SSL_CTX_set_mode(m->ctx, SSL_MODE_RELEASE_BUFFERS);
-		SSL_CTX_set_max_send_fragment(m->ctx, 2048);
+		SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+		SSL_CTX_set_max_send_fragment(c, 2048);
 	}
-	SSL_CTX_set_max_cert_list(m->ctx, (long)CMI_HANDSHAKE_MAX);
+	SSL_CTX_set_max_cert_list(c, (long)CMI_HANDSHAKE_MAX);
 	/* Old servers are the ones that need a look. */
-	if (!SSL_CTX_set_cipher_list(m->ctx, "ALL:!aNULL:!eNULL:@SECLEVEL=0") ||
-		!SSL_CTX_set_min_proto_version(m->ctx, m->version_min) ||
-		!SSL_CTX_set_max_proto_version(m->ctx, m->version_max))
-		return fail_tls(err, "cannot set up TLS");
-	return CMEND_OK;
+	if (SSL_CTX_set_cipher_list(c, "ALL:!aNULL:!eNULL:@SECLEVEL=0"))
+		return c;
+	SSL_CTX_free(c);
+	return NULL;
+}
+
+/* A reference, or NULL. */
+static SSL_CTX *share_context(bool many)
+{
+	SSL_CTX *c;
+
+	pthread_mutex_lock(&shared_lock);
+	if (!shared[many])
+		shared[many] = new_context(
+			many ? cmi_lean_context(CMI_LEAN_TLS) : NULL);
+	c = shared[many];
+	if (c)
+		SSL_CTX_up_ref(c);
+	pthread_mutex_unlock(&shared_lock);
+	return c;
 }
 
 cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
 	bool many, struct cmi_tls_maker **out, cmend_error *err)
 {
 	struct cmi_tls_maker *m = cmi_alloc(sizeof(*m));
-	cmend_status status;
 
 	if (!m)
 		return cmi_nomem(err);
 	m->version_min = version_min ? version_min : TLS1_VERSION;
 	m->version_max = version_max ? version_max : TLS1_3_VERSION;
-	status = set_up(m, many ? cmi_lean_context(CMI_LEAN_TLS) : NULL, err);
-	if (status == CMEND_OK)
-		*out = m;
-	else
+	m->ctx = share_context(many);
+	if (!m->ctx) {
 		cmi_tls_maker_free(m);
-	return status;
+		return fail_tls(err, "cannot set up TLS");
+	}
+	*out = m;
+	return CMEND_OK;
 }
 
-cmend_status cmi_tls_maker_restrict(
-	struct cmi_tls_maker *m, enum cmi_dial_keys keys, cmend_error *err)
+void cmi_tls_maker_restrict(struct cmi_tls_maker *m, enum cmi_dial_keys keys)
+{
+	m->keys = keys;
+}
+
+/* What the maker has that the context does not say. */
+static bool narrow(SSL *ssl, const struct cmi_tls_maker *m)
 {
 	static const struct {
 		const char *ciphers, *signatures;
@@ -213,12 +239,12 @@ cmend_status cmi_tls_maker_restrict(
 			"ed25519:ed448"},
 	};
 
-	if (keys == CMI_KEYS_ALL)
-		return CMEND_OK;
-	if (!SSL_CTX_set_cipher_list(m->ctx, kinds[keys].ciphers) ||
-		!SSL_CTX_set1_sigalgs_list(m->ctx, kinds[keys].signatures))
-		return fail_tls(err, "cannot set up TLS");
-	return CMEND_OK;
+	return SSL_set_min_proto_version(ssl, m->version_min) &&
+	       SSL_set_max_proto_version(ssl, m->version_max) &&
+	       (m->keys == CMI_KEYS_ALL ||
+		       (SSL_set_cipher_list(ssl, kinds[m->keys].ciphers) &&
+			       SSL_set1_sigalgs_list(
+				       ssl, kinds[m->keys].signatures)));
 }
 
 /* No passphrase is asked for: a probe may run where nobody sits. */
@@ -246,9 +272,12 @@ static cmend_status fail_identity(
 cmend_status cmi_tls_maker_identity(struct cmi_tls_maker *m,
 	const char *cert_file, const char *key_file, cmend_error *err)
 {
-	/* The lean context reads no private keys. */
+	/* The lean context reads no private keys, and neither is to be seen by
+	 * others. */
 	SSL_CTX_free(m->ctx);
-	CMI_TRY(set_up(m, NULL, err));
+	m->ctx = new_context(NULL);
+	if (!m->ctx)
+		return fail_tls(err, "cannot set up TLS");
 	ERR_clear_error();
 	SSL_CTX_set_default_passwd_cb(m->ctx, no_passphrase);
 	if (SSL_CTX_use_certificate_chain_file(m->ctx, cert_file) != 1)
@@ -283,6 +312,8 @@ static cmend_status plug(
 	}
 	BIO_set_mem_eof_return(h->in, -1);
 	SSL_set_bio(h->ssl, h->in, h->wire);
+	if (!narrow(h->ssl, m))
+		return fail_tls(err, "cannot set up TLS");
 	SSL_set_msg_callback(h->ssl, on_message);
 	SSL_set_msg_callback_arg(h->ssl, h);
 	SSL_set_tlsext_status_type(h->ssl, TLSEXT_STATUSTYPE_ocsp);

@@ -21,12 +21,10 @@ cmend_status cmi_tls_maker_new(uint16_t version_min, uint16_t version_max,
 	__attribute__((warn_unused_result));
 void cmi_tls_maker_free(struct cmi_tls_maker *m);
 /* Take only certificates with such keys. */
-cmend_status cmi_tls_maker_restrict(
-	struct cmi_tls_maker *m, enum cmi_dial_keys keys, cmend_error *err)
-	__attribute__((warn_unused_result));
+void cmi_tls_maker_restrict(struct cmi_tls_maker *m, enum cmi_dial_keys keys);
 /* A certificate of our own, with its chain and key; key_file NULL: the key
- * stands in the same file.  To be said before cmi_tls_maker_restrict. CMEND_IO,
- * CMEND_PARSE: names the file; CMEND_ARG: the two do not belong together. */
+ * stands in the same file.  CMEND_IO, CMEND_PARSE: names the file; CMEND_ARG:
+ * the two do not belong together. */
 cmend_status cmi_tls_maker_identity(struct cmi_tls_maker *m,
 	const char *cert_file, const char *key_file, cmend_error *err)
 	__attribute__((warn_unused_result));

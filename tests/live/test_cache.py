@@ -83,6 +83,41 @@ def test_many_processes_at_once_lose_nothing(cache, pki):
     assert cache("check").status == 0
 
 
+def test_check_opens_it_when_something_is_missing(chainmend, pki, tmp_path):
+    home = tmp_path / "xdg"
+    place = home / "chainmend" / "issuers.db"
+    env = {"XDG_CACHE_HOME": home}
+    whole = pki.file("whole.pem", pki.leaf, pki.intermediate)
+    args = ("--roots", pki.anchor.pem, "--host", "localhost", "--offline",
+            "--json")
+
+    def check(what, *more):
+        run = chainmend("check", what, *args, *more, env=env)
+        [seen] = run.of_kind("endpoint")
+        return run, seen
+
+    run, seen = check(whole)
+    assert seen["verdict"] is None and not place.exists(), run
+    run = chainmend("cache", "add", "--roots", pki.anchor.pem,
+                    pki.intermediate.pem, env=env)
+    assert run.status == 0 and place.exists(), run
+    run, seen = check(pki.leaf.pem)
+    assert [c["from"] for c in seen["path"]] == ["sent", "cache", "anchor"]
+    # What is no cache is said once it is wanted, and not before.
+    for file in place.parent.iterdir():
+        file.unlink()
+    with contextlib.closing(sqlite3.connect(place)) as other:
+        other.execute("CREATE TABLE letters (text)")
+        other.commit()
+    run, seen = check(whole)
+    assert seen["verdict"] is None and run.err == "", run
+    run, seen = check(pki.leaf.pem)
+    assert seen["verdict"] == "missing-intermediate", run
+    assert run.err.count("going on without kept issuers") == 1, run
+    run = chainmend("check", whole, *args, "--cache", place, env=env)
+    assert run.status == 3 and str(place) in run.err, run
+
+
 @pytest.mark.parametrize("start", [0, 4096])
 def test_damage_is_mended_and_said(cache, pki, start):
     cache("add", "--roots", pki.anchor.pem, pki.intermediate.pem)
