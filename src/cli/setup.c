@@ -140,10 +140,11 @@ static void on_event(void *ctx, const struct cmi_event *event)
 
 	if (strcmp(event->kind, "cache") != 0 || cli->common.quiet)
 		return;
-	fprintf(cli->err, "chainmend: cache: %s%s%s\n",
-		event->reason ? event->reason : "trouble",
-		event->subject ? ": " : "",
-		event->subject ? event->subject : "");
+	fprintf(cli->err, "chainmend: cache%s%s%s: %s\n",
+		event->subject ? " \"" : "",
+		event->subject ? event->subject : "",
+		event->subject ? "\"" : "",
+		event->reason ? event->reason : "trouble");
 }
 
 cmend_status cmi_setup_open(struct cmi_cli *cli,

@@ -166,7 +166,8 @@ static int64_t pragma_int(sqlite3 *db, const char *sql, int *rc)
 static cmend_status make_uri(
 	const char *path, const char *query, struct cmi_buf *out)
 {
-	cmi_buf_text(out, "file:");
+	/* An empty authority, else "//home" would name a host "home". */
+	cmi_buf_text(out, *path == '/' ? "file://" : "file:");
 	for (const char *p = path; *p; p++) {
 		if (*p == '%' || *p == '?' || *p == '#')
 			cmi_buf_printf(out, "%%%02x", (unsigned)*p);
@@ -177,8 +178,9 @@ static cmend_status make_uri(
 	return cmi_buf_status(out, NULL);
 }
 
-static int open_flags(
-	sqlite3 **db, const char *path, const char *query, int flags)
+/* *why, which may be NULL: the system's reason, 0 where it has none. */
+static int open_flags(sqlite3 **db, const char *path, const char *query,
+	int flags, int *why)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf uri;
 	int rc;
@@ -189,6 +191,8 @@ static int open_flags(
 	rc = sqlite3_open_v2(cmi_buf_cstr(&uri), db,
 		flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc) {
+		if (why && *db)
+			*why = sqlite3_system_errno(*db);
 		sqlite3_close_v2(*db);
 		*db = NULL;
 		return rc;
@@ -201,7 +205,8 @@ sqlite3 *cmi_store_file_open_aside(const char *aside)
 {
 	sqlite3 *db = NULL;
 
-	(void)open_flags(&db, aside, "?mode=ro", SQLITE_OPEN_READONLY);
+	(void)open_flags(
+		&db, aside, "?mode=ro", SQLITE_OPEN_READONLY, NULL);
 	return db;
 }
 
@@ -322,7 +327,8 @@ static void remember_inode(struct cmi_store_file *f)
 static cmend_status open_read_only(
 	struct cmi_store_file *f, int *rc, cmend_error *err)
 {
-	*rc = open_flags(&f->db, f->path, "?mode=ro", SQLITE_OPEN_READONLY);
+	*rc = open_flags(&f->db, f->path, "?mode=ro", SQLITE_OPEN_READONLY,
+		&f->system_errno);
 	if (!*rc)
 		(void)pragma_int(f->db, "PRAGMA user_version", rc);
 	/* A WAL file on a read-only medium can be read only when SQLite is
@@ -331,7 +337,7 @@ static cmend_status open_read_only(
 		(*rc & 0xff) == SQLITE_READONLY) {
 		close_db(f);
 		*rc = open_flags(&f->db, f->path, "?mode=ro&immutable=1",
-			SQLITE_OPEN_READONLY);
+			SQLITE_OPEN_READONLY, &f->system_errno);
 	}
 	return *rc ? CMEND_OK : check_owner(f, rc, err);
 }
@@ -343,7 +349,7 @@ static cmend_status open_writable(
 	int lock = -1;
 
 	*rc = open_flags(&f->db, f->path, "",
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &f->system_errno);
 	if (*rc)
 		return CMEND_OK;
 	if (!in_memory(f)) {
@@ -472,28 +478,47 @@ static cmend_status check_place(struct cmi_store_file *f, cmend_error *err)
 	return CMEND_OK;
 }
 
-static void make_parent(const char *path)
+static cmend_status make_parent(const char *path, cmend_error *err)
 {
 	CMI_AUTO(cmi_freep) char *dir = cmi_strdup(path);
 	char *slash = dir ? strrchr(dir, '/') : NULL;
 
 	if (!slash || slash == dir)
-		return;
+		return CMEND_OK;
 	*slash = 0;
-	(void)!cmi_file_make_dirs(dir, NULL);
+	return cmi_file_make_dirs(dir, err);
+}
+
+/* Not damage: why it cannot be opened.  SQLite says no more than "unable to
+ * open database file" where the directory or the system has a reason. */
+static void warn_of_place(
+	struct cmi_store_file *f, int rc, const cmend_error *parent)
+{
+	char why[sizeof(parent->message) + 64];
+	const char *says = sqlite3_errstr(rc);
+
+	if (parent->status)
+		says = parent->message;
+	else if ((rc & 0xff) == SQLITE_CANTOPEN && f->system_errno)
+		says = strerror(f->system_errno);
+	snprintf(why, sizeof(why), "%s%s", says,
+		(rc & 0xff) == SQLITE_CANTOPEN ? "; give it another place"
+					       : "");
+	cmi_store_file_warn(f, why);
 }
 
 cmend_status cmi_store_file_open(struct cmi_store_file *f, cmend_error *err)
 {
+	cmend_error parent = {0};
 	int rc = SQLITE_OK;
 
 	CMI_TRY(check_place(f, err));
 	if (!f->read_only && !in_memory(f))
-		make_parent(f->path);
+		(void)!make_parent(f->path, &parent);
 	CMI_TRY(open_once(f, &rc, err));
 	/* Damage is dealt with in store.c, which can also save the rows. */
 	if (rc && !cmi_store_file_is_damage(rc))
-		cmi_store_file_warn(f, sqlite3_errstr(rc));
+		warn_of_place(f, rc, &parent);
 	if (rc && cmi_store_file_is_damage(rc))
 		return cmi_fail(err, CMEND_PARSE, "\"%s\" is damaged: %s",
 			f->path, sqlite3_errstr(rc));

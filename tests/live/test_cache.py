@@ -142,6 +142,29 @@ def test_files_of_others_are_left_alone(chainmend, tmp_path, pki, content):
     assert other.read_bytes() == content
 
 
+def test_a_place_that_cannot_be_made_is_told(chainmend, tmp_path, pki):
+    """What is in the way, where, and what to do; the answer comes anyway."""
+    (tmp_path / "file").write_text("in the way\n")
+    place = tmp_path / "file" / "kept" / "issuers.db"
+    why = f'cannot make directory "{tmp_path}/file'
+    run = chainmend("cache", "add", "--cache", place, "--roots",
+                    pki.anchor.pem, pki.intermediate.pem)
+    assert run.status == 3, run
+    said = run.err.splitlines()[0]
+    assert why in said and "Not a directory; give it another" in said, run
+    run = chainmend("show", pki.leaf.pem, "--cache", place, "--roots",
+                    pki.anchor.pem, "--offline")
+    assert run.status == 1 and "MISSING" in run.out, run
+    assert f'cache "{place}": {why}' in run.err, run
+
+
+def test_a_home_that_is_the_root_directory(chainmend, tmp_path, pki):
+    """HOME=/ makes "//.cache", which is a directory and no host."""
+    run = chainmend("cache", "add", "--cache", f"/{tmp_path}/kept/c.db",
+                    "--roots", pki.anchor.pem, pki.intermediate.pem)
+    assert run.status == 0 and (tmp_path / "kept" / "c.db").exists(), run
+
+
 def test_wrong_words_are_told(cache, tmp_path):
     assert cache("frobnicate").status == 2
     assert cache("add").status == 2

@@ -472,6 +472,9 @@ static void a_place_that_cannot_be_is_a_miss(void **state)
 	assert_int_equal(
 		cmi_store_put(s, ca1->c, CMI_FROM_AIA, NULL, NULL), CMEND_IO);
 	assert_int_equal(outside.warnings, 1);
+	assert_string_equal(outside.last,
+		"cannot make directory \"/proc/chainmend\": No such file or "
+		"directory; give it another place");
 	cmi_store_close(s);
 }
 
