@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include <expat.h>
-
+#include "boot/xml_names.h"
 #include "core/limits.h"
 #include "core/text.h"
 
@@ -130,7 +129,7 @@ static void XMLCALL on_start(void *arg, const char *name, const char **attrs)
 		add_attr(r, node, attrs[0], attrs[1]);
 	node->decls = r->decls;
 	r->decls = NULL;
-	node->begin = (size_t)XML_GetCurrentByteIndex(r->parser);
+	node->begin = (size_t)XML_GetCurrentByteIndex64(r->parser);
 	r->at = node;
 }
 
@@ -141,8 +140,8 @@ static void XMLCALL on_end(void *arg, const char *name)
 	(void)name;
 	if (r->failed || !r->at)
 		return;
-	r->at->end = (size_t)XML_GetCurrentByteIndex(r->parser) +
-		     (size_t)XML_GetCurrentByteCount(r->parser);
+	r->at->end = (size_t)XML_GetCurrentByteIndex64(r->parser) +
+		     (size_t)XML_GetCurrentByteCount64(r->parser);
 	r->depth--;
 	r->at = r->at->parent;
 }
@@ -240,7 +239,7 @@ cmend_status cmi_xml_read(
 	else if (status != XML_STATUS_OK)
 		result = cmi_fail(err, CMEND_PARSE,
 			"malformed XML at line %lu: %s",
-			XML_GetCurrentLineNumber(r.parser),
+			(unsigned long)XML_GetCurrentLineNumber64(r.parser),
 			XML_ErrorString(XML_GetErrorCode(r.parser)));
 	XML_ParserFree(r.parser);
 	if (result)

@@ -39,11 +39,6 @@ cmend_status cmi_jail_lock(struct cmi_jail_inside *in, cmend_error *err)
 	cmend_error why = {0};
 	cmend_status status = cmi_sandbox_enter(CMI_ROLE_PARSER, &why);
 
-	/* A filter that was put together without enough memory lacks rules:
-	 * nothing could be said any more, so the parent says it. */
-	if (status == CMEND_OK && write(STDERR_FILENO, "", 0) < 0 &&
-		errno == EPERM)
-		_exit(CMI_EXIT_CANNOT);
 	if (status == CMEND_OK)
 		return CMEND_OK;
 	if (in->jail->required || status != CMEND_UNSUPPORTED)

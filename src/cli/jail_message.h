@@ -23,6 +23,7 @@ enum cmi_jail_word {
 			       * numbers behind it (jail_kept); no answer */
 	CMI_JAIL_BEGIN = 'b', /* the next file begins; no answer */
 	CMI_JAIL_DONE = 'd',  /* all is done; no answer */
+	CMI_JAIL_LAST = 'l',  /* the same, and the reader ends */
 };
 
 struct cmi_jail_message {

@@ -82,9 +82,31 @@ static cmend_status explain(
 }
 
 /* The answer stands in the memory file; its length is told. */
-static bool answer(struct reading *g, const char *path)
+static bool put_answer(const struct cmi_reader *r, enum cmi_jail_word word,
+	struct cmi_bytes text)
 {
 	char length[24];
+
+	if (lseek(r->answers, 0, SEEK_SET) != 0 ||
+		cmi_fd_write(r->answers, text, NULL) != CMEND_OK)
+		return false;
+	snprintf(length, sizeof(length), "%zu", text.n);
+	return cmi_jail_tell(r->fd, word, length);
+}
+
+/* Needs no memory: the lack of it may be what is told. */
+static bool put_failure(const struct cmi_reader *r, enum cmi_jail_word word,
+	cmend_status status, const cmend_error *err)
+{
+	uint8_t text[1 + sizeof(err->message)] = {(uint8_t)status};
+	size_t n = strlen(err->message);
+
+	memcpy(text + 1, err->message, n);
+	return put_answer(r, word, (struct cmi_bytes){text, 1 + n});
+}
+
+static bool answer(struct reading *g, const char *path)
+{
 	cmend_error err = {0};
 	cmend_status status;
 
@@ -92,20 +114,28 @@ static bool answer(struct reading *g, const char *path)
 	g->lines.failed = CMEND_OK;
 	cmi_buf_u8(&g->lines, GOOD_ANSWER);
 	status = explain(g, path, &err);
+	if (status == CMEND_OK)
+		status = cmi_buf_status(&g->lines, &err);
 	if (g->capture >= 0)
 		close(g->capture);
-	if (status != CMEND_OK) {
-		cmi_buf_clear(&g->lines);
-		g->lines.failed = CMEND_OK;
-		cmi_buf_u8(&g->lines, (uint8_t)status);
-		cmi_buf_text(&g->lines, err.message);
-	}
-	if (lseek(g->r->answers, 0, SEEK_SET) != 0 ||
-		cmi_fd_write(g->r->answers, cmi_buf_view(&g->lines), NULL) !=
-			CMEND_OK)
-		return false;
-	snprintf(length, sizeof(length), "%zu", g->lines.n);
-	return cmi_jail_tell(g->r->fd, CMI_JAIL_DONE, length);
+	return status == CMEND_OK
+		       ? put_answer(
+				 g->r, CMI_JAIL_DONE, cmi_buf_view(&g->lines))
+		       : put_failure(g->r, CMI_JAIL_DONE, status, &err);
+}
+
+/* The one capture that was given gets to know why it is not read. */
+static bool give_up(const struct cmi_reader *r, const cmend_error *err)
+{
+	struct cmi_jail_message m = {0};
+	int capture;
+
+	if (!cmi_jail_hear(r->fd, &m))
+		return true;
+	capture = cmi_jail_get(r->fd);
+	if (capture >= 0)
+		close(capture);
+	return put_failure(r, CMI_JAIL_LAST, err->status, err);
 }
 
 static cmend_status prepare(struct reading *g, cmend_error *err)
@@ -137,7 +167,8 @@ static void be_the_reader(const struct cmi_reader *r)
 	g.env.ctx = &g;
 	cmi_buf_init(&g.lines, CMI_FLEET_RESULT_MAX + 1);
 	if (prepare(&g, &err) != CMEND_OK)
-		_exit(cmi_cli_fail(r->cli, &err));
+		_exit(give_up(r, &err) ? CMI_EXIT_CANNOT
+				       : cmi_cli_fail(r->cli, &err));
 	while (cmi_jail_hear(r->fd, &m)) {
 		g.capture = cmi_jail_get(r->fd);
 		if (!answer(&g, m.text))
@@ -160,17 +191,39 @@ void cmi_reader_open(struct cmi_reader *r, struct cmi_cli *cli,
 	};
 }
 
-void cmi_reader_close(struct cmi_reader *r)
+/* What waitpid says of it, 0 where there was none. */
+static int end_reader(struct cmi_reader *r)
 {
+	int status = 0;
+
 	if (r->fd >= 0)
 		close(r->fd);
 	if (r->answers >= 0)
 		close(r->answers);
-	while (r->pid > 0 && waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+	while (r->pid > 0 && waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	r->fd = r->answers = -1;
 	r->pid = 0;
 	r->done = 0;
+	return status;
+}
+
+void cmi_reader_close(struct cmi_reader *r)
+{
+	(void)end_reader(r);
+}
+
+/* It ends itself, with this status, where memory ran out inside a library
+ * (main.c); else a signal ended it. */
+static cmend_status fail_gone(struct cmi_reader *r, cmend_error *err)
+{
+	int status = end_reader(r);
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == CMI_EXIT_CANNOT)
+		return cmi_fail(err, CMEND_NOMEM,
+			"the reader ran out of memory at this capture");
+	return cmi_fail(err, CMEND_INTERNAL,
+		"the reader died at this capture: please report it");
 }
 
 static cmend_status start(struct cmi_reader *r, cmend_error *err)
@@ -227,19 +280,21 @@ static cmend_status ask(struct cmi_reader *r, const char *path, int capture,
 	struct cmi_buf *result, cmend_error *err)
 {
 	struct cmi_jail_message m = {0};
+	cmend_status status;
 	uint64_t n;
 
 	if (!cmi_jail_tell(r->fd, CMI_JAIL_FILE, path) && errno == ENAMETOOLONG)
 		return cmi_fail(err, CMEND_ARG, "the path is too long");
 	cmi_jail_answer(r->fd, 0, capture);
-	if (!cmi_jail_hear(r->fd, &m) || m.word != CMI_JAIL_DONE ||
+	if (!cmi_jail_hear(r->fd, &m) ||
+		(m.word != CMI_JAIL_DONE && m.word != CMI_JAIL_LAST) ||
 		!cmi_parse_uint(
-			cmi_bytes_of(m.text), CMI_FLEET_RESULT_MAX + 1, &n)) {
+			cmi_bytes_of(m.text), CMI_FLEET_RESULT_MAX + 1, &n))
+		return fail_gone(r, err);
+	status = take(r, (size_t)n, result, err);
+	if (m.word == CMI_JAIL_LAST)
 		cmi_reader_close(r);
-		return cmi_fail(err, CMEND_INTERNAL,
-			"the reader died at this capture: please report it");
-	}
-	return take(r, (size_t)n, result, err);
+	return status;
 }
 
 cmend_status cmi_reader_explain(struct cmi_reader *r, const char *path,

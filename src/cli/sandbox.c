@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/mem.h"
@@ -226,28 +229,80 @@ static bool add_rules(scmp_filter_ctx f, enum cmi_role role)
 	return false;
 }
 
+/* The rules as the program that the kernel runs. */
+struct filter {
+	struct sock_filter rules[1024];
+	size_t n; /* in bytes */
+};
+
+static bool read_filter(int fd, struct filter *out)
+{
+	ssize_t n = pread(fd, out->rules, sizeof(out->rules), 0);
+
+	out->n = n > 0 ? (size_t)n : 0;
+	return n > 0 && (size_t)n < sizeof(out->rules);
+}
+
+static bool export_filter(enum cmi_role role, int fd)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+
+	return f && add_rules(f, role) && ftruncate(fd, 0) == 0 &&
+	       lseek(fd, 0, SEEK_SET) == 0 && seccomp_export_bpf(f, fd) == 0;
+}
+
+/* Short of memory, libseccomp 2.5 may crash, go round in circles for ever, or
+ * leave rules out and say nothing.  So a child of its own asks it, for so
+ * long, and twice: where rules were left out, the two differ. */
+static void be_the_filter_maker(enum cmi_role role, int fd)
+	__attribute__((noreturn));
+static void be_the_filter_maker(enum cmi_role role, int fd)
+{
+	static const struct itimerval patience = {.it_value.tv_sec = 2};
+	struct filter first, second;
+
+	(void)setitimer(ITIMER_VIRTUAL, &patience, NULL);
+	_exit(export_filter(role, fd) && read_filter(fd, &first) &&
+				export_filter(role, fd) &&
+				read_filter(fd, &second) &&
+				first.n == second.n &&
+				memcmp(first.rules, second.rules, first.n) == 0
+			? 0
+			: 1);
+}
+
+static bool make_filter(enum cmi_role role, struct filter *out)
+{
+	int fd = memfd_create("filter", MFD_CLOEXEC), status = 1;
+	bool ok = fd >= 0;
+	pid_t pid = ok ? fork() : -1;
+
+	if (pid == 0)
+		be_the_filter_maker(role, fd);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	ok = pid > 0 && status == 0 && read_filter(fd, out);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* As seccomp(2) has it, by the call that every kernel with filters knows. */
 static cmend_status enter_seccomp(enum cmi_role role, cmend_error *err)
 {
-	static const struct itimerval patience = {.it_value.tv_sec = 2}, none;
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r;
+	struct filter filter;
+	struct sock_fprog program = {.filter = filter.rules};
 
-	if (!f)
+	if (!make_filter(role, &filter))
+		return cmi_fail(err, CMEND_NOMEM,
+			"no memory or descriptor for the sandbox's rules");
+	program.len = (unsigned short)(filter.n / sizeof(*filter.rules));
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
+		return CMEND_OK;
+	if (errno == ENOMEM)
 		return cmi_nomem(err);
-	if (!add_rules(f, role)) {
-		seccomp_release(f);
-		return cmi_fail(err, CMEND_REFUSED,
-			"the sandbox's rules were not accepted");
-	}
-	/* Short of memory, libseccomp 2.5 may go round in circles for ever. */
-	(void)setitimer(ITIMER_VIRTUAL, &patience, NULL);
-	r = seccomp_load(f);
-	(void)setitimer(ITIMER_VIRTUAL, &none, NULL);
-	seccomp_release(f);
-	if (r != 0)
-		return cmi_fail(err, CMEND_UNSUPPORTED,
-			"the kernel refuses seccomp: %s", strerror(-r));
-	return CMEND_OK;
+	return cmi_fail(err, CMEND_UNSUPPORTED,
+		"the kernel refuses seccomp: %s", strerror(errno));
 }
 
 /* ------------------------------------------------------------- Landlock */

@@ -133,7 +133,8 @@ static const char *name_content(struct cmi_bytes body)
 }
 
 /* Certificates out of the answer, whatever its label says. */
-static void read_answer(struct memo *m, const struct cmi_fetch_answer *answer)
+static cmend_status read_answer(
+	struct memo *m, const struct cmi_fetch_answer *answer, cmend_error *err)
 {
 	struct cmi_bytes body = cmi_buf_view(&answer->body);
 	const char *what = NULL;
@@ -141,9 +142,11 @@ static void read_answer(struct memo *m, const struct cmi_fetch_answer *answer)
 		cmi_bundle_read(body, CMI_AIA_CERTS_MAX, &m->bundle, NULL);
 
 	if (status == CMEND_OK)
-		return;
+		return CMEND_OK;
 	cmi_bundle_dispose(&m->bundle);
 	m->bundle = (struct cmi_bundle){0};
+	if (status == CMEND_NOMEM)
+		return cmi_nomem(err);
 	m->trouble = CMI_F_AIA_WRONG_CONTENT;
 	what = name_content(body);
 	if (status == CMEND_LIMIT) {
@@ -151,18 +154,26 @@ static void read_answer(struct memo *m, const struct cmi_fetch_answer *answer)
 		what = "answers more certificates than are taken";
 	}
 	snprintf(m->says, sizeof(m->says), "%.130s %s", answer->url, what);
+	return CMEND_OK;
 }
 
-/* False: not now; nothing is remembered then. */
-static bool ask_url(struct cmi_aia *a, struct memo *m, unsigned tries)
+/* *now false: not now.  Nothing is remembered then, nor where our own memory
+ * ran out: that says nothing about the URL. */
+static cmend_status ask_url(struct cmi_aia *a, struct memo *m, unsigned tries,
+	bool *now, cmend_error *err)
 {
 	struct cmi_fetch_answer answer = {0};
 	cmend_status status =
 		a->transport.get(a->transport.ctx, m->url, &answer, NULL);
 
-	if (status == CMEND_OK) {
-		read_answer(m, &answer);
-	} else if (status != CMEND_AGAIN) {
+	*now = status != CMEND_AGAIN;
+	if (status == CMEND_OK)
+		status = read_answer(m, &answer, err);
+	if (status == CMEND_NOMEM) {
+		cmi_fetch_answer_dispose(&answer);
+		return cmi_nomem(err);
+	}
+	if (status != CMEND_OK && status != CMEND_AGAIN) {
 		m->trouble = answer.trouble ? answer.trouble : CMI_F_AIA_DEAD;
 		snprintf(m->says, sizeof(m->says), "%s", answer.says);
 	}
@@ -171,7 +182,7 @@ static bool ask_url(struct cmi_aia *a, struct memo *m, unsigned tries)
 	else if (tries && status == CMEND_OK)
 		cmi_store_refusal_clear(a->store, m->url);
 	cmi_fetch_answer_dispose(&answer);
-	return status != CMEND_AGAIN;
+	return CMEND_OK;
 }
 
 /* A wait longer than any is a clock that went back since. */
@@ -188,6 +199,7 @@ static cmend_status get_memo(
 {
 	CMI_AUTO(memo_freep) struct memo *m = NULL;
 	struct cmi_store_refusal r = {0};
+	bool now = true;
 
 	*out = find_memo(a, url);
 	if (*out)
@@ -203,9 +215,11 @@ static cmend_status get_memo(
 		m->trouble = r.trouble;
 		snprintf(m->says, sizeof(m->says),
 			"%.150s (not asked again so soon)", r.says);
-	} else if (!ask_url(a, m, r.tries)) {
-		return CMEND_OK;
+	} else {
+		CMI_TRY(ask_url(a, m, r.tries, &now, err));
 	}
+	if (!now)
+		return CMEND_OK;
 	m->next = a->memos;
 	*out = a->memos = CMI_TAKE(m);
 	return CMEND_OK;

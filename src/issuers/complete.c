@@ -136,6 +136,9 @@ static cmend_status ask(
 		source->ctx, d->child->cert, take_offer, d, &why);
 	if (d->failed)
 		return d->failed;
+	/* Our own lack, and no trouble of the source's. */
+	if (status == CMEND_NOMEM)
+		return cmi_nomem(d->err);
 	if (source->fetches)
 		d->fetches += source->fetches(source->ctx) - before;
 	else if (source->costly)

@@ -37,6 +37,7 @@ struct transfer {
 	int64_t deadline_ms; /* monotonic */
 	size_t head;         /* bytes of header lines so far */
 	bool too_large, encoded;
+	bool starved;     /* libcurl found no memory for a part of a URL */
 	char refused[64]; /* the address that was refused, or "" */
 	char visited[CMI_AIA_REDIRECTS_MAX + 1][CMI_URL_MAX + 1];
 	unsigned hops;
@@ -109,11 +110,16 @@ static size_t take_body(char *p, size_t size, size_t n, void *ctx)
 
 	(void)size; /* always 1 */
 	cmi_buf_add(body, p, n);
-	if (cmi_buf_status(body, NULL)) {
+	switch (cmi_buf_status(body, NULL)) {
+	case CMEND_OK:
+		return n;
+	case CMEND_NOMEM:
+		t->starved = true;
+		return 0;
+	default:
 		t->too_large = true;
 		return 0;
 	}
-	return n;
 }
 
 static size_t take_header(char *p, size_t size, size_t n, void *ctx)
@@ -152,17 +158,20 @@ static bool has_forbidden_byte(const char *url)
 	return false;
 }
 
-/* One part; NULL when it is absent.  Freed with curl_free. */
-static char *url_part(CURLU *u, CURLUPart part)
+/* One part; NULL when it is absent, or with t->starved.  Freed with
+ * curl_free. */
+static char *url_part(struct transfer *t, CURLU *u, CURLUPart part)
 {
 	char *v = NULL;
+	CURLUcode code = cmi_curl.url_get(u, part, &v, 0);
 
-	return cmi_curl.url_get(u, part, &v, 0) ? NULL : v;
+	t->starved |= code == CURLUE_OUT_OF_MEMORY;
+	return code ? NULL : v;
 }
 
-static bool has_part(CURLU *u, CURLUPart part)
+static bool has_part(struct transfer *t, CURLU *u, CURLUPart part)
 {
-	char *v = url_part(u, part);
+	char *v = url_part(t, u, part);
 	bool has = v != NULL;
 
 	cmi_curl.free(v);
@@ -170,20 +179,20 @@ static bool has_part(CURLU *u, CURLUPart part)
 }
 
 /* Other well-known services must not be spoken to in HTTP. */
-static bool port_is_fine(struct cmi_fetcher *f, CURLU *u)
+static bool port_is_fine(struct transfer *t, CURLU *u)
 {
-	char *text = url_part(u, CURLUPART_PORT);
+	char *text = url_part(t, u, CURLUPART_PORT);
 	uint64_t port = 80;
 	bool ok = !text || cmi_parse_uint(cmi_bytes_of(text), 65535, &port);
 
 	cmi_curl.free(text);
-	return ok && (port == 80 || port >= 1024 || f->allow_private);
+	return ok && (port == 80 || port >= 1024 || t->f->allow_private);
 }
 
 /* Through a proxy the address is never seen: the host must do. */
 static cmend_status vet_host(struct transfer *t, CURLU *u, cmend_error *err)
 {
-	char *host = url_part(u, CURLUPART_HOST);
+	char *host = url_part(t, u, CURLUPART_HOST);
 	enum cmi_address_kind kind =
 		host ? cmi_address_kind_of_host(host) : CMI_ADDRESS_NEVER;
 	bool ok = !t->f->proxy || kind == CMI_ADDRESS_PUBLIC ||
@@ -202,14 +211,15 @@ static cmend_status vet_parts(struct transfer *t, CURLU *u, cmend_error *err)
 	char *whole;
 
 	CMI_TRY(vet_host(t, u, err));
-	if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD))
+	if (has_part(t, u, CURLUPART_USER) ||
+		has_part(t, u, CURLUPART_PASSWORD))
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"carries a user name", "", err);
-	if (!port_is_fine(t->f, u))
+	if (!port_is_fine(t, u))
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"names the port of another service", "", err);
 	(void)cmi_curl.url_set(u, CURLUPART_FRAGMENT, NULL, 0);
-	whole = url_part(u, CURLUPART_URL);
+	whole = url_part(t, u, CURLUPART_URL);
 	if (!whole || strlen(whole) > CMI_URL_MAX) {
 		cmi_curl.free(whole);
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
@@ -218,6 +228,37 @@ static cmend_status vet_parts(struct transfer *t, CURLU *u, cmend_error *err)
 	snprintf(t->visited[t->hops], sizeof(t->visited[0]), "%s", whole);
 	cmi_curl.free(whole);
 	return CMEND_OK;
+}
+
+static cmend_status vet_by_curl(
+	struct transfer *t, const char *url, cmend_error *err)
+{
+	cmend_error why = {0};
+	cmend_status status;
+	CURLUcode code;
+	CURLU *u;
+
+	switch (cmi_curl_load(&why)) {
+	case CMEND_OK:
+		break;
+	case CMEND_NOMEM:
+		return cmi_nomem(err);
+	default:
+		return refuse(t, why.status, CMI_F_AIA_REFUSED,
+			"is not asked: ", why.message, err);
+	}
+	u = cmi_curl.url();
+	if (!u)
+		return cmi_nomem(err);
+	code = cmi_curl.url_set(u, CURLUPART_URL, url, 0);
+	if (code && code != CURLUE_OUT_OF_MEMORY)
+		status = refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
+			"is no URL", "", err);
+	else
+		status = code ? cmi_nomem(err) : vet_parts(t, u, err);
+	cmi_curl.url_cleanup(u);
+	/* Whatever was concluded from a part that could not be read. */
+	return t->starved ? cmi_nomem(err) : status;
 }
 
 /* The URL as written is judged, then libcurl's own reading of it, which is
@@ -246,17 +287,7 @@ static cmend_status vet_url(
 	if (url[7] == '/' || url[7] == 0)
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"names no host", "", err);
-	CMI_TRY(cmi_curl_load(err));
-	u = cmi_curl.url();
-	if (!u)
-		return cmi_nomem(err);
-	if (cmi_curl.url_set(u, CURLUPART_URL, url, 0))
-		status = refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
-			"is no URL", "", err);
-	else
-		status = vet_parts(t, u, err);
-	cmi_curl.url_cleanup(u);
-	return status;
+	return vet_by_curl(t, url, err);
 }
 
 static void set_limits(struct transfer *t, int64_t ms)
@@ -303,6 +334,8 @@ static cmend_status name_failure(
 {
 	long status = 0;
 
+	if (t->starved || code == CURLE_OUT_OF_MEMORY)
+		return cmi_nomem(err);
 	if (t->refused[0])
 		return refuse(t, CMEND_REFUSED, CMI_F_AIA_REFUSED,
 			"leads to a private address: ", t->refused, err);

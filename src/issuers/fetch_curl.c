@@ -2,6 +2,7 @@
 #include "issuers/fetch_curl.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 
 struct cmi_curl cmi_curl;
 static char trouble[200];
+static bool starved; /* that is the trouble */
 
 /* Not by the macros that libcurl's header lays over some of them. */
 #define FIND(name) (*(void **)&cmi_curl.name = dlsym(handle, "curl_" #name))
@@ -29,10 +31,14 @@ static bool knows_our_options(void)
 
 static void load(void)
 {
-	/* Never closed: its threads and tables live as long as the process. */
-	void *handle = dlopen(LIBCURL, RTLD_LAZY | RTLD_LOCAL);
-	const char *why = handle ? NULL : dlerror();
+	const char *why;
+	void *handle;
 
+	/* Never closed: its threads and tables live as long as the process. */
+	errno = 0;
+	handle = dlopen(LIBCURL, RTLD_LAZY | RTLD_LOCAL);
+	starved = !handle && errno == ENOMEM;
+	why = handle ? NULL : dlerror();
 	if (handle && FIND(easy_cleanup) && FIND(easy_getinfo) &&
 		FIND(easy_init) && FIND(easy_perform) && FIND(easy_reset) &&
 		FIND(easy_setopt) && FIND(easy_strerror) && FIND(free) &&
@@ -81,6 +87,8 @@ void cmi_curl_settle(void)
 cmend_status cmi_curl_load(cmend_error *err)
 {
 	pthread_once(&once, load);
+	if (starved)
+		return cmi_nomem(err);
 	return trouble[0] ? cmi_fail(err, CMEND_UNSUPPORTED,
 				    "nothing can be fetched: %s", trouble)
 			  : CMEND_OK;

@@ -179,8 +179,8 @@ static cmend_status make_uri(
 }
 
 /* *why, which may be NULL: the system's reason, 0 where it has none. */
-static int open_flags(sqlite3 **db, const char *path, const char *query,
-	int flags, int *why)
+static int open_flags(
+	sqlite3 **db, const char *path, const char *query, int flags, int *why)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf uri;
 	int rc;
@@ -205,8 +205,7 @@ sqlite3 *cmi_store_file_open_aside(const char *aside)
 {
 	sqlite3 *db = NULL;
 
-	(void)open_flags(
-		&db, aside, "?mode=ro", SQLITE_OPEN_READONLY, NULL);
+	(void)open_flags(&db, aside, "?mode=ro", SQLITE_OPEN_READONLY, NULL);
 	return db;
 }
 

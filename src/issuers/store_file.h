@@ -30,7 +30,7 @@ struct cmi_store_file {
 	sqlite3_stmt *sql[CMI_SQL_COUNT];
 	char *path;
 	bool read_only;
-	bool warned; /* one warning a handle is enough */
+	bool warned;      /* one warning a handle is enough */
 	int system_errno; /* why it could not be opened, or 0 */
 	/* When this handle made the file (monotonic); 0: it was there. */
 	int64_t made_ms;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
-#include <expat.h>
-
+#include "boot/xml_names.h"
 #include "core/arena.h"
 #include "core/text.h"
 #include "explain/phrase.h"
@@ -254,7 +253,8 @@ static void check_page(struct cmi_bytes html, struct watcher *w)
 	XML_SetStartElementHandler(p, started);
 	XML_SetCharacterDataHandler(p, characters);
 	if (XML_Parse(p, cmi_buf_cstr(&xml), (int)xml.n, 1) != XML_STATUS_OK)
-		fail_msg("line %lu: %s", XML_GetCurrentLineNumber(p),
+		fail_msg("line %lu: %s",
+			(unsigned long)XML_GetCurrentLineNumber64(p),
 			XML_ErrorString(XML_GetErrorCode(p)));
 	XML_ParserFree(p);
 	cmi_buf_dispose(&xml);
