@@ -107,19 +107,14 @@ static size_t take_body(char *p, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
 	struct cmi_buf *body = &t->answer->body;
+	cmend_status status;
 
 	(void)size; /* always 1 */
 	cmi_buf_add(body, p, n);
-	switch (cmi_buf_status(body, NULL)) {
-	case CMEND_OK:
-		return n;
-	case CMEND_NOMEM:
-		t->starved = true;
-		return 0;
-	default:
-		t->too_large = true;
-		return 0;
-	}
+	status = cmi_buf_status(body, NULL);
+	t->starved |= status == CMEND_NOMEM;
+	t->too_large |= status != CMEND_OK;
+	return status == CMEND_OK ? n : 0;
 }
 
 static size_t take_header(char *p, size_t size, size_t n, void *ctx)
@@ -238,15 +233,11 @@ static cmend_status vet_by_curl(
 	CURLUcode code;
 	CURLU *u;
 
-	switch (cmi_curl_load(&why)) {
-	case CMEND_OK:
-		break;
-	case CMEND_NOMEM:
-		return cmi_nomem(err);
-	default:
-		return refuse(t, why.status, CMI_F_AIA_REFUSED,
-			"is not asked: ", why.message, err);
-	}
+	if (cmi_curl_load(&why) != CMEND_OK)
+		return why.status == CMEND_NOMEM
+			       ? cmi_nomem(err)
+			       : refuse(t, why.status, CMI_F_AIA_REFUSED,
+					 "is not asked: ", why.message, err);
 	u = cmi_curl.url();
 	if (!u)
 		return cmi_nomem(err);
@@ -266,9 +257,6 @@ static cmend_status vet_by_curl(
 static cmend_status vet_url(
 	struct transfer *t, const char *url, cmend_error *err)
 {
-	cmend_status status;
-	CURLU *u;
-
 	(void)cmi_safe_cstr(
 		t->answer->url, sizeof(t->answer->url), cmi_bytes_of(url));
 	if (strlen(url) > CMI_URL_MAX)

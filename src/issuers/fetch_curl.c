@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "core/mem.h"
+
 /* By the name of its interface, which has stood since 2006. */
 #define LIBCURL "libcurl.so.4"
 
