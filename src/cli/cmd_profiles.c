@@ -189,7 +189,11 @@ static void markdown_head(FILE *out)
 	      "\"unknown\" and is not guessed. The lists of roots are\nSHA-256 "
 	      "digests; certificates come from the system, a pool or a "
 	      "`.pem`\nbeside the profile. A client whose roots are not at "
-	      "hand is told as unknown.\n\n"
+	      "hand is told as unknown.\nThat a client keeps its clock when "
+	      "off "
+	      "follows from the machine it runs on:\ncomputers and mobile "
+	      "phones do. "
+	      "Of devices it is said where it is known.\n\n"
 	      "An asterisk marks the current clients that `check` judges when "
 	      "it is told\nneither `--profile` nor `--roots`.\n",
 		out);
