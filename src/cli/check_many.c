@@ -8,18 +8,16 @@
 
 #include "cli/check_group.h"
 #include "cli/check_lines.h"
+#include "cli/check_resume.h"
 #include "cli/check_verdicts.h"
 #include "cli/check_wait.h"
 #include "cli/target_line.h"
-#include "core/cursor.h"
-#include "report/read.h"
 
-/* Milliseconds between two lines of progress. */
-#define PROGRESS_MS 500
+/* Milliseconds between two lines of progress, and how long the bar is. */
+#define PROGRESS_MS  500
+#define PROGRESS_BAR 20
 /* Bytes of results gathered before they are written. */
 #define FLUSH_AT ((size_t)64 << 10)
-/* A target's name, and an address of it. */
-#define ASKED_KEY (CMI_TARGET_NAME + CMI_ENDPOINT_TEXT + 1)
 
 struct many {
 	const struct cmi_check_many *how;
@@ -27,7 +25,7 @@ struct many {
 	FILE *in, *out;
 	struct cmi_lines lines;
 	uint64_t number, done, total;
-	struct cmi_asked asked; /* with --resume: each target once */
+	struct cmi_resume resume;
 	struct cmi_wait_list waiting;
 	struct cmi_host_gate gate;
 	struct cmi_groups groups;
@@ -37,7 +35,6 @@ struct many {
 	struct cmi_buf text;
 	int64_t began_ms, told_ms;
 	bool progress;
-	struct cmi_arena arena; /* of one line that is read back */
 	struct cmi_check_many_end end;
 };
 
@@ -70,8 +67,9 @@ static cmend_status flush(struct many *m, bool now, cmend_error *err)
 
 /* To all but the output. */
 static cmend_status pass_on(
-	const struct many *m, const struct cmi_item *item, cmend_error *err)
+	void *ctx, const struct cmi_item *item, cmend_error *err)
 {
+	const struct many *m = ctx;
 	const struct cmi_item_sink *also = m->how->also;
 
 	if (m->how->page)
@@ -114,49 +112,6 @@ static bool next_line(struct many *m, struct cmi_bytes *line)
 	return false;
 }
 
-/* What tells one piece of work apart in the file of results: with
- * --all-addresses the address too, where the name is not the address. */
-static struct cmi_bytes key_of(const struct many *m, const char *name,
-	const char *address, char out[ASKED_KEY])
-{
-	bool both = m->how->all_addresses && address &&
-		    !cmi_text_starts(cmi_bytes_of(name), address);
-	int n = snprintf(out, ASKED_KEY, "%s%s%s", name, both ? " " : "",
-		both ? address : "");
-
-	return (struct cmi_bytes){(const uint8_t *)out,
-		n > 0 && n < (int)ASKED_KEY ? (size_t)n : 0};
-}
-
-static struct cmi_bytes key_of_target(
-	const struct many *m, const struct cmi_crowd_target *t, char *out)
-{
-	static const struct cmi_dialed nowhere;
-	char name[CMI_TARGET_NAME], address[CMI_ENDPOINT_TEXT];
-
-	return key_of(m, cmi_target_name(&t->target, t->sni, name),
-		cmi_crowd_address(t, &nowhere, address), out);
-}
-
-static bool was_asked(const struct many *m, const struct cmi_crowd_target *t)
-{
-	char key[ASKED_KEY];
-
-	return m->how->resume &&
-	       cmi_asked_has(&m->asked, key_of_target(m, t, key));
-}
-
-/* With --resume what was begun is begun once, also when it stands twice in the
- * file: so a run that was broken off and one that was not end alike. */
-static bool note_asked(struct many *m, const struct cmi_crowd_target *t)
-{
-	char key[ASKED_KEY];
-
-	return !m->how->resume ||
-	       cmi_asked_add(&m->asked, key_of_target(m, t, key), NULL) ==
-		       CMEND_OK;
-}
-
 static bool read_target(struct many *m, struct cmi_waiting *out)
 {
 	struct cmi_target_line t;
@@ -175,7 +130,7 @@ static bool read_target(struct many *m, struct cmi_waiting *out)
 		*out = (struct cmi_waiting){
 			.t.target = t.target, .t.starttls = t.starttls};
 		memcpy(out->t.sni, t.sni, sizeof(t.sni));
-		if (!was_asked(m, &out->t))
+		if (!cmi_resume_was_asked(&m->resume, &out->t))
 			return true;
 	}
 	return false;
@@ -200,7 +155,7 @@ static enum cmi_crowd_next next_target(void *ctx, struct cmi_crowd_target *t)
 				return CMI_CROWD_LATER;
 			if (!read_target(m, &w))
 				return none_now(m);
-			if (!note_asked(m, &w.t))
+			if (!cmi_resume_note(&m->resume, &w.t))
 				return CMI_CROWD_END;
 		}
 		if (cmi_host_gate_pass(
@@ -238,7 +193,8 @@ static size_t choose_addresses(
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (was_asked(m, &list[i]) || !note_asked(m, &list[i]))
+		if (cmi_resume_was_asked(&m->resume, &list[i]) ||
+			!cmi_resume_note(&m->resume, &list[i]))
 			continue;
 		if (kept != i)
 			list[kept] = list[i];
@@ -274,6 +230,21 @@ static bool try_later(
 
 /* ----------------------------------------------------------------- results */
 
+/* "[########............] ". */
+static void show_bar(struct many *m)
+{
+	char bar[PROGRESS_BAR + 1];
+	size_t full = m->done < m->total
+			      ? (size_t)(m->done * PROGRESS_BAR / m->total)
+			      : PROGRESS_BAR;
+
+	memset(bar, '.', PROGRESS_BAR);
+	memset(bar, '#', full);
+	bar[PROGRESS_BAR] = 0;
+	fprintf(m->how->cli->err, "[%s] %llu of %llu", bar,
+		(unsigned long long)m->done, (unsigned long long)m->total);
+}
+
 static void show_progress(struct many *m, bool last)
 {
 	int64_t now = cmi_mono_ms(NULL), took = now - m->began_ms;
@@ -283,14 +254,17 @@ static void show_progress(struct many *m, bool last)
 		(!last && now - m->told_ms < PROGRESS_MS))
 		return;
 	m->told_ms = now;
-	fprintf(m->how->cli->err, "\r%llu", (unsigned long long)m->done);
+	fputs("\r", m->how->cli->err);
 	if (m->total)
-		fprintf(m->how->cli->err, " of %llu",
-			(unsigned long long)m->total);
+		show_bar(m);
+	else
+		fprintf(m->how->cli->err, "%llu", (unsigned long long)m->done);
 	fprintf(m->how->cli->err, ", %.0f a second", rate);
 	if (m->total > m->done && rate > 0)
-		fprintf(m->how->cli->err, ", %.0f s left   ",
+		fprintf(m->how->cli->err, ", %.0f s left",
 			(double)(m->total - m->done) / rate);
+	/* What the line before had more. */
+	fputs("     ", m->how->cli->err);
 	if (last)
 		fputs("\n", m->how->cli->err);
 	fflush(m->how->cli->err);
@@ -388,105 +362,9 @@ static cmend_status on_tick(void *ctx, cmend_error *err)
 	return m->text.n ? flush(m, true, err) : CMEND_OK;
 }
 
-/* ----------------------------------------------------------------- going on */
-
-/* The value behind these words in a line of results, which we wrote ourselves;
- * neither has anything in it that JSON escapes. */
-static bool find_value(
-	struct cmi_bytes line, const char *before, char *out, size_t n_out)
-{
-	size_t n = strlen(before);
-	const uint8_t *at = memmem(line.p, line.n, before, n);
-	struct cmi_cursor c = cmi_cursor_of(line);
-	struct cmi_bytes value;
-
-	if (!at || !cmi_cursor_skip(&c, (size_t)(at - line.p) + n) ||
-		!cmi_cursor_until(&c, '"', &value) || value.n >= n_out)
-		return false;
-	memcpy(out, value.p, value.n);
-	out[value.n] = 0;
-	return value.n > 0;
-}
-
-/* What clients are called stands in no line. */
-static const char *title_of(const struct many *m, const char *profile)
-{
-	const struct cmi_profile_set *set = m->how->profiles;
-
-	for (size_t i = 0; i < set->n; i++)
-		if (strcmp(set->list[i]->name, profile) == 0)
-			return set->list[i]->title;
-	return NULL;
-}
-
-/* As if it had been looked at now. */
-static cmend_status tell_again(
-	struct many *m, struct cmi_bytes line, cmend_error *err)
-{
-	struct cmi_item item = {.kind = CMI_ITEM_ENDPOINT};
-	struct cmi_read_endpoint *read;
-
-	if (!m->how->page && !m->how->also)
-		return CMEND_OK;
-	cmi_arena_reset(&m->arena, FLUSH_AT);
-	CMI_TRY(cmi_read_endpoint(line, &m->arena, &read, err));
-	if (!read)
-		return CMEND_OK;
-	for (size_t i = 0; i < read->e.n_profiles; i++)
-		read->profiles[i].title =
-			title_of(m, read->profiles[i].profile);
-	item.endpoint = &read->e;
-	return pass_on(m, &item, err);
-}
-
-static cmend_status take_result(
-	struct many *m, struct cmi_bytes line, cmend_error *err)
-{
-	char name[CMI_TARGET_NAME], address[CMI_ENDPOINT_TEXT];
-	char key[ASKED_KEY];
-
-	if (!find_value(line, "\"kind\":\"endpoint\",\"target\":\"", name,
-		    sizeof(name)))
-		return CMEND_OK;
-	return cmi_asked_add(&m->asked,
-		key_of(m, name,
-			find_value(line, "\"address\":\"", address,
-				sizeof(address))
-				? address
-				: NULL,
-			key),
-		err);
-}
-
-/* What is there counts as done, up to its last whole line. */
-static cmend_status read_results(struct many *m, FILE *f, cmend_error *err)
-{
-	struct cmi_bytes line;
-	off_t whole = 0;
-	size_t number = 0;
-
-	cmi_lines_restart(&m->lines);
-	while (cmi_lines_next(&m->lines, f, &line) &&
-		line.p[line.n - 1] == '\n') {
-		cmend_error why;
-
-		number++;
-		whole += (off_t)line.n;
-		CMI_TRY(take_result(m, line, err));
-		if (tell_again(m, line, &why) != CMEND_OK)
-			return cmi_fail(err, CMEND_PARSE,
-				"\"%s\" is no file of results: line %zu: %s",
-				m->how->resume, number, why.message);
-	}
-	cmi_lines_restart(&m->lines);
-	if (ftruncate(fileno(f), whole) != 0 || fseeko(f, whole, SEEK_SET) != 0)
-		return cmi_fail(err, CMEND_IO, "cannot go on in \"%s\": %s",
-			m->how->resume, strerror(errno));
-	return CMEND_OK;
-}
-
 static cmend_status open_files(struct many *m, cmend_error *err)
 {
+	const struct cmi_item_sink earlier = {pass_on, m};
 	const struct cmi_check_many *how = m->how;
 
 	m->out = how->cli->out;
@@ -494,15 +372,11 @@ static cmend_status open_files(struct many *m, cmend_error *err)
 	if (!m->in)
 		return cmi_fail(err, CMEND_IO, "cannot open \"%s\": %s",
 			how->file, strerror(errno));
-	if (!how->resume)
-		return CMEND_OK;
-	m->out = fopen(how->resume, "r+e");
-	if (!m->out && errno == ENOENT)
-		m->out = fopen(how->resume, "w+e");
-	if (!m->out)
-		return cmi_fail(err, CMEND_IO, "cannot open \"%s\": %s",
-			how->resume, strerror(errno));
-	return read_results(m, m->out, err);
+	CMI_TRY(cmi_resume_open(&m->resume, how,
+		how->page || how->also ? &earlier : NULL, err));
+	if (m->resume.file)
+		m->out = m->resume.file;
+	return CMEND_OK;
 }
 
 /* How many there are, where that can be seen beforehand. */
@@ -514,7 +388,7 @@ static void count_targets(struct many *m)
 		return;
 	while (next_line(m, &line))
 		m->total++;
-	m->total -= m->asked.n < m->total ? m->asked.n : m->total;
+	m->total -= m->resume.asked.n < m->total ? m->resume.asked.n : m->total;
 	rewind(m->in);
 	cmi_lines_restart(&m->lines);
 	m->number = 0;
@@ -574,16 +448,13 @@ static void close_all(struct many *m)
 {
 	if (m->in && m->in != stdin)
 		fclose(m->in);
-	if (m->how->resume && m->out && m->out != m->how->cli->out)
-		fclose(m->out);
-	cmi_asked_dispose(&m->asked);
+	cmi_resume_dispose(&m->resume);
 	cmi_wait_dispose(&m->waiting);
 	cmi_groups_dispose(&m->groups);
 	cmi_host_gate_dispose(&m->gate);
 	cmi_verdicts_dispose(&m->verdicts);
 	cmi_buf_dispose(&m->text);
 	cmi_lines_dispose(&m->lines);
-	cmi_arena_dispose(&m->arena);
 }
 
 cmend_status cmi_check_many(const struct cmi_check_many *how,
@@ -603,10 +474,7 @@ cmend_status cmi_check_many(const struct cmi_check_many *how,
 		&m->verdicts, how, (struct cmi_item_sink){take_item, m});
 	cmi_buf_init(&m->text, CMI_FILE_MAX);
 	cmi_lines_init(&m->lines);
-	cmi_arena_init(&m->arena, CMI_READ_ENDPOINT_MAX);
 	status = take_protocol(m, err);
-	if (status == CMEND_OK)
-		status = cmi_asked_init(&m->asked, NULL, err);
 	if (status == CMEND_OK)
 		status = cmi_host_gate_init(&m->gate,
 			(unsigned)how->per_second_and_host, NULL, err);

@@ -292,6 +292,12 @@ def test_progress_is_told_on_a_terminal_only(chainmend, free_port, tmp_path):
     os.close(main)
     assert child.wait(timeout=30) == 3
     assert b" of 40, " in text and b"s left" in text, text
+    # A bar that fills, and as long as before at the end.
+    bars = re.findall(rb"\[([#.]+)\] (\d+) of 40, \d+ a second", text)
+    assert len(bars) > 2, text
+    for bar, done in bars:
+        assert len(bar) == 20 and bar.count(b"#") == int(done) // 2, text
+    assert bars[-1] == (b"#" * 20, b"40")
 
 
 @pytest.mark.parametrize("args", [
