@@ -15,6 +15,7 @@ class Chainmend < Formula
   depends_on "curl"
   depends_on "expat"
   depends_on "hiredis"
+  depends_on "jansson"
   depends_on "libevent"
   depends_on "libpcap"
   depends_on "libseccomp"

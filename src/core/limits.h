@@ -175,10 +175,6 @@
 /* Watching: frames of one failure that get a remark. */
 #define CMI_WATCH_REMARKS_MAX 32
 
-/* JSON that is read: arrays and objects in each other.  Our own lines have four
- * levels; each level is a call. */
-#define CMI_JSON_DEPTH_MAX 32u
-
 /* Many targets: those that wait to be tried again or for their host's turn;
  * each takes half a kilobyte.  Above it no more are read. */
 #define CMI_CHECK_WAITING_MAX ((size_t)10000)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/read.h"
 
+#include <jansson.h>
 #include <string.h>
 
-#include "core/json_read.h"
 #include "core/text.h"
 
 /* Findings and clients of one line; more than we ever write. */
@@ -40,33 +40,23 @@ static void make_safe(struct cmi_buf *b)
 	}
 }
 
-static struct cmi_bytes unescaped(
-	struct reader *r, const struct cmi_json_value *v)
-{
-	cmi_buf_clear(&r->text);
-	cmi_json_unescape(&r->text, v->raw);
-	make_safe(&r->text);
-	return cmi_buf_view(&r->text);
-}
-
 /* The text of that member; NULL: absent, or no text. */
-static const char *text_of(
-	struct reader *r, const struct cmi_json_value *in, const char *key)
+static const char *text_of(struct reader *r, const json_t *in, const char *key)
 {
-	struct cmi_json_value v;
-	struct cmi_bytes text;
+	const json_t *v = json_object_get(in, key);
 	char *copy;
 
-	if (!cmi_json_find(in, key, &v) || v.kind != CMI_JSON_TEXT)
+	if (!json_is_string(v))
 		return NULL;
-	text = unescaped(r, &v);
-	copy = cmi_arena_strndup(r->arena, text.p, text.n);
+	cmi_buf_clear(&r->text);
+	cmi_buf_add(&r->text, json_string_value(v), json_string_length(v));
+	make_safe(&r->text);
+	copy = cmi_arena_strndup(r->arena, r->text.p, r->text.n);
 	r->full |= !copy;
 	return copy;
 }
 
-static int64_t time_of(
-	struct reader *r, const struct cmi_json_value *in, const char *key)
+static int64_t time_of(struct reader *r, const json_t *in, const char *key)
 {
 	const char *text = text_of(r, in, key);
 	int64_t s = 0;
@@ -75,27 +65,22 @@ static int64_t time_of(
 }
 
 static enum cmi_finding_id finding_of(
-	struct reader *r, const struct cmi_json_value *in, const char *key)
+	struct reader *r, const json_t *in, const char *key)
 {
 	const char *name = text_of(r, in, key);
 
 	return name ? cmi_finding_by_name(cmi_bytes_of(name)) : CMI_F_NONE;
 }
 
-/* How many elements that member has; 0: it is no list. */
-static size_t list_of(const struct cmi_json_value *in, const char *key,
-	size_t max, struct cmi_cursor *out)
+/* How many elements that member has, at most max; 0: it is no list. */
+static size_t list_of(
+	const json_t *in, const char *key, size_t max, const json_t **out)
 {
-	struct cmi_json_value v;
-	struct cmi_cursor c;
-	size_t n = 0;
+	size_t n;
 
-	if (!cmi_json_find(in, key, &v) || v.kind != CMI_JSON_ARRAY)
-		return 0;
-	*out = cmi_cursor_of(v.raw);
-	for (c = *out; n < max && cmi_json_element(&c, &v); n++)
-		;
-	return n;
+	*out = json_object_get(in, key);
+	n = json_is_array(*out) ? json_array_size(*out) : 0;
+	return n < max ? n : max;
 }
 
 static unsigned word_of(
@@ -145,8 +130,7 @@ static char *common_name_of(struct reader *r, const char *subject)
 	return copy;
 }
 
-static struct cmi_cert *outline(
-	struct reader *r, const struct cmi_json_value *v)
+static struct cmi_cert *outline(struct reader *r, const json_t *v)
 {
 	struct cmi_cert *c = take_room(r, sizeof(*c));
 	const char *digest = text_of(r, v, "sha256");
@@ -169,17 +153,16 @@ static struct cmi_cert *outline(
 }
 
 /* A malformed one has no subject. */
-static void take_sent(struct reader *r, const struct cmi_json_value *line,
-	struct cmi_item_endpoint *e)
+static void take_sent(
+	struct reader *r, const json_t *line, struct cmi_item_endpoint *e)
 {
-	struct cmi_json_value v;
 	struct cmi_item_cert *certs;
-	struct cmi_cursor c;
-	size_t n = list_of(line, "sent", CMI_SENT_CERTS_MAX, &c);
+	const json_t *list;
+	size_t n = list_of(line, "sent", CMI_SENT_CERTS_MAX, &list);
 
 	certs = n ? take_room(r, n * sizeof(*certs)) : NULL;
-	for (size_t i = 0; certs && i < n && cmi_json_element(&c, &v); i++) {
-		struct cmi_cert *cert = outline(r, &v);
+	for (size_t i = 0; certs && i < n; i++) {
+		struct cmi_cert *cert = outline(r, json_array_get(list, i));
 
 		certs[i].cert = cert && cert->subject ? cert : NULL;
 		e->n_sent = i + 1;
@@ -196,17 +179,17 @@ static struct cmi_cert *sent_one(
 	return place ? (struct cmi_cert *)e->sent[place - 1].cert : c;
 }
 
-static void take_path(struct reader *r, const struct cmi_json_value *line,
-	struct cmi_read_endpoint *out)
+static void take_path(
+	struct reader *r, const json_t *line, struct cmi_read_endpoint *out)
 {
-	struct cmi_json_value v;
-	struct cmi_cursor c;
-	size_t n = list_of(line, "path", CMI_PATH_MAX, &c);
+	const json_t *list;
+	size_t n = list_of(line, "path", CMI_PATH_MAX, &list);
 
 	out->e.path = &out->path;
-	for (size_t i = 0; i < n && cmi_json_element(&c, &v); i++) {
-		struct cmi_cert *cert = outline(r, &v);
-		unsigned from = word_of(text_of(r, &v, "from"), origin_name,
+	for (size_t i = 0; i < n; i++) {
+		const json_t *v = json_array_get(list, i);
+		struct cmi_cert *cert = outline(r, v);
+		unsigned from = word_of(text_of(r, v, "from"), origin_name,
 			CMI_FROM_ANCHOR + 1);
 
 		if (!cert)
@@ -221,74 +204,70 @@ static void take_path(struct reader *r, const struct cmi_json_value *line,
 
 /* --------------------------------------------------------------------- rows */
 
-static void take_findings(struct reader *r, const struct cmi_json_value *line,
-	struct cmi_item_endpoint *e)
+static void take_findings(
+	struct reader *r, const json_t *line, struct cmi_item_endpoint *e)
 {
-	struct cmi_json_value v, inferred;
-	struct cmi_finding *list;
-	struct cmi_cursor c;
-	size_t n = list_of(line, "findings", ROWS_MAX, &c);
+	struct cmi_finding *found;
+	const json_t *list;
+	size_t n = list_of(line, "findings", ROWS_MAX, &list);
 
-	list = n ? take_room(r, n * sizeof(*list)) : NULL;
-	e->findings = list;
-	while (list && e->n_findings < n && cmi_json_element(&c, &v)) {
-		struct cmi_finding *f = &list[e->n_findings];
-		unsigned severity = word_of(text_of(r, &v, "severity"),
+	found = n ? take_room(r, n * sizeof(*found)) : NULL;
+	e->findings = found;
+	for (size_t i = 0; found && i < n; i++) {
+		const json_t *v = json_array_get(list, i);
+		struct cmi_finding *f = &found[e->n_findings];
+		unsigned severity = word_of(text_of(r, v, "severity"),
 			severity_name, CMI_SEVERITY_INFO + 1);
 		unsigned blame = word_of(
-			text_of(r, &v, "blame"), blame_name, CMI_BLAME_CA + 1);
+			text_of(r, v, "blame"), blame_name, CMI_BLAME_CA + 1);
 
 		*f = (struct cmi_finding){
-			.id = finding_of(r, &v, "id"),
+			.id = finding_of(r, v, "id"),
 			.severity = severity <= CMI_SEVERITY_INFO
 					    ? severity
 					    : CMI_SEVERITY_INFO,
 			.blame = blame <= CMI_BLAME_CA ? blame : CMI_BLAME_NONE,
-			.inferred = cmi_json_find(&v, "inferred", &inferred) &&
-				    inferred.kind == CMI_JSON_TRUE,
-			.subject = text_of(r, &v, "subject"),
-			.says = text_of(r, &v, "says"),
-			.remedy = text_of(r, &v, "remedy"),
+			.inferred =
+				json_is_true(json_object_get(v, "inferred")),
+			.subject = text_of(r, v, "subject"),
+			.says = text_of(r, v, "says"),
+			.remedy = text_of(r, v, "remedy"),
 		};
 		/* One that we no longer know is not shown. */
-		if (f->id)
-			e->n_findings++;
-		else
-			n--;
+		e->n_findings += f->id != CMI_F_NONE;
 	}
 }
 
-static void take_profiles(struct reader *r, const struct cmi_json_value *line,
-	struct cmi_read_endpoint *out)
+static void take_profiles(
+	struct reader *r, const json_t *line, struct cmi_read_endpoint *out)
 {
-	struct cmi_json_value v, accepts;
-	struct cmi_cursor c;
-	size_t n = list_of(line, "profiles", ROWS_MAX, &c), at = 0;
+	const json_t *list;
+	size_t n = list_of(line, "profiles", ROWS_MAX, &list);
 
 	out->profiles = n ? take_room(r, n * sizeof(*out->profiles)) : NULL;
 	out->e.profiles = out->profiles;
-	while (out->profiles && at < n && cmi_json_element(&c, &v)) {
-		const char *name = text_of(r, &v, "profile");
-		bool known = cmi_json_find(&v, "accepts", &accepts) &&
-			     accepts.kind != CMI_JSON_NULL;
+	for (size_t i = 0; out->profiles && i < n; i++) {
+		const json_t *v = json_array_get(list, i);
+		const json_t *accepts = json_object_get(v, "accepts");
+		const char *name = text_of(r, v, "profile");
+		bool known = accepts && !json_is_null(accepts);
 
-		out->profiles[at++] = (struct cmi_item_profile){
+		out->profiles[i] = (struct cmi_item_profile){
 			.profile = name ? name : "",
-			.accepts = known && accepts.kind == CMI_JSON_TRUE,
+			.accepts = json_is_true(accepts),
 			.unknown = !known,
-			.why = finding_of(r, &v, "why"),
-			.says = text_of(r, &v, "says"),
-			.help = text_of(r, &v, "help"),
-			.until_s = time_of(r, &v, "until"),
-			.until_subject = text_of(r, &v, "until_subject"),
+			.why = finding_of(r, v, "why"),
+			.says = text_of(r, v, "says"),
+			.help = text_of(r, v, "help"),
+			.until_s = time_of(r, v, "until"),
+			.until_subject = text_of(r, v, "until_subject"),
 		};
-		out->e.n_profiles = at;
+		out->e.n_profiles = i + 1;
 	}
 }
 
 /* "0xc02b". */
-static uint16_t number_of(
-	struct reader *r, const struct cmi_json_value *in, const char *key)
+static uint16_t number_of(struct reader *r, const json_t *in, const char *key)
 {
 	const char *text = text_of(r, in, key);
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf bytes;
@@ -302,8 +281,8 @@ static uint16_t number_of(
 	return (uint16_t)(bytes.p[0] << 8 | bytes.p[1]);
 }
 
-static void take_all(struct reader *r, const struct cmi_json_value *line,
-	struct cmi_read_endpoint *out)
+static void take_all(
+	struct reader *r, const json_t *line, struct cmi_read_endpoint *out)
 {
 	struct cmi_item_endpoint *e = &out->e;
 	unsigned version =
@@ -328,33 +307,45 @@ static void take_all(struct reader *r, const struct cmi_json_value *line,
 	take_profiles(r, line, out);
 }
 
+static cmend_status take_line(struct reader *r, const json_t *line,
+	struct cmi_read_endpoint **out, cmend_error *err)
+{
+	const char *kind = text_of(r, line, "kind");
+	struct cmi_read_endpoint *read = take_room(r, sizeof(*read));
+	bool wanted = read && kind && strcmp(kind, "endpoint") == 0;
+
+	if (wanted)
+		take_all(r, line, read);
+	if (r->full || r->text.failed)
+		return cmi_fail(
+			err, CMEND_LIMIT, "too much for one line of results");
+	if (wanted && !read->e.target)
+		return cmi_fail(err, CMEND_PARSE, "an endpoint without target");
+	if (wanted)
+		*out = read;
+	return CMEND_OK;
+}
+
 cmend_status cmi_read_endpoint(struct cmi_bytes line, struct cmi_arena *arena,
 	struct cmi_read_endpoint **out, cmend_error *err)
 {
 	struct reader r = {.arena = arena};
-	struct cmi_read_endpoint *read;
-	struct cmi_json_value v;
-	const char *kind;
-	cmend_status status = CMEND_OK;
+	cmend_status status;
+	json_error_t why;
+	json_t *v;
 
 	*out = NULL;
-	CMI_TRY(cmi_json_read(line, &v, err));
+	v = json_loadb((const char *)line.p, line.n,
+		JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+	if (!v && json_error_code(&why) == json_error_out_of_memory)
+		return cmi_nomem(err);
+	if (!v)
+		return cmi_fail(err, CMEND_PARSE, "not JSON: %s (at byte %d)",
+			why.text, why.position);
 	cmi_buf_init(&r.text, CMI_READ_ENDPOINT_MAX);
-	kind = text_of(&r, &v, "kind");
-	read = take_room(&r, sizeof(*read));
-	if (read && kind && strcmp(kind, "endpoint") == 0) {
-		take_all(&r, &v, read);
-		if (read->e.target)
-			*out = read;
-		else
-			status = cmi_fail(
-				err, CMEND_PARSE, "an endpoint without target");
-	}
-	if (r.full || r.text.failed) {
-		*out = NULL;
-		status = cmi_fail(
-			err, CMEND_LIMIT, "too much for one line of results");
-	}
+	status = json_is_object(v) ? take_line(&r, v, out, err)
+				   : cmi_fail(err, CMEND_PARSE, "no object");
 	cmi_buf_dispose(&r.text);
+	json_decref(v);
 	return status;
 }

@@ -16,8 +16,6 @@ def judge(program, pki, tmp_path):
     but for those fields."""
     build = Path(os.environ.get("CMI_BUILD", Path(program).parents[2]))
     runner = build / "tests" / "conformance" / "run-suite"
-    if not runner.exists():
-        pytest.skip("run-suite is not built (no jansson?)")
 
     def run(*options, **fields):
         case = {

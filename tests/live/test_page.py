@@ -206,7 +206,8 @@ def test_a_page_after_an_interruption_has_all(chainmend, shop, nginx, tmp_path,
 @pytest.mark.parametrize("line,says", [
     ("hello", "line 1: not JSON"),
     ('{"v":1,"kind":"summary"}\n{"kind":"endpoint"}', "line 2: an endpoint"),
-    ("[" * 40 + "]" * 40, "32 deep")])
+    ("[" * 40 + "]" * 40, "line 1: no object"),
+    ('{"a":' * 3000 + "1" + "}" * 3000, "line 1: not JSON")])
 def test_a_file_that_is_no_results(chainmend, tmp_path, line, says):
     results, page = tmp_path / "results", tmp_path / "page.html"
     results.write_text(line + "\n")
