@@ -171,6 +171,13 @@ static bool may_be_http(struct cmi_bytes in)
 	return cmi_bytes_equal(in, want);
 }
 
+static cmend_status fail_endless(const struct talk *t, size_t n)
+{
+	return cmi_fail(t->err, CMEND_LIMIT,
+		"the proxy %s answers without an end: %zu bytes",
+		t->proxy->at.text, n);
+}
+
 static cmend_status step_http(struct talk *t)
 {
 	struct cmi_bytes in = cmi_buf_view(t->in);
@@ -191,6 +198,9 @@ static cmend_status step_http(struct talk *t)
 	}
 	if (!cmi_http_head_end(in, &t->s->scanned, &end))
 		return CMEND_AGAIN;
+	/* The same answer, whether its end came with the rest or later. */
+	if (end > CMI_PROXY_HEAD_MAX)
+		return fail_endless(t, end);
 	CMI_TRY(cmi_http_head((struct cmi_bytes){in.p, end}, &head, t->err));
 	if (!head.response || head.status / 100 != 2)
 		return fail_http(t, head.response ? head.status : 0);
@@ -394,9 +404,7 @@ static cmend_status take_step(struct talk *t)
 		break;
 	}
 	if (status == CMEND_AGAIN && t->in->n > CMI_PROXY_HEAD_MAX)
-		return cmi_fail(t->err, CMEND_LIMIT,
-			"the proxy %s answers without an end: %zu bytes",
-			t->proxy->at.text, t->in->n);
+		return fail_endless(t, t->in->n);
 	return status;
 }
 

@@ -71,22 +71,30 @@ static const char *split_port(
 	return port->n ? NULL : "the port is empty";
 }
 
+/* A label of so many characters ends before p. */
+static const char *check_label_end(const char *p, size_t label)
+{
+	if (!label)
+		return "a part of the name is empty";
+	return p[-1] == '-' ? "a part of the name ends with a hyphen" : NULL;
+}
+
 /* NULL: a host name (RFC 1123 section 2.1), else what is wrong. */
 static const char *check_name(const char *host)
 {
+	const char *p = host, *wrong;
 	size_t label = 0;
 
-	for (const char *p = host; *p; p++) {
+	for (; *p; p++) {
 		bool word = (*p >= 'a' && *p <= 'z') ||
 			    (*p >= '0' && *p <= '9') || *p == '_';
 
 		if ((unsigned char)*p >= 0x80)
 			return "write an international name in its xn-- form";
 		if (*p == '.') {
-			if (!label)
-				return "a part of the name is empty";
-			if (p[-1] == '-')
-				return "a part of the name ends with a hyphen";
+			wrong = check_label_end(p, label);
+			if (wrong)
+				return wrong;
 			label = 0;
 			continue;
 		}
@@ -95,7 +103,7 @@ static const char *check_name(const char *host)
 		if (++label > 63)
 			return "a part of the name has over 63 characters";
 	}
-	return NULL;
+	return check_label_end(p, label);
 }
 
 static const char *take_host(struct cmi_bytes host, struct cmi_target *t)

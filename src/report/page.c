@@ -481,7 +481,8 @@ static void step_table(struct cmi_page *p)
 	struct cmi_buf *out = &p->out;
 
 	cmi_buf_text(out,
-		"<details><summary>The same steps as a table</summary><div "
+		"<details class=\"steps\"><summary>The same steps as a "
+		"table</summary><div "
 		"class=\"in scroll\" tabindex=\"0\" role=\"region\" "
 		"aria-label=\"steps\"><table><thead><tr><th "
 		"scope=\"col\">Good, "

@@ -43,6 +43,8 @@ static const struct row rows[] = {
 	{"option", "-v.example", NULL, 0, 0, NULL, "letters, digits"},
 	{"hyphen at the end", "a-.example", NULL, 0, 0, NULL, "hyphen"},
 	{"two dots", "a..b", NULL, 0, 0, NULL, "is empty"},
+	{"two dots at the end", "a..", NULL, 0, 0, NULL, "is empty"},
+	{"hyphen at the very end", "a.b-", NULL, 0, 0, NULL, "hyphen"},
 	{"escape", "a\x1b[31m", NULL, 0, 0, NULL, "\\x1b"},
 	{"not ASCII",
 		"b\xc3\xbc"
