@@ -48,6 +48,13 @@ static void no_bars(char *text)
 			*text = '/';
 }
 
+/* n: how long it would have been. */
+static void mark_cut(char text[CMI_PLUGIN_LINE_MAX], int n)
+{
+	if (n >= CMI_PLUGIN_LINE_MAX)
+		memcpy(text + CMI_PLUGIN_LINE_MAX - 4, "...", 4);
+}
+
 /* The first line is of the worst: true, this is it. */
 static bool take_first(struct cmi_plugin *p, enum cmi_plugin_state state,
 	const char *target, const char *says)
@@ -55,7 +62,8 @@ static bool take_first(struct cmi_plugin *p, enum cmi_plugin_state state,
 	if (p->says[0] && rank(state) >= rank(p->state))
 		return false;
 	p->state = state;
-	snprintf(p->says, sizeof(p->says), "%.80s: %.150s", target, says);
+	mark_cut(p->says,
+		snprintf(p->says, sizeof(p->says), "%.80s: %s", target, says));
 	no_bars(p->says);
 	return true;
 }
@@ -63,20 +71,22 @@ static bool take_first(struct cmi_plugin *p, enum cmi_plugin_state state,
 static void take_line(struct cmi_plugin *p, enum cmi_plugin_state state,
 	const char *target, const char *address, const char *says)
 {
+	bool elsewhere = address && strcmp(address, target) != 0;
 	char line[CMI_PLUGIN_LINE_MAX];
-	size_t n;
+	int n;
 
 	if (!p->many || state == CMI_PLUGIN_OK ||
 		p->n_lines[state] == CMI_PLUGIN_LINES_MAX)
 		return;
 	p->n_lines[state]++;
-	snprintf(line, sizeof(line), "%s %.80s%s%.50s%s: %.100s", words[state],
-		target, address ? " (" : "", address ? address : "",
-		address ? ")" : "", says);
+	n = snprintf(line, sizeof(line), "%s %.80s%s%.50s%s: %s", words[state],
+		target, elsewhere ? " (" : "", elsewhere ? address : "",
+		elsewhere ? ")" : "", says);
+	mark_cut(line, n);
 	no_bars(line);
-	n = strlen(line);
+	n = (int)strlen(line);
 	line[n] = '\n';
-	cmi_buf_add(&p->lines[state], line, n + 1);
+	cmi_buf_add(&p->lines[state], line, (size_t)n + 1);
 }
 
 /* What the plain client says does not count where only others were asked for;
@@ -87,10 +97,13 @@ static bool counts(const struct cmi_plugin *p, enum cmi_finding_id id)
 			     id == CMI_F_CLIENT_CERTIFICATE_REFUSED);
 }
 
-static const struct cmi_item_profile *first_refusal(
-	struct cmi_plugin *p, const struct cmi_item_endpoint *e)
+/* "java-8 and 2 more: the server sent ..."; false: nobody refuses. */
+static bool tell_refusals(struct cmi_plugin *p,
+	const struct cmi_item_endpoint *e, char out[CMI_PLUGIN_LINE_MAX])
 {
 	const struct cmi_item_profile *first = NULL;
+	char more[40] = "";
+	size_t n = 0;
 
 	for (size_t i = 0; i < e->n_profiles; i++) {
 		const struct cmi_item_profile *f = &e->profiles[i];
@@ -98,11 +111,18 @@ static const struct cmi_item_profile *first_refusal(
 		p->n_clients++;
 		if (f->accepts || f->unknown)
 			continue;
-		p->n_refused++;
+		n++;
 		if (!first)
 			first = f;
 	}
-	return first;
+	p->n_refused += n;
+	if (n > 1)
+		snprintf(more, sizeof(more), " and %zu more", n - 1);
+	if (first)
+		snprintf(out, CMI_PLUGIN_LINE_MAX, "%.60s%s: %s",
+			first->profile, more,
+			first->says ? first->says : "refuses");
+	return first != NULL;
 }
 
 static const char *first_warning(const struct cmi_item_endpoint *e)
@@ -113,14 +133,15 @@ static const char *first_warning(const struct cmi_item_endpoint *e)
 	return NULL;
 }
 
+/* refusals: room for what *says may point to. */
 static enum cmi_plugin_state state_of(struct cmi_plugin *p,
-	const struct cmi_item_endpoint *e, const char **says)
+	const struct cmi_item_endpoint *e, const char **says,
+	char refusals[CMI_PLUGIN_LINE_MAX])
 {
-	const struct cmi_item_profile *refusal = first_refusal(p, e);
 	const char *warning = first_warning(e);
 
-	if (refusal) {
-		*says = refusal->says ? refusal->says : refusal->profile;
+	if (tell_refusals(p, e, refusals)) {
+		*says = refusals;
 		return CMI_PLUGIN_CRITICAL;
 	}
 	if (e->n_sent ? counts(p, e->verdict) : e->verdict != CMI_F_NONE) {
@@ -138,8 +159,9 @@ static enum cmi_plugin_state state_of(struct cmi_plugin *p,
 
 void cmi_plugin_take(struct cmi_plugin *p, const struct cmi_item_endpoint *e)
 {
+	char refusals[CMI_PLUGIN_LINE_MAX];
 	const char *says = NULL;
-	enum cmi_plugin_state state = state_of(p, e, &says);
+	enum cmi_plugin_state state = state_of(p, e, &says, refusals);
 
 	p->n[state]++;
 	says = says ? says : "";

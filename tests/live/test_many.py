@@ -357,7 +357,7 @@ def test_a_plugin_for_many(chainmend, pki, nginx, full, free_port, tmp_path):
     assert status == 2, text
     assert text.startswith(f"CHAIN CRITICAL - 3 targets: 1 critical, 1 "
                            f"unknown, 1 warning; {bad.address}: "), text
-    assert [line.split()[:2] for line in rest] == [
+    assert [line.replace(": ", " ").split()[:2] for line in rest] == [
         ["CRITICAL", bad.address], ["UNKNOWN", dead],
         ["WARNING", full.address]]
     assert "Test Intermediate" in rest[0]
@@ -416,3 +416,17 @@ def test_a_plugin_counts_only_the_clients_asked_for(chainmend, pki, nginx,
         run = chainmend("check", *words, "--profile", "has-it", "--offline",
                         "--nagios")
         assert run.status == plain.status == 0, (run, plain)
+
+
+def test_a_plugin_names_the_clients_that_refuse(chainmend, nginx, pki,
+                                                tmp_path):
+    bad = nginx(pki.leaf.pem, pki.leaf.key)
+    status, text, data, rest = plugin(
+        chainmend, tmp_path, pki, [bad.address], "--profile", "java-17",
+        "--profile", "firefox", "--pool", pki.intermediate.pem)
+    assert status == 2 and data["refused"] == "2", text
+    assert f"{bad.address}: java-17 and 1 more: " in text
+    # Cut where it has to be, and it shows.
+    assert all(len(line) < 250 for line in rest), rest
+    assert [line for line in rest if len(line) > 240] == [
+        line for line in rest if line.endswith("...")]

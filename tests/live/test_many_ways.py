@@ -3,7 +3,11 @@
 a certificate of our own, at every address of a name, through a proxy."""
 import json
 import select
+import signal
 import socket
+import ssl
+import subprocess
+import threading
 import time
 
 import pytest
@@ -321,6 +325,54 @@ def test_a_limit_to_one_host_holds_for_its_addresses(many, balanced):
     assert time.monotonic() - began >= 1.5
     assert len(run.of_kind("endpoint")) == 4, run
     assert set(differing(run)) == {f"127.0.0.3:{port}"}, run
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_broken_off_among_the_addresses_of_a_name(chainmend, pki, nginx, hosts,
+                                                  tmp_path, resume):
+    """A second apart, and ended behind the first: with --resume the name is
+    asked anew, and whole, so that the bad node is found; else what came is
+    told."""
+    leaf = pki.intermediate.issue("balanced.example")
+    good, path = pki.file("off.pem", leaf, pki.intermediate), tmp_path / "t"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(good, leaf.key)
+    came = threading.Event()
+
+    def take(s):
+        s.settimeout(5)
+        try:
+            context.wrap_socket(s, server_side=True).close()
+        finally:  # it hangs up at the certificate
+            came.set()
+    node = servers.Listener(take, host="127.0.0.2")
+    addresses = [f"127.0.0.{n}" for n in (2, 3, 4, 5, 6)]
+    for address in addresses[1:]:
+        nginx(leaf.pem if address == "127.0.0.5" else good, leaf.key,
+              port=node.port, host=address)
+    prefix, port, out = hosts(*addresses), node.port, tmp_path / "results"
+    path.write_text(f"balanced.example:{port}\n")
+    args = ["check", "-f", path, "--all-addresses", "--roots", pki.anchor.pem,
+            "--offline", "--json", *(["--resume", out] if resume else [])]
+    first = subprocess.Popen(
+        [*map(str, prefix), chainmend.path, *map(str, args), "--per-host",
+         "1"], env=chainmend.env, stdout=subprocess.PIPE)
+    assert came.wait(30)
+    first.send_signal(signal.SIGTERM)
+    said = first.communicate(timeout=30)[0].decode()
+    assert first.returncode == 3
+    if resume:
+        assert said == "" and out.read_text() == ""
+        chainmend(*args, prefix=prefix)
+    node.stop()
+    if not resume:
+        told = [json.loads(line) for line in said.splitlines()]
+        assert 1 <= len(told) < len(addresses), said
+        return
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == len(addresses)
+    assert [e["address"] for e in lines for f in e["findings"]
+            if f["id"] == "address-differs"] == [f"127.0.0.5:{port}"]
 
 
 def test_without_it_the_first_that_answers_counts(many, balanced):
