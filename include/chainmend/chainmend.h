@@ -389,6 +389,7 @@ typedef enum cmend_kind {
 	CMEND_KIND_DNS,
 	CMEND_KIND_DHCP,
 	CMEND_KIND_TCP,
+	CMEND_KIND_NOTE, /* what a device wrote of itself into the capture */
 } cmend_kind;
 CMEND_API cmend_kind cmend_conversation_kind(const cmend_conversation *c);
 /* Both ends as "192.0.2.7:443" or "[2001:db8::1]:443"; "" where not known. */
@@ -606,6 +607,7 @@ typedef enum cmend_result_type {
 	CMEND_RESULT_DHCP,
 	CMEND_RESULT_TCP,
 	CMEND_RESULT_SUMMARY,
+	CMEND_RESULT_NOTE, /* what a device says of itself, flags or none */
 } cmend_result_type;
 CMEND_API cmend_result_type cmend_result_kind(const cmend_result *result);
 
@@ -676,6 +678,21 @@ CMEND_API CMEND_MUST_USE cmend_status cmend_sent_next(
  * it lacked where they are known. */
 CMEND_API CMEND_MUST_USE cmend_status cmend_result_link(
 	const cmend_result *result, size_t *at, cmend_link *out);
+
+/* A device's own word about one of its steps, as it wrote it into a comment of
+ * its capture: what TLS hides from everybody else.  No evidence. */
+typedef struct cmend_told {
+	size_t size;         /* set to sizeof(cmend_told) before the call */
+	const char *step;    /* such as "ticket" */
+	const char *result;  /* "ok", "warning" or "failed", as it says */
+	const char *finding; /* an id, or NULL */
+	const char *says;
+	const char *capture; /* its name, or NULL */
+	uint64_t frame;      /* where the comment stands; 0: not known */
+} cmend_told;
+/* CMEND_NOT_FOUND: the result is not of kind CMEND_RESULT_NOTE. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_result_told(
+	const cmend_result *result, cmend_told *out);
 
 /* ---- Reports ----------------------------------------------------------- */
 

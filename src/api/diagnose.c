@@ -14,8 +14,6 @@ static cmend_status tell(
 	struct cmend_result r = {.item = item};
 	cmend_status status;
 
-	if (item->kind == CMI_ITEM_TOLD)
-		return CMEND_OK; /* a device's word, no result of ours */
 	if (item->kind == CMI_ITEM_HANDSHAKE) {
 		const struct cmi_conversation *c = item->handshake->c;
 

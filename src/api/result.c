@@ -18,7 +18,8 @@ cmend_result_type cmend_result_kind(const cmend_result *result)
 		return CMEND_RESULT_DHCP;
 	case CMI_ITEM_TCP:
 		return CMEND_RESULT_TCP;
-	case CMI_ITEM_TOLD: /* never passed on: see tell() */
+	case CMI_ITEM_TOLD:
+		return CMEND_RESULT_NOTE;
 	case CMI_ITEM_STEP:
 	case CMI_ITEM_DIVERGENCE:
 	case CMI_ITEM_SUMMARY:
@@ -100,6 +101,27 @@ cmend_status cmend_result_handshake(
 		whole = endpoint(result);
 	else
 		return CMEND_NOT_FOUND;
+	return cmi_hand_out(out, out->size, &whole, sizeof(whole));
+}
+
+cmend_status cmend_result_told(const cmend_result *result, cmend_told *out)
+{
+	const struct cmi_item_told *t;
+	cmend_told whole;
+
+	if (!result || !out)
+		return CMEND_ARG;
+	if (result->item->kind != CMI_ITEM_TOLD)
+		return CMEND_NOT_FOUND;
+	t = result->item->told;
+	whole = (cmend_told){
+		.step = t->step,
+		.result = t->result,
+		.finding = cmi_finding_name(t->c->told->finding),
+		.says = t->says,
+		.capture = t->c->capture,
+		.frame = t->c->told->frame,
+	};
 	return cmi_hand_out(out, out->size, &whole, sizeof(whole));
 }
 

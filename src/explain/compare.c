@@ -477,6 +477,33 @@ static cmend_status emit_handshakes(struct cmi_compare *c, cmend_error *err)
 	return CMEND_OK;
 }
 
+/* What the devices say of themselves comes last, beside what was seen. */
+static cmend_status emit_told(
+	struct cmi_compare *c, enum cmi_compare_side side, cmend_error *err)
+{
+	const struct cmi_story *s = &c->story[side];
+
+	for (size_t i = 0; i < s->n_told; i++) {
+		const struct cmi_record_told *r = &s->told[i];
+		const struct cmi_told_seen seen = {
+			.finding = r->finding, .frame = r->frame};
+		const struct cmi_conversation from = {.kind = CMI_CONV_TOLD,
+			.capture = s->name,
+			.told = &seen};
+		const struct cmi_item_told t = {.c = &from,
+			.step = r->step,
+			.result = r->result,
+			.says = r->says,
+			.side = side == CMI_GOOD ? CMI_STEP_GOOD
+						 : CMI_STEP_BAD};
+		const struct cmi_item item = {
+			.kind = CMI_ITEM_TOLD, .told = &t};
+
+		CMI_TRY(c->o.sink.take(c->o.sink.ctx, &item, err));
+	}
+	return CMEND_OK;
+}
+
 cmend_status cmi_compare_finish(struct cmi_compare *c, cmend_error *err)
 {
 	const struct cmi_record *good, *bad;
@@ -498,5 +525,7 @@ cmend_status cmi_compare_finish(struct cmi_compare *c, cmend_error *err)
 	c->result.parted = c->parting < c->n_pairs && c->result.bad_failed;
 	CMI_TRY(emit_steps(c, err));
 	CMI_TRY(emit_divergence(c, err));
-	return emit_handshakes(c, err);
+	CMI_TRY(emit_handshakes(c, err));
+	CMI_TRY(emit_told(c, CMI_GOOD, err));
+	return emit_told(c, CMI_BAD, err);
 }

@@ -14,8 +14,9 @@ struct cmi_compare;
 
 enum cmi_compare_side { CMI_GOOD = 0, CMI_BAD = 1 };
 
-/* options->sink takes steps, the divergence and both handshakes once
- * cmi_compare_finish is called; options->all is ignored. */
+/* options->sink takes steps, the divergence, both handshakes and what devices
+ * noted of themselves once cmi_compare_finish is called; options->all is
+ * ignored. */
 cmend_status cmi_compare_new(const struct cmi_diagnose_options *options,
 	struct cmi_compare **out, cmend_error *err)
 	__attribute__((warn_unused_result));

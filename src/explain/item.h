@@ -110,6 +110,7 @@ struct cmi_item_other {
 struct cmi_item_told {
 	const struct cmi_conversation *c; /* kind CMI_CONV_TOLD */
 	const char *step, *result, *says;
+	enum cmi_step_side side; /* in a comparison */
 };
 
 /* One rung of two ladders side by side. */

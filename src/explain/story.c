@@ -235,6 +235,31 @@ static cmend_status keep_tcp(
 	return CMEND_OK;
 }
 
+static cmend_status keep_told(
+	struct cmi_story *s, const struct cmi_item_told *t, cmend_error *err)
+{
+	struct cmi_record_told *r;
+
+	if (s->n_told == CMI_STORY_TOLD_MAX)
+		return CMEND_OK;
+	CMI_TRY(CMI_GROW(&s->told, &s->told_cap, s->n_told + 1,
+		CMI_STORY_TOLD_MAX, err));
+	if (!s->name && t->c->capture)
+		s->name = copy(s, t->c->capture);
+	r = &s->told[s->n_told];
+	*r = (struct cmi_record_told){
+		.step = copy(s, t->step),
+		.result = copy(s, t->result),
+		.says = copy(s, t->says),
+		.finding = t->c->told->finding,
+		.frame = t->c->told->frame,
+	};
+	if (!r->step || !r->result || !r->says)
+		return cmi_nomem(err);
+	s->n_told++;
+	return CMEND_OK;
+}
+
 static cmend_status take(
 	void *ctx, const struct cmi_item *item, cmend_error *err)
 {
@@ -252,6 +277,7 @@ static cmend_status take(
 	case CMI_ITEM_TCP:
 		return keep_tcp(s, item->other->c, err);
 	case CMI_ITEM_TOLD:
+		return keep_told(s, item->told, err);
 	case CMI_ITEM_STEP:
 	case CMI_ITEM_DIVERGENCE:
 	case CMI_ITEM_ENDPOINT:
@@ -278,5 +304,6 @@ void cmi_story_dispose(struct cmi_story *s)
 	cmi_diagnose_free(s->diagnose);
 	cmi_cert_list_dispose(&s->certs);
 	cmi_free(s->records);
+	cmi_free(s->told);
 	cmi_arena_dispose(&s->arena);
 }

@@ -21,6 +21,15 @@ enum cmi_record_kind {
 	CMI_RECORD_TCP,
 };
 
+/* What a device said of itself; of one capture so many are kept. */
+#define CMI_STORY_TOLD_MAX ((size_t)100)
+
+struct cmi_record_told {
+	const char *step, *result, *says;
+	enum cmi_finding_id finding;
+	uint64_t frame;
+};
+
 struct cmi_record {
 	enum cmi_record_kind kind;
 	struct cmi_endpoint client, server;
@@ -65,6 +74,8 @@ struct cmi_story {
 	struct cmi_cert_list certs; /* references that records borrow */
 	struct cmi_record *records;
 	size_t n, cap, left_out;
+	struct cmi_record_told *told;
+	size_t n_told, told_cap;
 	const char *name; /* of the capture; in the arena */
 };
 

@@ -419,6 +419,8 @@ static void told(struct cmi_buf *out, const struct cmi_item_told *t)
 
 	cmi_json_begin(&j, out, cmi_item_kind_name(CMI_ITEM_TOLD));
 	cmi_json_cstr(&j, "capture", t->c->capture);
+	if (t->side != CMI_STEP_BOTH)
+		cmi_json_cstr(&j, "side", cmi_step_side_name(t->side));
 	cmi_json_cstr(&j, "step", t->step);
 	cmi_json_cstr(&j, "result", t->result);
 	cmi_json_cstr(&j, "finding", cmi_finding_name(s->finding));

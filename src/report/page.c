@@ -10,13 +10,17 @@
  * have a row in the index all the same. */
 #define PAGE_SECTIONS_MAX 500
 #define PAGE_ROWS_MAX     50000
+/* Notes of devices, by number and by their bytes: they are kept with the
+ * page's head from one reader to the next. */
+#define PAGE_TOLD_MAX       500
+#define PAGE_TOLD_BYTES_MAX ((size_t)128 << 10)
 
 static struct cmi_buf *part(struct cmi_page *p, size_t i)
 {
 	struct cmi_buf *const parts[] = {&p->short_, &p->symptoms, &p->applies,
 		&p->cause, &p->resolution, &p->workaround, &p->certs,
 		&p->evidence, &p->sections, &p->index_bad, &p->index,
-		&p->losses, &p->out};
+		&p->losses, &p->told, &p->out};
 
 	return i < CMI_LEN(parts) ? parts[i] : NULL;
 }
@@ -329,6 +333,25 @@ static cmend_status explained(struct cmi_page *p,
 	return CMEND_OK;
 }
 
+static void told(struct cmi_page *p, const struct cmi_item_told *t)
+{
+	bool failed = strcmp(t->result, "failed") == 0;
+
+	if (p->n_told_drawn < PAGE_TOLD_MAX &&
+		p->told.n + strlen(t->says) < PAGE_TOLD_BYTES_MAX) {
+		cmi_page_told(&p->told, t);
+		p->n_told_drawn++;
+	}
+	p->n_told++;
+	p->n_told_failed += failed && t->side != CMI_STEP_GOOD;
+	p->is_bad |= failed && t->side != CMI_STEP_GOOD;
+}
+
+static void told_section(struct cmi_page *p)
+{
+	cmi_page_told_section(&p->out, &p->told, p->n_told - p->n_told_drawn);
+}
+
 cmend_status cmi_page_take(
 	struct cmi_page *p, const struct cmi_item *item, cmend_error *err)
 {
@@ -351,11 +374,13 @@ cmend_status cmi_page_take(
 		p->has_summary = true;
 		p->is_bad |= item->summary->failed > 0;
 		break;
+	case CMI_ITEM_TOLD:
+		told(p, item->told);
+		break;
 	case CMI_ITEM_HTTP:
 	case CMI_ITEM_DNS:
 	case CMI_ITEM_DHCP:
 	case CMI_ITEM_TCP:
-	case CMI_ITEM_TOLD:
 		break;
 	}
 	return CMEND_OK;
@@ -401,11 +426,17 @@ static void title_text(struct cmi_page *p, struct cmi_buf *out)
 		cmi_page_text(out, p->o.title);
 	} else if (p->headline) {
 		element(out, "Connection fails: ", p->headline, "");
+	} else if (p->has_summary && !p->summary.failed && p->n_told_failed) {
+		cmi_buf_text(out,
+			"No TLS handshake failed, but the phone says that it "
+			"did");
 	} else if (p->has_summary) {
 		cmi_buf_printf(out, "%llu of %llu TLS handshake%s failed",
 			(unsigned long long)p->summary.failed,
 			(unsigned long long)p->summary.handshakes,
 			p->summary.handshakes == 1 ? "" : "s");
+	} else if (p->n_told_failed) {
+		cmi_buf_text(out, "The phone says that it failed");
 	} else {
 		cmi_buf_text(out, p->is_bad ? "Something is wrong with a chain"
 					    : "Nothing failed");
@@ -517,10 +548,11 @@ static void nav(struct cmi_page *p)
 	static const char *const links[][2] = {{"symptoms", "Symptoms"},
 		{"applies", "Applies to"}, {"cause", "Cause"},
 		{"resolution", "Resolution"}, {"workaround", "Work-around"},
-		{"certificates", "Certificates"}, {"evidence", "Evidence"}};
+		{"certificates", "Certificates"}, {"evidence", "Evidence"},
+		{"told", "What the phone says"}};
 	const struct cmi_buf *const parts[] = {&p->symptoms, &p->applies,
 		&p->cause, &p->resolution, &p->workaround, &p->certs,
-		&p->evidence};
+		&p->evidence, &p->told};
 
 	cmi_buf_text(&p->out, "<nav aria-label=\"parts\"><ul>\n");
 	for (size_t i = 0; i < CMI_LEN(links); i++)
@@ -557,6 +589,7 @@ static void article(struct cmi_page *p)
 		"<ol class=\"remedies\">", "</ol>");
 	part_of(p, "certificates", "Certificates", &p->certs, "", "");
 	part_of(p, "evidence", "Evidence", &p->evidence, "", "");
+	told_section(p);
 }
 
 static void left_out(struct cmi_page *p)
@@ -635,6 +668,7 @@ static void overview(struct cmi_page *p)
 	losses(p);
 	cmi_buf_text(out, "</div>\n");
 	cmi_page_groups_table(out, &p->groups);
+	told_section(p);
 	cmi_buf_add_bytes(out, cmi_buf_view(&p->sections));
 }
 

@@ -58,6 +58,9 @@ struct cmi_page {
 	/* What could not be read, and how many such there are. */
 	struct cmi_buf losses;
 	size_t n_losses;
+	/* What devices say of themselves; those failed that count. */
+	struct cmi_buf told;
+	size_t n_told, n_told_drawn, n_told_failed;
 	const char *first_target;
 	const char *names[2];
 };
@@ -86,6 +89,11 @@ void cmi_page_sent(struct cmi_buf *out, const struct cmi_item_cert *certs,
 void cmi_page_cert_list(struct cmi_buf *out, const struct cmi_item_cert *certs,
 	size_t n, const struct cmi_path *path, bool path_has_anchor,
 	const char *absent);
+/* What a device said of itself: one row, and the section around all of them
+ * (nothing where there are none). */
+void cmi_page_told(struct cmi_buf *out, const struct cmi_item_told *t);
+void cmi_page_told_section(
+	struct cmi_buf *out, const struct cmi_buf *rows, size_t left_out);
 void cmi_page_findings(
 	struct cmi_buf *out, const struct cmi_finding *f, size_t n);
 

@@ -309,7 +309,11 @@ static void told(const struct pen *p, const struct cmi_item_told *t)
 	const char *id = cmi_finding_name(s->finding);
 
 	inked(p, DIM, "note");
-	cmi_buf_printf(p->out, "  the phone says of \"%s\": ", t->step);
+	cmi_buf_printf(p->out, "  the %sphone says of \"%s\": ",
+		t->side == CMI_STEP_GOOD  ? "good "
+		: t->side == CMI_STEP_BAD ? "bad "
+					  : "",
+		t->step);
 	inked(p, BOLD, id ? id : t->result);
 	frames(p, &s->frame, s->frame != 0);
 	cmi_buf_printf(p->out, "\n      %s\n", t->says);

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import servers
+from test_page import Reader
 from boot_lab import NUMBER, PIN, SIP, in_veth, try_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,6 +176,16 @@ def test_failures_are_named(chainmend, profile, tmp_path, name):
         assert note["says"] and note["says"] in said["says"]
     if name != "none":
         assert notes[step]["finding"] == finding
+    # A page shows every one of them, and does not say that all is well.
+    html = tmp_path / "page.html"
+    chainmend("explain", "--roots", root, "--html", html, capture)
+    page = Reader(html.read_text())
+    assert not page.loads and not page.of("script")
+    assert ("What the phone says" in page.text) == bool(notes)
+    for note in notes.values():
+        assert " ".join(note["says"].split()) in page.text
+        assert (note["finding"] or note["result"]) in page.text
+    assert ("nothing failed" in page.text) == (result != "failed")
     # Refused connections are there as such.
     if name in REFUSED:
         dead, = {t["server"] for t in lines
@@ -198,6 +209,47 @@ def test_failures_are_named(chainmend, profile, tmp_path, name):
         shaken = chainmend("explain", "--json", "--all", "--profile", which,
                            capture, env=env).of_kind("handshake")
         assert [p["why"] for p in shaken[0]["profiles"]] == [why]
+
+
+def test_notes_in_a_comparison(chainmend, tmp_path):
+    """Each side's own, in text, JSON and on the page."""
+    said = {}
+    for name, state in ("good", "none"), ("bad", "pin-locked"):
+        http, https, sip = (servers.free_port() for _ in range(3))
+        ports = ["--http-port", http, "--https-port", https, "--sip-port",
+                 sip]
+        where = tmp_path / name
+        user = ("serve", "--state", where, "user")
+        chainmend(*user, "add", "--sip", SIP, "--number", NUMBER)
+        chainmend(*user, "set-pin", "--sip", SIP, "--secret-fd", "0",
+                  stdin=PIN + "\n")
+        server = chainmend.popen(
+            "serve", "--state", where, "--lab", "--break", state, "--host",
+            "web.corp.example", "--address", "127.0.0.1", *ports, "--quiet",
+            stdout=subprocess.DEVNULL)
+        try:
+            servers.wait_until(lambda: servers.answers(https), "serve")
+            said[name] = chainmend(
+                "phone", "test", "--server", "web.corp.example", "--connect",
+                "127.0.0.1", *ports, "--number", NUMBER, "--anchors",
+                where / "lab-root.pem", "--pin-fd", "0", "--capture",
+                tmp_path / f"{name}.pcapng", "--json", stdin=PIN + "\n").lines
+        finally:
+            server.terminate()
+            server.wait(10)
+    words = ("compare", tmp_path / "good.pcapng", tmp_path / "bad.pcapng")
+    expected = [(side, s["test"], s["why"]) for side in ("good", "bad")
+                for s in said[side] if s["result"] in ("failed", "warning")]
+    assert ("bad", "ticket", "pin-locked") in expected
+    run = chainmend(*words, "--json", "--html", tmp_path / "page.html")
+    assert sorted((n["side"], n["step"], n["finding"])
+                  for n in run.of_kind("note")) == sorted(expected)
+    text = chainmend(*words).out
+    page = Reader((tmp_path / "page.html").read_text()).text
+    for note in run.of_kind("note"):
+        assert f"the {note['side']} phone says of \"{note['step']}\"" in text
+        assert note["says"] in text and note["says"] in page
+        assert f"{note['step']} in the {note['side']} one" in page
 
 
 @pytest.mark.parametrize("name", BY_DHCP)

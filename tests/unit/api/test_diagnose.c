@@ -559,6 +559,86 @@ static void reports_of_each_form(void **state)
 		CMEND_IO);
 }
 
+/* A pcapng of one packet with one comment, as Wireshark would write it:
+ * draft-ietf-opsawg-pcapng sections 4.1, 4.2 and 4.3. */
+static size_t commented(uint8_t out[512], const char *comment)
+{
+	const uint32_t n = (uint32_t)strlen(comment), padded = (n + 3) & ~3u;
+	const uint32_t epb = 32 + 20 + 4 + padded + 4;
+	const uint32_t head[] = {0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0xffffffff,
+		0xffffffff, 28, 1, 20, 101, 0, 20, 6, epb, 0, 0, 0, 20, 20};
+	uint8_t *p = out;
+
+	memset(out, 0, 512);
+	memcpy(p, head, sizeof(head));
+	p += sizeof(head);
+	*p = 0x45; /* an IPv4 header, and nothing else of it */
+	p += 20;
+	memcpy(p, (const uint16_t[]){1, (uint16_t)n}, 4);
+	memcpy(p + 4, comment, n);
+	p += 4 + padded + 4;
+	memcpy(p, &epb, 4);
+	return (size_t)(p + 4 - out);
+}
+
+static cmend_status take_told(void *ctx, const cmend_result *result)
+{
+	cmend_told t = {.size = sizeof(t)};
+	size_t *n = ctx;
+
+	if (cmend_result_kind(result) != CMEND_RESULT_NOTE) {
+		assert_int_equal(
+			cmend_result_told(result, &t), CMEND_NOT_FOUND);
+		return CMEND_OK;
+	}
+	++*n;
+	assert_int_equal(cmend_result_told(result, &t), CMEND_OK);
+	assert_string_equal(t.step, "ticket");
+	assert_string_equal(t.result, "failed");
+	assert_string_equal(t.finding, "pin-locked");
+	assert_string_equal(t.says, "the account is \\x1blocked");
+	assert_string_equal(t.capture, "noted");
+	assert_int_equal(t.frame, 1);
+	assert_int_equal(cmend_result_told(NULL, &t), CMEND_ARG);
+	assert_int_equal(cmend_result_told(result, NULL), CMEND_ARG);
+	return CMEND_OK;
+}
+
+static cmend_status pass_on(void *ctx, const cmend_conversation *c)
+{
+	assert_int_equal(cmend_conversation_kind(c), CMEND_KIND_NOTE);
+	return cmend_diagnose(ctx, c, NULL);
+}
+
+static void a_devices_own_word(void **state)
+{
+	size_t told = 0;
+	cmend_diagnosis_options o = {.size = sizeof(o),
+		.trust = trust,
+		.found = take_told,
+		.ctx = &told};
+	cmend_capture_options read = {
+		.size = sizeof(read), .name = "noted", .take = pass_on};
+	cmend_diagnosis *d = NULL;
+	uint8_t file[512];
+
+	(void)state;
+	assert_int_equal(cmend_diagnosis_new(&o, &d, NULL), CMEND_OK);
+	read.ctx = d;
+	read.bytes.p = file;
+	read.bytes.n = commented(file,
+		"chainmend phone test: ticket, failed, pin-locked: the account "
+		"is \x1blocked");
+	assert_int_equal(cmend_read_capture(&read, NULL, NULL), CMEND_OK);
+	assert_int_equal(told, 1);
+	/* Anybody else's comment is none of these. */
+	read.bytes.n = commented(file, "slow here, failed, why: I wonder");
+	assert_int_equal(cmend_read_capture(&read, NULL, NULL), CMEND_OK);
+	assert_int_equal(cmend_diagnose_end(d, NULL, NULL), CMEND_OK);
+	assert_int_equal(told, 1);
+	cmend_diagnosis_free(d);
+}
+
 static void broken_contracts_are_told(void **state)
 {
 	const cmend_diagnosis_options short_one = {.size = 8};
@@ -655,6 +735,7 @@ int main(void)
 		ROW(a_silent_server_ends_in_time),
 		ROW(what_a_probe_asks_for),
 		ROW(reports_of_each_form),
+		ROW(a_devices_own_word),
 		ROW(broken_contracts_are_told),
 		ROW(memory_that_fails),
 	};

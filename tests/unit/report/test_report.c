@@ -287,6 +287,8 @@ static void the_article_is_well_formed_whatever_comes(void **state)
 		.verdict = CMI_F_MISSING_INTERMEDIATE,
 		.remedies = remedies,
 		.n_remedies = 2};
+	struct cmi_told_seen seen = {.frame = 7};
+	struct cmi_conversation from = {.kind = CMI_CONV_TOLD, .told = &seen};
 	struct cmi_bytes html;
 	struct scene s;
 
@@ -307,10 +309,17 @@ static void the_article_is_well_formed_whatever_comes(void **state)
 	give(p, CMI_ITEM_HANDSHAKE, &s.h);
 	s.h.side = CMI_STEP_BAD;
 	give(p, CMI_ITEM_HANDSHAKE, &s.h);
+	give(p, CMI_ITEM_TOLD,
+		&(struct cmi_item_told){.c = &from,
+			.step = s.name,
+			.result = s.name,
+			.says = s.name,
+			.side = CMI_STEP_BAD});
 	assert_int_equal(cmi_page_finish(p, &html, NULL), CMEND_OK);
 	check_page(html, &w);
 	assert_int_equal(w.scripts, 0);
 	assert_int_equal(w.svgs, 2);
+	assert_non_null(strstr(w.text, "What the phone says"));
 	assert_non_null(strstr(w.text, "Symptoms"));
 	assert_non_null(strstr(w.text, "Work-around"));
 	assert_non_null(strstr(w.text, "<script>alert(1)</script>"));
@@ -470,12 +479,21 @@ static void many_alike_are_told_once(void **state)
 	cmi_arena_dispose(&s.arena);
 }
 
-static void give_some(struct cmi_page *p, struct scene *s, int from, int to)
+static void give_some(struct cmi_page *p, struct scene *s, int first, int to)
 {
-	for (int i = from; i < to; i++) {
+	const struct cmi_told_seen seen = {.frame = 7};
+	const struct cmi_conversation from = {
+		.kind = CMI_CONV_TOLD, .told = &seen};
+
+	for (int i = first; i < to; i++) {
 		s->h.sni = i % 3 ? "a.example" : NULL;
 		s->h.outcome = i % 2 ? CMI_FAILED : CMI_COMPLETED;
 		give(p, CMI_ITEM_HANDSHAKE, &s->h);
+		give(p, CMI_ITEM_TOLD,
+			&(struct cmi_item_told){.c = &from,
+				.step = "ticket",
+				.result = i % 2 ? "failed" : "warning",
+				.says = "<note>"});
 	}
 }
 
