@@ -14,25 +14,40 @@
 #define ACK        5
 #define COOKIE     0x63825363u
 
-/* RFC 2131 section 2: the fixed part, 236 bytes, and the cookie. */
-static void put_head(struct cmi_buf *out, uint8_t op, uint32_t xid,
-	const uint8_t client[4], const uint8_t server[4])
+/* RFC 1542 section 2.1: no shorter, whoever reads it. */
+#define LEAST 300
+
+static const uint8_t zeros[192];
+
+/* RFC 2131 section 2: the fixed part, 236 bytes, and the cookie.  `of` says
+ * whose it is: a question's own fields, or the question that is answered. */
+static void put_head(struct cmi_buf *out, uint8_t op,
+	const struct cmi_dhcp_message *of, const uint8_t server[4])
 {
-	static const uint8_t zeros[192];
+	size_t n = of->hardware_addr.n;
 
 	cmi_buf_u8(out, op);
-	cmi_buf_u8(out, 1); /* Ethernet */
-	cmi_buf_u8(out, 6);
+	cmi_buf_u8(out, of->hardware_type);
+	cmi_buf_u8(out, (uint8_t)n);
 	cmi_buf_u8(out, 0);
-	cmi_buf_be(out, 4, xid);
-	cmi_buf_be(out, 4, 0);        /* secs, flags */
-	cmi_buf_add(out, client, 4);  /* ciaddr */
-	cmi_buf_add(out, zeros, 4);   /* yiaddr: RFC 2131 section 4.3.5 */
-	cmi_buf_add(out, server, 4);  /* siaddr */
-	cmi_buf_add(out, zeros, 4);   /* giaddr */
-	cmi_buf_add(out, zeros, 16);  /* chaddr */
+	cmi_buf_be(out, 4, of->xid);
+	cmi_buf_be(out, 2, 0); /* secs */
+	cmi_buf_be(out, 2, of->flags);
+	cmi_buf_add(out, of->client_addr, 4); /* ciaddr */
+	cmi_buf_add(out, zeros, 4);  /* yiaddr: RFC 2131 section 4.3.5 */
+	cmi_buf_add(out, server, 4); /* siaddr */
+	cmi_buf_add(out, of->relay_addr, 4);       /* giaddr */
+	cmi_buf_add_bytes(out, of->hardware_addr); /* chaddr */
+	cmi_buf_add(out, zeros, 16 - n);
 	cmi_buf_add(out, zeros, 192); /* sname, file */
 	cmi_buf_be(out, 4, COOKIE);
+}
+
+static void put_end(struct cmi_buf *out)
+{
+	cmi_buf_u8(out, 255);
+	if (out->n < LEAST)
+		cmi_buf_add(out, zeros, LEAST - out->n);
 }
 
 /* In pieces of 255 where it is longer: RFC 3396. */
@@ -56,13 +71,16 @@ void cmi_inform_write(
 	const uint8_t type = INFORM;
 	static const uint8_t wanted[] = {
 		CMI_DHCP_VENDOR_SPECIFIC, CMI_DHCP_SIP_SERVERS};
+	struct cmi_dhcp_message ours = {
+		.xid = xid, .hardware_type = 1, .hardware_addr = {zeros, 6}};
 
-	put_head(out, OP_REQUEST, xid, client, nobody);
+	memcpy(ours.client_addr, client, 4);
+	put_head(out, OP_REQUEST, &ours, nobody);
 	put_option(out, CMI_DHCP_MESSAGE_TYPE, (struct cmi_bytes){&type, 1});
 	put_option(out, CMI_DHCP_CLASS_ID, CMI_BYTES(CMI_UC_CLASS));
 	put_option(out, CMI_DHCP_PARAMETERS_WANTED,
 		(struct cmi_bytes){wanted, sizeof(wanted)});
-	cmi_buf_u8(out, 255);
+	put_end(out);
 }
 
 static cmend_status check_question(
@@ -93,7 +111,8 @@ static cmend_status put_answer(const struct cmi_dhcp_message *m,
 	cmi_buf_init(&v43, 1024);
 	cmi_buf_init(&v120, 1024);
 	CMI_TRY(cmi_uc_encode(o, &v43, &v120, err));
-	put_head(out, OP_REPLY, m->xid, m->client_addr, server);
+	/* RFC 2131 table 3: the asker's own addresses and flags. */
+	put_head(out, OP_REPLY, m, server);
 	put_option(out, CMI_DHCP_MESSAGE_TYPE, (struct cmi_bytes){&type, 1});
 	put_option(out, 54, (struct cmi_bytes){server, 4});
 	put_option(out, CMI_DHCP_CLASS_ID, CMI_BYTES(CMI_UC_CLASS));
@@ -102,7 +121,11 @@ static cmend_status put_answer(const struct cmi_dhcp_message *m,
 	if (o->lab != CMI_UC_NO_43)
 		put_option(out, CMI_DHCP_VENDOR_SPECIFIC, cmi_buf_view(&v43));
 	put_option(out, CMI_DHCP_SIP_SERVERS, cmi_buf_view(&v120));
-	cmi_buf_u8(out, 255);
+	/* RFC 6842 section 3: back to whom it belongs. */
+	if (m->client_id.present)
+		put_option(out, CMI_DHCP_CLIENT_ID,
+			cmi_buf_view(&m->client_id.joined));
+	put_end(out);
 	return cmi_buf_status(out, err);
 }
 

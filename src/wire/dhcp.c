@@ -12,12 +12,14 @@ static struct cmi_dhcp_value *value_of(struct cmi_dhcp_message *m, size_t i)
 		return &m->class_id;
 	case 2:
 		return &m->sip_servers;
+	case 3:
+		return &m->client_id;
 	default:
 		return &m->parameters_wanted;
 	}
 }
 
-#define VALUES 4
+#define VALUES 5
 
 void cmi_dhcp_message_init(struct cmi_dhcp_message *m)
 {
@@ -40,6 +42,8 @@ static struct cmi_dhcp_value *value_for(
 		return &m->vendor_specific;
 	case CMI_DHCP_CLASS_ID:
 		return &m->class_id;
+	case CMI_DHCP_CLIENT_ID:
+		return &m->client_id;
 	case CMI_DHCP_SIP_SERVERS:
 		return &m->sip_servers;
 	case CMI_DHCP_PARAMETERS_WANTED:
@@ -88,20 +92,22 @@ static bool read_addr(struct cmi_cursor *c, uint8_t out[4])
 cmend_status cmi_dhcp_message(
 	struct cmi_bytes data, struct cmi_dhcp_message *m, cmend_error *err)
 {
-	struct cmi_cursor c = cmi_cursor_of(data), sname, file, gateway;
-	uint8_t hardware_type, hardware_n, hops, overload = 0, ignored = 0;
+	struct cmi_cursor c = cmi_cursor_of(data), sname, file;
+	uint8_t hardware_n, hops, overload = 0, ignored = 0;
 	struct cmi_bytes hardware;
-	uint16_t secs, flags;
+	uint16_t secs;
 	uint32_t cookie;
 
 	/* RFC 2131 figure 1. */
-	if (!cmi_cursor_u8(&c, &m->op) || !cmi_cursor_u8(&c, &hardware_type) ||
+	if (!cmi_cursor_u8(&c, &m->op) ||
+		!cmi_cursor_u8(&c, &m->hardware_type) ||
 		!cmi_cursor_u8(&c, &hardware_n) || !cmi_cursor_u8(&c, &hops) ||
 		!cmi_cursor_u32(&c, &m->xid) || !cmi_cursor_u16(&c, &secs) ||
-		!cmi_cursor_u16(&c, &flags) || !read_addr(&c, m->client_addr) ||
+		!cmi_cursor_u16(&c, &m->flags) ||
+		!read_addr(&c, m->client_addr) ||
 		!read_addr(&c, m->your_addr) ||
 		!read_addr(&c, m->server_addr) ||
-		!cmi_cursor_sub(&c, 4, &gateway) ||
+		!read_addr(&c, m->relay_addr) ||
 		!cmi_cursor_bytes(&c, 16, &hardware) ||
 		!cmi_cursor_sub(&c, 64, &sname) ||
 		!cmi_cursor_sub(&c, 128, &file) || !cmi_cursor_u32(&c, &cookie))

@@ -21,6 +21,7 @@ enum cmi_dhcp_option {
 	CMI_DHCP_MESSAGE_TYPE = 53,
 	CMI_DHCP_PARAMETERS_WANTED = 55,
 	CMI_DHCP_CLASS_ID = 60,
+	CMI_DHCP_CLIENT_ID = 61,
 	CMI_DHCP_SIP_SERVERS = 120, /* RFC 3361 */
 };
 
@@ -35,11 +36,13 @@ struct cmi_dhcp_value {
 struct cmi_dhcp_message {
 	uint8_t op; /* 1 request, 2 reply */
 	uint32_t xid;
-	uint8_t client_addr[4], your_addr[4], server_addr[4];
+	uint16_t flags;
+	uint8_t client_addr[4], your_addr[4], server_addr[4], relay_addr[4];
+	uint8_t hardware_type;          /* 1: Ethernet */
 	struct cmi_bytes hardware_addr; /* a view of the input */
 	uint8_t message_type;           /* option 53; 0: BOOTP */
 	struct cmi_dhcp_value vendor_specific, class_id, sip_servers,
-		parameters_wanted;
+		parameters_wanted, client_id;
 	bool truncated; /* an option is longer than its field */
 };
 

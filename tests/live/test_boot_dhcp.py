@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DHCP for phones against hands that were written here from RFC 2131: what
-hostile askers get of `serve --dhcp`, and which of several answers a phone
-takes; and the lines that `dhcp encode` writes for six servers."""
+"""DHCP for phones. Clients of other people's ask `serve --dhcp`; hands that were
+written here from RFC 2131 say what hostile askers get, and which of several
+answers a phone takes; and the lines that `dhcp encode` writes for six
+servers."""
 import json
 import re
 import sys
 
 import pytest
 
+import servers
 from boot_lab import FQDN, in_veth, try_until
 
 # The published vector: DHCPUtil's own output for server.fqdn.company.com.
@@ -89,6 +91,104 @@ trap 'kill $serve $child' EXIT
     assert len(events) >= len(told) - 1, events
     assert {"another class", "no client address", "no DHCPINFORM",
             "claims another address than it sends from"} <= set(events)
+
+
+# Clients that nobody here wrote.
+
+# What is told of an answer, as dhcpcd(8) has it: the text of a variable each.
+HOOK = """#!/bin/sh
+[ "$reason" = INFORM ] && env | sort >"$OUT"
+exit 0
+"""
+DHCPCD = """
+nodev
+nodelay
+noarp
+noipv6
+noipv4ll
+vendorclassid {name}
+{client_id}
+option vendor_encapsulated_options, sip_server
+require dhcp_server_identifier
+script {here}/hook
+env OUT={here}/answer
+"""
+
+
+def program_or_skip(name):
+    """Also where a user without rights does not look."""
+    found = servers.program(name)
+    if not found:
+        pytest.skip(f"no {name} on this machine")
+    return found
+
+
+@pytest.fixture
+def asked_by(namespace, program, clean_env, pki, tmp_path):
+    """asked_by(sh line with `phone`) -> (what it said, the server's log)"""
+    def run(command):
+        log = tmp_path / "log"
+        done = in_veth(namespace, f"""
+{program} serve --state {tmp_path}/s --host {FQDN} --cert {pki.leaf.pem} \
+    --key {pki.leaf.key} --dhcp >{log} 2>&1 & serve=$!
+trap 'kill $serve $child' EXIT
+""" + try_until("ss -Hlnu 'sport = :67' | grep -q .", 300) +
+                       f"{command}\n", clean_env)
+        assert done.returncode == 0, (done, log.read_text())
+        return done, log.read_text()
+    return run
+
+
+def dhcpcd(tmp_path, name, client_id, wait):
+    """The line that runs it once: its user, locks and leases are its own, so
+    that no daemon of this machine's is in its way."""
+    (tmp_path / "hook").write_text(HOOK)
+    (tmp_path / "hook").chmod(0o755)
+    (tmp_path / "conf").write_text(DHCPCD.format(
+        name=name, client_id=client_id, here=tmp_path))
+    return (f"grep -v dhcpcd /etc/passwd >{tmp_path}/passwd\n"
+            "phone unshare --mount sh -c 'mount -t tmpfs none /run; "
+            "mount -t tmpfs none /var/lib/dhcpcd; "
+            f"mount --bind {tmp_path}/passwd /etc/passwd; "
+            f"exec timeout {wait} {program_or_skip('dhcpcd')} -f "
+            f"{tmp_path}/conf --inform=10.9.0.9/24 -d -1 -B -4 v1' 2>&1 && "
+            "r=0 || r=$?; echo ended $r")
+
+
+@pytest.mark.parametrize("client_id", ["clientid", "duid", ""])
+def test_a_client_of_other_peoples(asked_by, tmp_path, client_id):
+    """dhcpcd takes our answer and reads the published vector from it, option
+    120 by its own reading of RFC 3361."""
+    done, log = asked_by(dhcpcd(tmp_path, "MS-UC-Client", client_id, 40))
+    assert "ended 0" in done.stdout, (done.stdout, log)
+    assert "received approval for 10.9.0.9" in done.stdout
+    told = dict(line.split("=", 1) for line in
+                (tmp_path / "answer").read_text().splitlines())
+    assert told["new_vendor_encapsulated_options"] == V43
+    assert told["new_sip_server"] == FQDN
+    assert told["new_vendor_class_identifier"] == "MS-UC-Client"
+    assert told["new_dhcp_server_identifier"] == "10.9.0.1"
+    assert re.search(r" dhcp 10\.9\.0\.9 answered \d+$", log, re.M)
+
+
+def test_a_client_of_another_class(asked_by, tmp_path):
+    """Case counts; nothing comes back, and the log says why."""
+    done, log = asked_by(dhcpcd(tmp_path, "ms-uc-client", "clientid", 2))
+    assert "ended 124" in done.stdout and "sending INFORM" in done.stdout
+    assert not (tmp_path / "answer").exists()
+    assert re.search(r" dhcp-ignored 10\.9\.0\.9 another class \d+$", log,
+                     re.M), log
+    assert " answered " not in log
+
+
+def test_a_client_without_a_class(asked_by):
+    """dhcping asks as any computer does: that is another server's."""
+    done, log = asked_by(
+        f"phone {program_or_skip('dhcping')} -i -v -t 1 -c 10.9.0.9 -s "
+        "10.9.0.1 -h 02:ca:fe:ba:be:01 2>&1 && r=0 || r=$?; echo ended $r")
+    assert "ended 1" in done.stdout and "no answer" in done.stdout.lower()
+    assert re.search(r" dhcp-ignored 10\.9\.0\.9 another class \d+$", log,
+                     re.M), log
 
 
 # At the server's end: answers of a script, in its order.

@@ -225,13 +225,56 @@ static void a_question_and_its_answer(void **state)
 	assert_int_equal(cmi_inform_read((struct cmi_bytes){0}, 0x1234, &got,
 				 &faults, NULL),
 		CMEND_NOT_FOUND);
-	/* Cut anywhere, a question gets no answer (but for the end mark). */
+	/* Cut anywhere, a question gets no answer (but for the end mark, and
+	 * what fills up behind it). */
 	for (size_t n = 0; n + 1 < q.n; n++) {
 		cmi_buf_clear(&a);
 		if (cmi_inform_answer((struct cmi_bytes){q.p, n}, server,
 			    &vector, &a, to, NULL) == CMEND_OK)
 			assert_true(n >= 240 + 3 + 14);
 	}
+	cmi_buf_dispose(&q);
+	cmi_buf_dispose(&a);
+}
+
+/* RFC 2131 table 3 and RFC 6842: what an answer takes over from the question,
+ * byte by byte; clients pass over an answer with another address in it. */
+static void an_answer_is_the_askers_own(void **state)
+{
+	static const uint8_t client[4] = {10, 0, 0, 9},
+			     server[4] = {10, 0, 0, 1};
+	static const uint8_t id[] = {61, 7, 1, 2, 3, 4, 5, 6, 7};
+	struct cmi_buf q, a;
+	uint8_t to[4];
+	size_t end;
+
+	(void)state;
+	cmi_buf_init(&q, CMI_DHCP_DATAGRAM);
+	cmi_buf_init(&a, CMI_DHCP_DATAGRAM);
+	cmi_inform_write(0x12345678, client, &q);
+	/* Never shorter than a BOOTP message, RFC 1542 section 2.1. */
+	assert_true(q.n >= 300);
+	q.p[1] = 6;    /* htype: IEEE 802 */
+	q.p[10] = 128; /* flags: broadcast */
+	memcpy(q.p + 24, "\x0a\x00\x00\xfe", 4);
+	memcpy(q.p + 28, "\x02\xca\xfe\xba\xbe\x01", 6);
+	/* In place of the end and what fills up behind it. */
+	for (end = 240; q.p[end] != 255;)
+		end += 2u + q.p[end + 1];
+	memcpy(q.p + end, id, sizeof(id));
+	q.p[end + sizeof(id)] = 255;
+	assert_int_equal(cmi_inform_answer(cmi_buf_view(&q), server, &vector,
+				 &a, to, NULL),
+		CMEND_OK);
+	assert_memory_equal(a.p, "\x02\x06\x06\x00\x12\x34\x56\x78", 8);
+	assert_memory_equal(a.p + 8, "\x00\x00\x80\x00", 4);
+	assert_memory_equal(a.p + 12, client, 4);
+	assert_memory_equal(a.p + 16, "\0\0\0", 4); /* nothing is leased */
+	assert_memory_equal(a.p + 20, server, 4);
+	assert_memory_equal(a.p + 24, "\x0a\x00\x00\xfe", 4);
+	assert_memory_equal(
+		a.p + 28, "\x02\xca\xfe\xba\xbe\x01\0\0\0\0\0\0\0\0\0", 16);
+	assert_non_null(memmem(a.p + 240, a.n - 240, id, sizeof(id)));
 	cmi_buf_dispose(&q);
 	cmi_buf_dispose(&a);
 }
@@ -291,6 +334,7 @@ int main(void)
 		cmocka_unit_test(faults_are_named),
 		cmocka_unit_test(the_cut_of_cisco),
 		cmocka_unit_test(a_question_and_its_answer),
+		cmocka_unit_test(an_answer_is_the_askers_own),
 		cmocka_unit_test(hostile_questions_get_no_answer),
 		cmocka_unit_test(names_count_in_their_domain_only),
 	};
