@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "boot/server_listen.h"
 #include "boot/server_loop.h"
 
 #include <arpa/inet.h>
@@ -65,35 +66,6 @@ struct cmi_server {
 struct cmi_server_ports cmi_server_ports(const struct cmi_server *s)
 {
 	return s->ports;
-}
-
-static cmend_status listen_on(const char *address, unsigned port, int *fd,
-	uint16_t *got, cmend_error *err)
-{
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port == CMI_PORT_ANY ? 0 : (uint16_t)port),
-	};
-	socklen_t n = sizeof(to);
-	int one = 1;
-
-	if (inet_pton(AF_INET, address ? address : "0.0.0.0", &to.sin_addr) !=
-		1)
-		return cmi_fail(err, CMEND_ARG, "\"%s\" is not an IPv4 address",
-			address);
-	*fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (*fd < 0)
-		return cmi_fail(err, CMEND_NET, "cannot make a socket: %s",
-			strerror(errno));
-	setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(*fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-		listen(*fd, 1024) < 0)
-		return cmi_fail(err, CMEND_NET,
-			"cannot listen on port %u of %s: %s", port,
-			address ? address : "every address", strerror(errno));
-	getsockname(*fd, (struct sockaddr *)&to, &n);
-	*got = ntohs(to.sin_port);
-	return CMEND_OK;
 }
 
 static cmend_status make_tls(const struct cmi_server_options *o,
@@ -469,7 +441,7 @@ static cmend_status make_registrar(struct cmi_server *s, cmend_error *err)
 
 	CMI_TRY(make_tls(o, registrar.chain, registrar.n_chain, registrar.key,
 		&s->sip_tls, err));
-	CMI_TRY(listen_on(
+	CMI_TRY(cmi_listen(
 		o->address, o->sip_port, &s->fd_sip, &s->ports.sip, err));
 	return cmi_registrar_new(&registrar, &s->registrar, err);
 }
@@ -488,10 +460,10 @@ static cmend_status start(struct cmi_server *s, cmend_error *err)
 	if (s->fd_wake < 0)
 		return cmi_fail(err, CMEND_IO, "eventfd: %s", strerror(errno));
 	if (o->http_port)
-		CMI_TRY(listen_on(o->address, o->http_port, &s->fd_http,
+		CMI_TRY(cmi_listen(o->address, o->http_port, &s->fd_http,
 			&s->ports.http, err));
 	if (o->https_port)
-		CMI_TRY(listen_on(o->address, o->https_port, &s->fd_https,
+		CMI_TRY(cmi_listen(o->address, o->https_port, &s->fd_https,
 			&s->ports.https, err));
 	if (o->sip_port)
 		CMI_TRY(make_registrar(s, err));

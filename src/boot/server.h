@@ -21,8 +21,9 @@ struct evp_pkey_st;
 #define CMI_PORT_ANY 65536u
 
 struct cmi_server_options {
-	const char *address; /* to listen on; NULL: every one (IPv4) */
-	unsigned http_port;  /* 0: none; CMI_PORT_ANY */
+	/* To listen on, IPv4 or IPv6; NULL: every one of IPv4. */
+	const char *address;
+	unsigned http_port; /* 0: none; CMI_PORT_ANY */
 	unsigned https_port;
 	unsigned sip_port;
 	const char *host;      /* our FQDN */

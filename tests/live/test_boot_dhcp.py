@@ -318,6 +318,10 @@ def test_lines_for_windows(chainmend):
 
 @pytest.mark.parametrize("option, value, word", [
     ("--43", V43[:180 - 2], "runs past the end"),
+    # A name of 24 characters is one too many: 182 digits, of which 180 stay.
+    ("--43", V43.replace(b"server.fqdn.company.com".hex(),
+                         b"servers.fqdn.company.com".hex()).replace(
+                             "0317", "0318")[:180], "cisco ios"),
     ("--43", V43.replace(b"server.fqdn.company.com".hex(),
                          b"10.1.2.3".hex()).replace("0317", "0308"),
      "address"),

@@ -160,6 +160,81 @@ def test_the_capture_has_names_and_time(town, chainmend, tmp_path):
                       "udp.checksum.status == 0", "frame.number")
 
 
+SIX = """
+set -e
+{program} serve --state {state} --lab --break {name} --host web.corp.example \\
+    --address ::1 --quiet >{here}/log 2>&1 & serve=$!
+trap 'kill $serve' EXIT
+i=0
+until ss -Hlnt 'sport = :443' | grep -q .; do
+    i=$((i+1)); [ $i -lt 300 ] || exit 99; sleep 0.1
+done
+{program} phone test --server web.corp.example --connect ::1 --number {number} \\
+    --pin-file {here}/pin --anchors {state}/lab-root.pem --tls12 --json \\
+    --capture {here}/six.pcapng || [ $? = 1 ]
+"""
+
+
+@pytest.mark.parametrize("name", ["none", "no-port-80"])
+def test_the_capture_over_ipv6(namespace, program, chainmend, clean_env,
+                               tmp_path, name):
+    """A whole sign-in over IPv6; its packets, judged by others' eyes."""
+    state, capture = tmp_path / "server", tmp_path / "six.pcapng"
+    (tmp_path / "pin").write_text(PIN + "\n")
+    for words in (["add", "--sip", SIP, "--number", NUMBER],
+                  ["set-pin", "--sip", SIP, "--secret-fd", "0"]):
+        assert chainmend("serve", "--state", state, "user", *words,
+                         stdin=PIN + "\n").status == 0
+    done = subprocess.run(
+        [*namespace, "sh", "-c", SIX.format(
+            program=program, state=state, name=name, here=tmp_path,
+            number=NUMBER)],
+        env=clean_env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, (done, (tmp_path / "log").read_text())
+    steps = {s["test"]: s["result"]
+             for s in map(json.loads, done.stdout.splitlines())}
+    assert steps["registration"] == "ok", steps
+    assert steps["port 80"] == ("ok" if name == "none" else "warning")
+    run = chainmend("explain", "--json", "--all", "--roots",
+                    state / "lab-root.pem", capture)
+    shaken = run.of_kind("handshake")
+    assert [(h["server"], h["outcome"]) for h in shaken] == \
+        [("[::1]:443", "completed"), ("[::1]:5061", "completed")]
+    assert {t["server"] for t in run.of_kind("tcp") if t["refused"]} == \
+        (set() if name == "none" else {"[::1]:80"})
+    tshark, capinfos = servers.program("tshark"), servers.program("capinfos")
+    if not tshark or not capinfos:
+        pytest.skip("no tshark or no capinfos on this machine")
+
+    def frames(what, *fields):
+        return [line.split("\t") for line in subprocess.run(
+            [tshark, "-r", capture, "-Y", what, "-T", "fields",
+             "-o", "tcp.check_checksum:TRUE",
+             *(word for f in fields for word in ("-e", f))],
+            capture_output=True, text=True, check=True,
+            timeout=60).stdout.splitlines()]
+
+    every = frames("frame", "ipv6.src", "ipv6.dst", "tcp.checksum.status",
+                   "ipv6.plen")
+    # 1: the sum is good, by the pseudo-header of RFC 8200 section 8.1.
+    assert {tuple(f[:3]) for f in every} == {("::1", "::1", "1")}
+    assert not frames("ip or _ws.malformed or tcp.analysis.ack_lost_segment "
+                      "or tcp.analysis.lost_segment or "
+                      "tcp.analysis.retransmission", "frame.number")
+    assert {f[0] for f in frames("tls.handshake.type == 11", "tcp.srcport")} \
+        == {"443", "5061"}
+    refused = frames("tcp.flags.reset == 1 and tcp.seq == 1", "tcp.srcport")
+    assert refused == ([] if name == "none" else [["80"]])
+    table = dict(line.split(":", 1) for line in subprocess.run(
+        [capinfos, "-cEd", "-M", capture], capture_output=True, text=True,
+        check=True, timeout=60).stdout.splitlines() if ":" in line)
+    assert table["File encapsulation"].strip() == "rawip"
+    assert int(table["Number of packets"].split()[0]) == len(every)
+    # Every packet's own length, and forty bytes of header for each.
+    assert int(table["Data size"].split()[0]) == \
+        sum(40 + int(f[3]) for f in every)
+
+
 def test_no_service_records(town):
     steps = town("host-record=web.corp.example,127.0.0.1\n")
     assert steps["dns"]["result"] == "warning"
