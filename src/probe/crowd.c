@@ -5,6 +5,8 @@
 
 /* An answer on a good network comes long before. */
 #define SLOW_MS 500
+/* Whoever takes longer than this is waited for, and gives us no work. */
+#define LATE_MS 100
 #define TICK_MS 100
 /* In flight at once at first, and at least: what fewer save in memory that is
  * at hand is lost again by waking up more often. */
@@ -42,7 +44,7 @@ static struct cmi_member *get_place(struct cmi_crowd *c)
 {
 	struct cmi_member *m = c->idle;
 
-	if (c->busy - c->slow >= c->window)
+	if (c->busy - c->slow >= c->in_flight || c->busy - c->late >= c->window)
 		return NULL;
 	if (m) {
 		c->idle = m->next_idle;
@@ -159,11 +161,14 @@ static void mark_slow(struct cmi_crowd *c)
 	if (lag > 2 * TICK_MS)
 		return;
 	for (struct cmi_member *m = c->made; m; m = m->next_made) {
-		if (m->phase == CMI_IDLE || m->slow ||
-			now - m->started_ms < SLOW_MS)
+		int64_t waits = now - m->started_ms;
+
+		if (m->phase == CMI_IDLE)
 			continue;
-		m->slow = true;
-		c->slow++;
+		c->late += waits >= LATE_MS && !m->late;
+		m->late |= waits >= LATE_MS;
+		c->slow += waits >= SLOW_MS && !m->slow;
+		m->slow |= waits >= SLOW_MS;
 	}
 }
 
@@ -204,7 +209,7 @@ static void on_nudge(evutil_socket_t fd, short what, void *arg)
 /* Is it the window that keeps others from being begun? */
 static bool is_held_back(const struct cmi_crowd *c)
 {
-	return c->window < c->in_flight && c->busy - c->slow >= c->window &&
+	return c->window < c->in_flight && c->busy - c->late >= c->window &&
 	       (c->extras || !c->ended);
 }
 

@@ -44,7 +44,8 @@ void cmi_member_retire(struct cmi_member *m)
 	cmi_dialed_dispose(&m->record);
 	m->phase = CMI_IDLE;
 	c->slow -= m->slow;
-	m->slow = false;
+	c->late -= m->late;
+	m->slow = m->late = false;
 	m->next_idle = c->idle;
 	c->idle = m;
 	c->busy--;

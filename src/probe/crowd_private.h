@@ -52,7 +52,8 @@ struct cmi_member {
 	bool again;          /* this is the second way */
 	bool taken;          /* the record has what the handshake brought */
 	int64_t started_ms;
-	bool slow; /* takes no place in flight any more */
+	bool late; /* takes no place in the window any more */
+	bool slow; /* nor in flight */
 	struct cmi_member *next_made;
 };
 
@@ -71,7 +72,7 @@ struct cmi_crowd {
 	struct cmi_address proxy_at;
 	struct cmi_crowd_extra *extras;
 	struct cmi_member *made, *idle;
-	unsigned n_made, in_flight, busy, slow;
+	unsigned n_made, in_flight, busy, slow, late;
 	unsigned window;  /* in flight at once just now: up to in_flight */
 	uint64_t n_ready; /* sockets that had something for us */
 	bool ended, filling;
