@@ -234,6 +234,19 @@ class Redis:
         self.process.wait(timeout=20)
 
 
+def keep_each(kind):
+    """The body of a fixture: gives make(...) -> kind(...), and stops each."""
+    made = []
+
+    def make(*args, **how):
+        made.append(kind(*args, **how))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
 class Hold:
     """An answer held back: arrived is set once somebody waits for it."""
 

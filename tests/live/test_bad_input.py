@@ -16,14 +16,7 @@ from pki import LOCAL
 
 @pytest.fixture
 def serve():
-    made = []
-
-    def make(*args, **how):
-        made.append(Server(*args, **how))
-        return made[-1]
-    yield make
-    for server in made:
-        server.stop()
+    yield from servers.keep_each(Server)
 
 
 def check(chainmend, *args, **how):

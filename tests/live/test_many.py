@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """check -f: many targets in one loop, streamed, resumed."""
+import functools
 import json
 import os
 import re
@@ -195,15 +196,7 @@ class Picky(servers.Listener):
 
 @pytest.fixture
 def picky(pki):
-    started = []
-
-    def make(**how):
-        started.append(Picky(pki, **how))
-        return started[-1]
-
-    yield make
-    for server in started:
-        server.stop()
+    yield from servers.keep_each(functools.partial(Picky, pki))
 
 
 def test_what_could_not_be_reached_is_tried_again(chainmend, pki, picky,

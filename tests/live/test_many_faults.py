@@ -20,14 +20,7 @@ ESC = b"\x1b]0;owned\x07\x1b[31m"
 
 @pytest.fixture
 def serve():
-    made = []
-
-    def make(*args, **how):
-        made.append(Server(*args, **how))
-        return made[-1]
-    yield make
-    for server in made:
-        server.stop()
+    yield from servers.keep_each(Server)
 
 
 @pytest.fixture

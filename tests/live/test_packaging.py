@@ -15,6 +15,20 @@ UNITS = sorted((ROOT / "packaging" / "systemd").glob("*.service"))
 HOOK = ROOT / "packaging" / "certbot" / "chainmend-deploy-hook"
 
 
+def test_make_deb_installs_what_the_packages_are_built_with():
+    """So that it works on a machine that has nothing yet."""
+    control = (ROOT / "debian" / "control").read_text()
+    needed = re.search(r"^Build-Depends:((?:.*\n )*.*)", control, re.M).group(1)
+    listed = set("\n".join(
+        (ROOT / "tools" / name).read_text()
+        for name in ("deps.list", "deps-deb.list")).split())
+    # dpkg itself wants that one.
+    wanted = {"build-essential"} | {
+        "|".join(w.split()[0].split(":")[0] for w in group.split("|"))
+        for group in needed.replace("debhelper-compat", "debhelper").split(",")}
+    assert wanted - listed == set()
+
+
 def systemd_version():
     if not shutil.which("systemd-analyze"):
         return 0

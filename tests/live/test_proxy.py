@@ -16,14 +16,7 @@ def endpoint(run):
 
 @pytest.fixture
 def proxy():
-    made = []
-
-    def make(*args, **how):
-        made.append(Proxy(*args, **how))
-        return made[-1]
-    yield make
-    for p in made:
-        p.stop()
+    yield from servers.keep_each(Proxy)
 
 
 @pytest.fixture

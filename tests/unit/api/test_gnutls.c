@@ -3,7 +3,7 @@
  * The bridge to GnuTLS, with the program's trust list and GnuTLS's verdict;
  * and without memory, ours and GnuTLS's.
  */
-#include "forge.h"
+#include "web.h"
 
 #include <time.h>
 
@@ -37,10 +37,7 @@ static struct forged *issue(const char *name, const struct forged *issuer,
 
 static cmend_status fetch(void *ctx, const char *url, cmend_answer *answer)
 {
-	const struct {
-		const char *url;
-		const struct forged *f;
-	} web[] = {
+	const struct web_page web[] = {
 		{"http://pki.test/ca1", pki.ca1},
 		{"http://pki.test/ca2", pki.ca2},
 		{"http://pki.test/evil", pki.evil_ca},
@@ -49,12 +46,7 @@ static cmend_status fetch(void *ctx, const char *url, cmend_answer *answer)
 
 	(void)ctx;
 	n_fetches++;
-	for (size_t i = 0; i < CMI_LEN(web); i++)
-		if (strcmp(web[i].url, url) == 0)
-			return cmend_answer_append(
-				answer, (cmend_bytes){web[i].f->c->der.p,
-						web[i].f->c->der.n});
-	return CMEND_NET;
+	return web_answer(web, CMI_LEN(web), url, answer);
 }
 
 static void trace(void *ctx, const char *line)

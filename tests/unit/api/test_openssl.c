@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "forge.h"
+#include "web.h"
 
 #include <chainmend/openssl.h>
 #include <openssl/err.h>
@@ -48,10 +48,7 @@ static int teardown(void **state)
 
 static cmend_status fetch(void *ctx, const char *url, cmend_answer *answer)
 {
-	const struct {
-		const char *url;
-		const struct forged *f;
-	} web[] = {
+	const struct web_page web[] = {
 		{"http://pki.test/ca1", pki.ca1},
 		{"http://pki.test/ca2", pki.ca2},
 		{"http://pki.test/root", pki.root},
@@ -62,12 +59,7 @@ static cmend_status fetch(void *ctx, const char *url, cmend_answer *answer)
 
 	(void)ctx;
 	n_fetches++;
-	for (size_t i = 0; i < CMI_LEN(web); i++)
-		if (strcmp(web[i].url, url) == 0)
-			return cmend_answer_append(
-				answer, (cmend_bytes){web[i].f->c->der.p,
-						web[i].f->c->der.n});
-	return CMEND_NET;
+	return web_answer(web, CMI_LEN(web), url, answer);
 }
 
 static cmend_completer *new_completer(void)

@@ -9,15 +9,6 @@
 #include "chain/verdict.h"
 #include "core/buf.h"
 
-static struct forged *root;
-
-static int make_root(void **state)
-{
-	(void)state;
-	root = forge(&(struct forge_order){.name = "Root", .ca = true});
-	return 0;
-}
-
 #define CA_IS              "nameConstraints=critical,"
 #define SAN                "subjectAltName="
 #define DIR(section, name) "[" section "]\nCN=" name "\n"
@@ -226,23 +217,6 @@ static void addresses_and_others(void **state)
 
 	(void)state;
 	check(rows, CMI_LEN(rows));
-}
-
-static char *many(const char *start, const char *each, size_t n)
-{
-	struct cmi_buf b;
-	char *text;
-
-	cmi_buf_init(&b, (size_t)1 << 20);
-	cmi_buf_text(&b, start);
-	for (size_t i = 0; i < n; i++)
-		cmi_buf_printf(&b, each, i ? "," : "", i);
-	cmi_buf_text(&b, "\n");
-	assert_int_equal(cmi_buf_status(&b, NULL), CMEND_OK);
-	text = test_malloc(b.n + 1);
-	memcpy(text, cmi_buf_cstr(&b), b.n + 1);
-	cmi_buf_dispose(&b);
-	return text;
 }
 
 /* A CA may be permitted much, and a leaf may have many names; their product

@@ -32,15 +32,6 @@ struct row {
 	bool refused;
 };
 
-static struct forged *root;
-
-static int make_root(void **state)
-{
-	(void)state;
-	root = forge(&(struct forge_order){.name = "Root", .ca = true});
-	return 0;
-}
-
 /* Leaf first; returns how many. */
 static size_t make_path(const struct row *row, struct cmi_path *path)
 {

@@ -19,15 +19,6 @@
  * interrupt: CPU time, so that a busy machine does no harm. */
 #define MOST_MS (2.0 * CMI_SEARCH_MS)
 
-static struct forged *root;
-
-static int make_root(void **state)
-{
-	(void)state;
-	root = forge(&(struct forge_order){.name = "Root", .ca = true});
-	return 0;
-}
-
 static double cpu_ms(void)
 {
 	struct timespec t;
@@ -161,23 +152,6 @@ static void long_chains_of_self_issued(void **state)
 		.name = "leaf", .issuer = at, .dns = "web.example"});
 	play(&(struct scene){"as many self-issued as a path may have", leaf,
 		mark, .why = CMI_F_NONE});
-}
-
-static char *many(const char *start, const char *each, size_t n)
-{
-	struct cmi_buf b;
-	char *text;
-
-	cmi_buf_init(&b, (size_t)1 << 20);
-	cmi_buf_text(&b, start);
-	for (size_t i = 0; i < n; i++)
-		cmi_buf_printf(&b, each, i ? "," : "", i);
-	cmi_buf_text(&b, "\n");
-	assert_int_equal(cmi_buf_status(&b, NULL), CMEND_OK);
-	text = test_malloc(b.n + 1);
-	memcpy(text, cmi_buf_cstr(&b), b.n + 1);
-	cmi_buf_dispose(&b);
-	return text;
 }
 
 /* As many names and constraints as a certificate of 64 KiB holds, at the leaf
