@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test.h"
+#include "torture.h"
 
 #include <malloc.h>
 
@@ -159,6 +159,36 @@ static void what_happened_once_is_never_given_up(void **state)
 	cmi_tickets_free(t);
 }
 
+/* Without memory nothing is given, and what was given is still there. */
+static cmend_status without_memory(void *ctx, cmend_error *err)
+{
+	struct cmi_ticket_given given = {.sip = ADA}, second = {.sip = ADA};
+	struct cmi_ticket_given bobs = {.sip = "sip:bob@corp.example"};
+	struct cmi_tickets *t = NULL;
+	cmend_status status;
+
+	(void)ctx;
+	CMI_TRY(cmi_tickets_new(&env, &t, err));
+	status = cmi_tickets_give(t, ENDPOINT, &given, err);
+	if (!status)
+		status = cmi_tickets_give(t, ENDPOINT, &second, err);
+	if (!status)
+		status = cmi_tickets_give(t, ENDPOINT, &bobs, err);
+	if (!status)
+		status = cmi_tickets_once(t, "message", err);
+	if (*given.id && *second.id)
+		assert_true(known(t, &given));
+	assert_false(known(t, &(struct cmi_ticket_given){.id = "none"}));
+	cmi_tickets_free(t);
+	return status;
+}
+
+static void memory_runs_out(void **state)
+{
+	(void)state;
+	torture(without_memory, NULL, TORTURE_STRICT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +196,7 @@ int main(void)
 		cmocka_unit_test(one_user_crowds_out_nobody),
 		cmocka_unit_test(a_full_server_is_small),
 		cmocka_unit_test(what_happened_once_is_never_given_up),
+		cmocka_unit_test(memory_runs_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
