@@ -13,12 +13,14 @@
  * time or for want of memory.  --deep: the allocations of libcrypto, too; it
  * may then refuse what is good, and must never accept what is not.
  */
+#include <dlfcn.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include <openssl/crypto.h>
+#include <openssl/x509.h>
 
 #include "core/json.h"
 #include "core/text.h"
@@ -286,10 +288,37 @@ static void torture_case(const struct run *run, json_t *from)
 	suite_case_dispose(&c);
 }
 
+/* libcrypto is setting a certificate's key. */
+static bool sets_pubkey;
+
+/* A function of its own, whose name LeakSanitizer finds among the callers: see
+ * leaks-of-libcrypto. */
+static __attribute__((noinline)) void *alloc_in_X509_set_pubkey(size_t n)
+{
+	void *p = cmi_alloc(n);
+
+	__asm__ volatile("" : : "r"(p) : "memory"); /* no tail call */
+	return p;
+}
+
 static void *crypto_alloc(size_t n, const char *file, int line)
 {
 	(void)file, (void)line;
-	return cmi_alloc(n);
+	return sets_pubkey ? alloc_in_X509_set_pubkey(n) : cmi_alloc(n);
+}
+
+/* In the way of libcrypto's own, which it calls. */
+int X509_set_pubkey(X509 *x, EVP_PKEY *key)
+{
+	static int (*real)(X509 * x, EVP_PKEY * key);
+	int answer;
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "X509_set_pubkey");
+	sets_pubkey = true;
+	answer = real(x, key);
+	sets_pubkey = false;
+	return answer;
 }
 
 static void *crypto_realloc(void *p, size_t n, const char *file, int line)
@@ -402,6 +431,8 @@ int main(int argc, char **argv)
 	struct run run = {.policy = CMI_POLICY_RFC5280};
 	json_t *suite;
 
+	/* LeakSanitizer ends the process before the C library would. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	parse_options(argc, argv, &run);
 	if (optind + 1 != argc) {
 		fprintf(stderr, "usage: run-suite [options] SUITE.json[.gz]\n");
