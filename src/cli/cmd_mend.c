@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/gather.h"
 #include "cli/mend_prove.h"
@@ -92,19 +93,36 @@ static cmend_status take_word(
 	return status;
 }
 
-/* Where the leaf says where its issuer is had, and that is not among what was
- * given: it will probably be fetched. */
-static bool lacks_issuer(const struct mend *m)
+/* The leaf, where it says where its issuer is had and that is not among what
+ * was given: it will probably be fetched. */
+static const struct cmi_cert *orphan(const struct mend *m)
 {
 	const struct cmi_cert *leaf =
 		cmi_mend_find_leaf(m->given.certs, m->given.n);
 
 	if (!leaf || !leaf->n_aia_urls)
-		return false;
+		return NULL;
 	for (size_t i = 0; i < m->given.n; i++)
 		if (cmi_cert_names_issuer(leaf, m->given.certs[i]))
-			return false;
-	return true;
+			return NULL;
+	return leaf;
+}
+
+/* One certificate and no more, as far as PEM tells before it is read. */
+static bool stands_alone(const char *path)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf text;
+	const char *first;
+	struct stat st;
+
+	cmi_buf_init(&text, CMI_CERT_MAX);
+	/* A pipe can be read but once. */
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
+		cmi_file_read(path, &text, NULL))
+		return false;
+	first = strstr(cmi_buf_cstr(&text), begin);
+	return first && !strstr(first + 1, begin);
 }
 
 /* Files are read first, for what they tell of what else is needed. */
@@ -114,11 +132,13 @@ static cmend_status gather_files(
 	for (size_t i = 0; i < argc; i++)
 		if (!cmi_gather_is_file(argv[i]))
 			return CMEND_OK;
+	/* libcurl takes longer to load than all that comes before the fetch. */
+	if (argc == 1 && !m->cli->common.offline && !m->o->pool.n &&
+		cmi_setup_keeps_nothing(m->cli) && stands_alone(argv[0]))
+		cmi_setup_foresee_fetch();
 	for (size_t i = 0; i < argc; i++)
 		CMI_TRY(take_word(m, argv[i], err));
 	m->all_files = true;
-	if (!m->cli->common.offline && lacks_issuer(m))
-		cmi_setup_foresee_fetch();
 	return CMEND_OK;
 }
 
@@ -475,7 +495,7 @@ static int refuse_server(struct cmi_cli *cli, const char *name)
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	struct mend m = {.cli = cli, .o = opts};
-	const struct cmi_setup_options setup = {
+	struct cmi_setup_options setup = {
 		.default_online = true,
 		.pool = &m.o->pool,
 		.proxy = cmi_gather_proxy(&m.o->gather),
@@ -492,6 +512,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	status = cmi_gather_prepare(&m.o->gather, &err);
 	if (status == CMEND_OK)
 		status = gather_files(&m, argc, argv, &err);
+	setup.orphan = orphan(&m);
 	if (status == CMEND_OK)
 		status = cmi_setup_open(cli, &setup, &m.setup, &err);
 	if (status == CMEND_OK)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 cmend_status cmi_setup_trust(
 	struct cmi_cli *cli, struct cmi_trust **out, cmend_error *err)
@@ -147,6 +148,38 @@ static void on_event(void *ctx, const struct cmi_event *event)
 		event->reason ? event->reason : "trouble");
 }
 
+bool cmi_setup_keeps_nothing(const struct cmi_cli *cli)
+{
+	char path[4096];
+
+	if (cmi_setup_cache_path(cli, path, sizeof(path)) &&
+		(cmi_shared_is_url(path) || access(path, F_OK) == 0))
+		return false;
+	if (cmi_setup_preload_path(path, sizeof(path)) &&
+		access(path, F_OK) == 0)
+		return false;
+	return access(CMI_DATADIR "/preload.bin", F_OK) != 0;
+}
+
+static cmend_status see_offer(
+	void *ctx, struct cmi_cert *cert, enum cmi_origin origin)
+{
+	(void)cert, (void)origin;
+	*(bool *)ctx = true;
+	return CMEND_OK;
+}
+
+/* Not asked: the fleet's, over the network; it is asked once, later. */
+static bool has_issuer_of(struct cmi_setup *s, const struct cmi_cert *child)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < s->n_sources && !has && !s->shared; i++)
+		(void)!s->sources[i]->issuers_of(
+			s->sources[i]->ctx, child, see_offer, &has, NULL);
+	return has;
+}
+
 cmend_status cmi_setup_open(struct cmi_cli *cli,
 	const struct cmi_setup_options *o, struct cmi_setup *s,
 	cmend_error *err)
@@ -161,13 +194,13 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	};
 	s->env.event = on_event;
 	s->env.ctx = cli;
-	if (!o->no_trust)
-		CMI_TRY(cmi_setup_trust(cli, &s->trust, err));
 	s->trust_is_system = !cli->common.roots.n;
 	CMI_TRY(open_pool(o->pool, s, err));
 	CMI_TRY(open_store(cli, o->cache_later, s, err));
 	open_preload(cli, s);
-	return CMEND_OK;
+	if (o->orphan && s->online && !has_issuer_of(s, o->orphan))
+		cmi_setup_foresee_fetch();
+	return o->no_trust ? CMEND_OK : cmi_setup_trust(cli, &s->trust, err);
 }
 
 void cmi_setup_foresee_fetch(void)

@@ -50,6 +50,9 @@ struct cmi_setup_options {
 	const struct cmi_proxy *proxy;   /* borrowed; or NULL */
 	/* The user's cache is opened when it is first needed. */
 	bool cache_later;
+	/* Its issuer is not at hand, and will be fetched unless a source has
+	 * it: what fetching needs is loaded beside the rest.  Or NULL. */
+	const struct cmi_cert *orphan;
 };
 
 /* A cache that cannot be opened is one warning on standard error, unless it
@@ -70,6 +73,8 @@ void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path);
 void cmi_setup_keep_cert(
 	struct cmi_setup *s, struct cmi_cert *c, enum cmi_origin origin);
 
+/* There is neither a cache nor a file of known issuers to look into. */
+bool cmi_setup_keeps_nothing(const struct cmi_cli *cli);
 /* Something will probably be fetched: begin to load what that needs. */
 void cmi_setup_foresee_fetch(void);
 /* Where fetching is allowed, a fetcher for one target: a fresh budget, and

@@ -203,6 +203,25 @@ def test_many_fetch_at_once_into_one_cache(cache, mended, pki, web):
     assert len(web.requests) == asked, "it was kept and fetched all the same"
 
 
+def test_what_is_kept_loads_nothing_to_fetch_with(cache, mended, tmp_path):
+    """libcurl and its thirty libraries: for the first time, not for the
+    second."""
+    def loads_libcurl(name):
+        trace = tmp_path / name
+        trace.mkdir()
+        run = mended(cache.place, f"{name}.pem",
+                     prefix=("env", "LD_DEBUG=files",
+                             f"LD_DEBUG_OUTPUT={trace / 'ld'}"))
+        assert run.status == 0 and run.chain.count("BEGIN CERT") == 2, run
+        said = "".join(f.read_text(errors="replace")
+                       for f in trace.iterdir())
+        assert "libcrypto" in said
+        return "libcurl" in said
+
+    assert loads_libcurl("first")
+    assert not loads_libcurl("second")
+
+
 def test_a_lock_that_another_holds(cache, mended, pki):
     """Somebody writes for longer than we wait: the answer is the same, only
     nothing is kept, and who asked for the cache itself is told."""
