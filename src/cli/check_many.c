@@ -374,6 +374,7 @@ static cmend_status open_files(struct many *m, cmend_error *err)
 			how->file, strerror(errno));
 	CMI_TRY(cmi_resume_open(&m->resume, how,
 		how->page || how->also ? &earlier : NULL, err));
+	note_exit(m, m->resume.worst);
 	if (m->resume.file)
 		m->out = m->resume.file;
 	return CMEND_OK;

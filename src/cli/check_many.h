@@ -36,7 +36,7 @@ struct cmi_check_many {
 };
 
 struct cmi_check_many_end {
-	int worst;      /* the exit status; what was done before not counted */
+	int worst;      /* the exit status, of what was done before too */
 	uint64_t wrong; /* lines that are no targets; told already */
 	bool stopped;   /* by a signal */
 };

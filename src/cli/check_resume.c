@@ -105,6 +105,28 @@ static cmend_status tell_again(struct cmi_resume *r, struct cmi_bytes line,
 	return sink->take(sink->ctx, &item, err);
 }
 
+static bool says(struct cmi_bytes line, const char *words)
+{
+	return memmem(line.p, line.n, words, strlen(words)) != NULL;
+}
+
+/* As if it had been found now.  Inside a text these words would have a
+ * backslash before each quote. */
+static int exit_of(const struct cmi_resume *r, struct cmi_bytes line)
+{
+	const struct cmi_common *common = &r->how->cli->common;
+	bool plain_counts = !common->profiles.n || common->roots.n;
+
+	if (says(line, "\"verdict\":null") && says(line, "\"trouble\":\""))
+		return CMI_EXIT_CANNOT;
+	if (says(line, "\"accepts\":false") || says(line, "\"trouble\":\"") ||
+		(plain_counts && !says(line, "\"verdict\":null")) ||
+		says(line, "\"id\":\"client-certificate-refused\"") ||
+		(common->strict && says(line, "\"severity\":\"warning\"")))
+		return CMI_EXIT_FAILS;
+	return CMI_EXIT_OK;
+}
+
 static cmend_status take_result(
 	struct cmi_resume *r, struct cmi_bytes line, cmend_error *err)
 {
@@ -114,6 +136,8 @@ static cmend_status take_result(
 	if (!find_value(line, "\"kind\":\"endpoint\",\"target\":\"", name,
 		    sizeof(name)))
 		return CMEND_OK;
+	if (exit_of(r, line) > r->worst)
+		r->worst = exit_of(r, line);
 	return cmi_asked_add(&r->asked,
 		key_of(r, name,
 			find_value(line, "\"address\":\"", address,

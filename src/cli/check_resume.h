@@ -16,6 +16,7 @@ struct cmi_resume {
 	FILE *file; /* behind its last whole line; NULL without --resume */
 	struct cmi_asked asked;
 	struct cmi_arena arena; /* of one line that is read back */
+	int worst; /* the exit status that what was found would have had */
 };
 
 /* sink: gets what an earlier run found as if it were found now; or NULL.

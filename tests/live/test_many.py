@@ -149,6 +149,41 @@ def test_resumed_after_an_interruption(chainmend, pki, full, tmp_path):
     assert out.read_bytes() == before
 
 
+@pytest.mark.parametrize("more", [("--roots", "{root}"),
+                                  ("--roots", "{root}", "--strict"),
+                                  ("--roots", "{root}", "--profile", "has-it"),
+                                  ("--profile", "has-it"),
+                                  ("--profile", "java-17")],
+                         ids=lambda m: " ".join(m))
+def test_the_exit_status_is_of_the_whole_work(chainmend, pki, nginx, full,
+                                              free_port, tmp_path, more):
+    """With nothing left to do it is what one run would have ended with."""
+    chainmend("profiles", "add", "has-it",
+              pki.file("has-it.pem", pki.anchor, pki.intermediate))
+    more = [word.format(root=pki.anchor.pem) for word in more]
+    bad = nginx(pki.leaf.pem, pki.leaf.key)
+    order = nginx(pki.file("ws.pem", pki.leaf, pki.intermediate, pki.anchor),
+                  pki.leaf.key)
+    soon = nginx(pki.file("sn.pem", pki.leaf, pki.intermediate), pki.leaf.key)
+    quit_ = servers.Listener(lambda s: s.recv(4096) and s.sendall(
+        b"\x15\x03\x03\x00\x02\x02\x28"))
+    seen = set()
+    for n, target in enumerate((full.address, bad.address, order.address,
+                                soon.address, quit_.address,
+                                f"127.0.0.1:{free_port()}")):
+        path, out = targets(tmp_path, [target]), tmp_path / f"o{n}"
+        args = ("check", "-f", path, "--offline", "--warn-days",
+                "400" if target == soon.address else "0", *more)
+        once = chainmend(*args)
+        assert chainmend(*args, "--resume", out).status == once.status
+        before = out.read_text()
+        assert chainmend(*args, "--resume", out).status == once.status, before
+        assert out.read_text() == before
+        seen.add(once.status)
+    quit_.stop()
+    assert seen == {0, 1, 3}, seen
+
+
 def count_lines(path):
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
