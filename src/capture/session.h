@@ -59,6 +59,7 @@ struct cmi_session {
 	size_t charged; /* our part of hub->bytes_kept */
 	bool flip;      /* the SYN's sender is the server of the talk */
 	bool given_up;
+	uint8_t depth; /* TLS connections around this talk */
 	/* State of the mode. */
 	struct cmi_session_tls *tls;
 	struct cmi_session_http *http;

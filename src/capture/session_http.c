@@ -193,7 +193,8 @@ static cmend_status take_request(struct cmi_session *s, enum cmi_side side,
 		host, side == CMI_CLIENT ? &s->info->server : &s->info->client);
 	cmi_buf_add_bytes(&r->text, head->method);
 	r->n_method = r->text.n;
-	if (cmi_http_url(head, host, &r->text, err) == CMEND_NOMEM)
+	if (cmi_http_url(head, s->depth ? "https" : "http", host, &r->text,
+		    err) == CMEND_NOMEM)
 		return CMEND_NOMEM;
 	r->n_url = r->text.n - r->n_method;
 	at = r->text.n;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/session_tls.h"
 
+#include "capture/session_inner.h"
+
 #include <string.h>
 
 #include "core/limits.h"
@@ -8,6 +10,7 @@
 struct cmi_session_tls {
 	struct cmi_tls_state state;
 	struct cmi_session_tls *next; /* of the spare ones */
+	struct cmi_session_inner inner;
 };
 
 /* States kept for the next handshakes, each with a block of memory for what
@@ -48,6 +51,7 @@ static void tls_free(struct cmi_session *s)
 
 	if (!tls)
 		return;
+	cmi_session_inner_free(&tls->inner);
 	cmi_decrypt_free(tls->state.decrypt);
 	for (int i = 0; i < 2; i++)
 		cmi_buf_dispose(&tls->state.dir[i].message);
@@ -200,7 +204,8 @@ static cmend_status take_opened(struct cmi_session *s, enum cmi_side side,
 		return cmi_tls_take_handshake(s, t, side, o->plain, err);
 	case CMI_TLS_APPLICATION_DATA:
 		t->seen.app_data[side] += o->plain.n;
-		return CMEND_OK;
+		return cmi_session_inner_feed(
+			s, &s->tls->inner, side, o->plain, err);
 	default:
 		return CMEND_OK;
 	}
@@ -226,8 +231,11 @@ static cmend_status take_record(struct cmi_session *s, enum cmi_side side,
 		if (cmi_decrypt_record(t->decrypt, cmi_session_role(s, side),
 			    r->type, r->version, body, &opened))
 			return take_opened(s, side, &opened, err);
-		if (r->type == CMI_TLS_APPLICATION_DATA)
+		if (r->type == CMI_TLS_APPLICATION_DATA) {
 			count_application_data(s, side, r->length);
+			CMI_TRY(cmi_session_inner_end(
+				s, &s->tls->inner, true, err));
+		}
 	}
 	switch (r->type) {
 	case CMI_TLS_CHANGE_CIPHER_SPEC:
@@ -402,6 +410,7 @@ static cmend_status tls_gap(
 		d->skip -= n;
 		return CMEND_OK;
 	}
+	CMI_TRY(cmi_session_inner_end(s, &s->tls->inner, true, err));
 	if (!t->seen.client_finished || !t->seen.server_finished)
 		t->seen.gap_bytes += n;
 	else
@@ -422,13 +431,20 @@ static cmend_status tls_gap(
 static cmend_status tls_end(
 	struct cmi_session *s, bool capture_ends, cmend_error *err)
 {
-	(void)capture_ends;
-	return give(s, err);
+	CMI_TRY(give(s, err));
+	return cmi_session_inner_end(s, &s->tls->inner, capture_ends, err);
+}
+
+static cmend_status tls_closed(
+	struct cmi_session *s, enum cmi_side side, cmend_error *err)
+{
+	return cmi_session_inner_closed(s, &s->tls->inner, side, err);
 }
 
 const struct cmi_session_mode cmi_session_mode_tls = {
 	.eat = tls_eat,
 	.gap = tls_gap,
+	.closed = tls_closed,
 	.end = tls_end,
 	.holds = tls_holds,
 	.free = tls_free,

@@ -127,6 +127,9 @@
 #define CMI_FLOWS_MAX ((size_t)65536)
 /* Captures: out-of-order segments kept for one direction. */
 #define CMI_SEGMENTS_MAX 64u
+/* Captures: TLS connections inside of one whose secrets are at hand: a proxy
+ * that is spoken to by TLS, and one behind it. */
+#define CMI_TLS_NESTED_MAX 2
 /* Captures: bytes kept for all open handshakes together. */
 #define CMI_FLOW_BYTES_MAX ((size_t)48 << 20)
 /* Captures: headers one inside another (link, VLAN tags, tunnels, extension

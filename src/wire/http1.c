@@ -215,7 +215,7 @@ cmend_status cmi_http_head(
 	return CMEND_OK;
 }
 
-cmend_status cmi_http_url(const struct cmi_http_head *head,
+cmend_status cmi_http_url(const struct cmi_http_head *head, const char *scheme,
 	const char *default_host, struct cmi_buf *out, cmend_error *err)
 {
 	struct cmi_bytes host =
@@ -223,7 +223,7 @@ cmend_status cmi_http_url(const struct cmi_http_head *head,
 	bool absolute = cmi_text_starts(head->target, "http://") ||
 			cmi_text_starts(head->target, "https://");
 
-	if (head->target.n + host.n + 8 > CMI_URL_MAX)
+	if (head->target.n + host.n + 9 > CMI_URL_MAX)
 		return cmi_fail(err, CMEND_LIMIT, "a URL longer than %zu bytes",
 			CMI_URL_MAX);
 	if (cmi_bytes_equal(head->method, CMI_BYTES("CONNECT"))) {
@@ -231,7 +231,7 @@ cmend_status cmi_http_url(const struct cmi_http_head *head,
 		return cmi_buf_status(out, err);
 	}
 	if (!absolute) {
-		cmi_buf_text(out, "http://");
+		cmi_buf_printf(out, "%s://", scheme);
 		cmi_buf_add_bytes(out, host);
 		if (!cmi_text_starts(head->target, "/"))
 			cmi_buf_text(out, "/");

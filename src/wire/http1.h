@@ -38,9 +38,10 @@ bool cmi_http_head_end(struct cmi_bytes data, size_t *from, size_t *end);
 cmend_status cmi_http_head(struct cmi_bytes text, struct cmi_http_head *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 
-/* "http://host[:port]/path" of a request (RFC 9112 section 3.3); default_host
- * stands in where there is no Host.  CMEND_LIMIT above CMI_URL_MAX. */
-cmend_status cmi_http_url(const struct cmi_http_head *head,
+/* "scheme://host[:port]/path" of a request (RFC 9112 section 3.3); scheme is
+ * "http" or "https", default_host stands in where there is no Host.
+ * CMEND_LIMIT above CMI_URL_MAX. */
+cmend_status cmi_http_url(const struct cmi_http_head *head, const char *scheme,
 	const char *default_host, struct cmi_buf *out, cmend_error *err)
 	__attribute__((warn_unused_result));
 

@@ -62,7 +62,7 @@ static void check_head(struct cmi_bytes text, const struct cmi_http_head *h)
 	FUZZ_CHECK(h->response == (h->method.n == 0));
 	FUZZ_CHECK(!h->response || (h->status >= 100 && h->status <= 999));
 	cmi_buf_init(&url, 2 * CMI_URL_MAX);
-	if (!h->response && !cmi_http_url(h, "10.0.0.1:80", &url, NULL))
+	if (!h->response && !cmi_http_url(h, "http", "10.0.0.1:80", &url, NULL))
 		FUZZ_CHECK(url.n <= CMI_URL_MAX);
 	cmi_buf_dispose(&url);
 }

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 from pki import Pki
-from tape import CLIENT, SERVER, Tape, client_context, server_context, talk
+from tape import (CLIENT, SERVER, Tape, around, client_context,
+                  server_context, talk)
 
 
 def c(data):
@@ -193,3 +194,81 @@ def test_a_hello_that_is_asked_for_again(chainmend, lab, tmp_path):
              "frame.number"], stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True)
         assert done.stdout.split() == [str(h["alerts"][0]["frame"])]
+
+
+YES = (SERVER, b"HTTP/1.1 200 Connection established\r\n\r\n")
+ASK = (CLIENT, CONNECT + b"\r\n")
+
+
+@pytest.fixture(params=[True, False], ids=["TLS 1.2", "TLS 1.3"])
+def sealed(request, lab, tmp_path):
+    """Puts bytes into a TLS connection whose secrets are kept."""
+    lab.keys = tmp_path / "keys.txt"
+
+    def seal(said, name="outer.example"):
+        return around(
+            server_context(lab.chain, lab.leaf.key, tls12=request.param),
+            client_context(tls12=request.param, keylog=lab.keys), name, said)
+    return seal
+
+
+def explain(chainmend, lab, tmp_path, said, *more):
+    tape = Tape(start=1700000000)
+    tape.connection(said)
+    capture = tape.write(tmp_path / "inside.pcap")
+    return capture, chainmend("explain", "--json", "--all", "--roots",
+                              lab.anchor.pem, capture, *more)
+
+
+def test_tls_to_a_proxy_that_is_spoken_to_by_tls(chainmend, lab, sealed,
+                                                 tmp_path):
+    inner = talk(server_context(lab.chain, lab.leaf.key),
+                 client_context(lab.other.pem), "web.example")
+    said = sealed([ASK, YES] + inner)
+    _, run = explain(chainmend, lab, tmp_path, said, "--keylog", lab.keys)
+    outer, h = run.of_kind("handshake")
+    assert (outer["sni"], outer.get("starttls")) == ("outer.example", None)
+    assert (h["sni"], h["starttls"]) == ("web.example", "connect")
+    assert [c["sha256"] for c in h["certificates"]] == lab.sent
+    assert [(a["from"], a["code"]) for a in h["alerts"]] == [("client", 48)]
+    assert h["outcome"] == "failed"
+    # Without the secrets nobody knows of it.
+    _, run = explain(chainmend, lab, tmp_path, said)
+    h, = run.of_kind("handshake")
+    assert h["sni"] == "outer.example"
+
+
+def test_it_is_not_looked_into_for_ever(chainmend, lab, sealed, tmp_path):
+    said = talk(server_context(lab.chain, lab.leaf.key), client_context(),
+                "level3.example")
+    for n in (2, 1, 0):
+        said = sealed([ASK, YES] + said, f"level{n}.example")
+    _, run = explain(chainmend, lab, tmp_path, said, "--keylog", lab.keys)
+    assert sorted(h["sni"] for h in run.of_kind("handshake")) == [
+        "level0.example", "level1.example", "level2.example"]
+
+
+def test_http_inside_of_tls(chainmend, lab, sealed, tmp_path):
+    body = lab.leaf.der
+    said = sealed([
+        (CLIENT, b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n"
+         b"Host: ca.example\r\nContent-Length: 4\r\n\r\nabcd"),
+        (SERVER, b"HTTP/1.1 200 OK\r\nContent-Type: application/pkix-cert\r\n"
+         b"Content-Length: %d\r\n\r\n" % len(body)),
+        (SERVER, body[:700]), (SERVER, body[700:])])
+    capture, run = explain(chainmend, lab, tmp_path, said, "--keylog",
+                           lab.keys)
+    h, = run.of_kind("handshake")
+    assert h["sni"] == "outer.example" and h["verdict"] is None
+    line, = run.of_kind("http")
+    url = "https://ca.example/.well-known/est/simpleenroll"
+    assert (line["method"], line["url"], line["status"]) == (
+        "POST", url, 200)
+    assert [x["sha256"] for x in line["certificates"]] == [lab.leaf.sha256]
+    if shutil.which("tshark"):
+        done = subprocess.run(
+            ["tshark", "-r", str(capture), "-o", f"tls.keylog_file:{lab.keys}",
+             "-Y", "http.request", "-T", "fields", "-e",
+             "http.request.full_uri", "-e", "frame.number"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert done.stdout.split() == [url, str(line["frames"][0])]

@@ -60,7 +60,8 @@ static void request_head(void **state)
 	assert_true(h.upgrade);
 	assert_false(h.close);
 	cmi_buf_init(&url, 4096);
-	assert_int_equal(cmi_http_url(&h, "10.0.0.1:80", &url, &err), CMEND_OK);
+	assert_int_equal(
+		cmi_http_url(&h, "http", "10.0.0.1:80", &url, &err), CMEND_OK);
 	assert_string_equal(
 		cmi_buf_cstr(&url), "http://pki.example:8080/CertProv/Svc");
 	cmi_buf_dispose(&url);
@@ -96,7 +97,8 @@ static void urls(void **state)
 			cmi_http_head(cmi_bytes_of(rows[i].head), &h, &err),
 			CMEND_OK);
 		assert_int_equal(
-			cmi_http_url(&h, "10.0.0.1:80", &url, &err), CMEND_OK);
+			cmi_http_url(&h, "http", "10.0.0.1:80", &url, &err),
+			CMEND_OK);
 		assert_string_equal(cmi_buf_cstr(&url), rows[i].url);
 		cmi_buf_dispose(&url);
 	}
@@ -117,7 +119,8 @@ static void url_too_long(void **state)
 	cmi_buf_text(&head, " HTTP/1.1\r\n\r\n");
 	assert_int_equal(
 		cmi_http_head(cmi_buf_view(&head), &h, &err), CMEND_OK);
-	assert_int_equal(cmi_http_url(&h, "x", &url, &err), CMEND_LIMIT);
+	assert_int_equal(
+		cmi_http_url(&h, "http", "x", &url, &err), CMEND_LIMIT);
 	assert_int_equal(url.n, 0);
 	cmi_buf_dispose(&head);
 	cmi_buf_dispose(&url);
