@@ -282,7 +282,9 @@ cmend_status cmi_setup_hold(struct cmi_setup *s, cmend_error *err)
 		return CMEND_OK;
 	was = cmi_store_source(s->store);
 	CMI_TRY(cmi_memory_new(CMI_FROM_CACHE, &s->held, err));
-	CMI_TRY(cmi_store_list(s->store, hold_one, s->held, NULL, err));
+	/* One that cannot be used was told of, and has nothing. */
+	if (cmi_store_usable(s->store))
+		CMI_TRY(cmi_store_list(s->store, hold_one, s->held, NULL, err));
 	for (size_t i = 0; i < s->n_sources; i++)
 		if (s->sources[i] == was)
 			s->sources[i] = cmi_memory_source(s->held);

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 
 import pytest
+from tape import Tape, client_context, server_context
 
 
 def count(run):
@@ -156,6 +157,20 @@ def test_a_place_that_cannot_be_made_is_told(chainmend, tmp_path, pki):
                     pki.anchor.pem, "--offline")
     assert run.status == 1 and "MISSING" in run.out, run
     assert f'cache "{place}": {why}' in run.err, run
+
+
+def test_captures_are_read_without_a_place_to_keep(chainmend, tmp_path, pki):
+    """As by a service whose user has no home."""
+    (tmp_path / "file").write_text("in the way\n")
+    capture = tmp_path / "one.pcap"
+    tape = Tape()
+    tape.tls(server_context(pki.leaf.pem, pki.leaf.key),
+             client_context(pki.anchor.pem), "web.example")
+    tape.write(capture)
+    run = chainmend("explain", capture, "--roots", pki.anchor.pem, env={
+        "HOME": str(tmp_path / "file"), "XDG_CACHE_HOME": ""})
+    assert "missing-intermediate" in run.out and run.status == 1, run
+    assert "Not a directory; give it another place" in run.err, run
 
 
 def test_a_home_that_is_the_root_directory(chainmend, tmp_path, pki):
