@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which keys a certificate request may have (PKCS#10, RFC 2986). */
+#include "test.h"
+
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
+#include <openssl/x509.h>
+
+#include "boot/keys.h"
+
+/* A public key whose modulus has so many bits; nobody has its other half. */
+static EVP_PKEY *public_rsa(int bits)
+{
+	OSSL_PARAM_BLD *made = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	BIGNUM *n = BN_new(), *e = BN_new();
+	OSSL_PARAM *params;
+	EVP_PKEY *key = NULL;
+
+	assert_true(BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD));
+	assert_true(BN_set_word(e, 65537));
+	assert_true(OSSL_PARAM_BLD_push_BN(made, OSSL_PKEY_PARAM_RSA_N, n));
+	assert_true(OSSL_PARAM_BLD_push_BN(made, OSSL_PKEY_PARAM_RSA_E, e));
+	params = OSSL_PARAM_BLD_to_param(made);
+	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+	assert_int_equal(
+		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(made);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(n);
+	BN_free(e);
+	return key;
+}
+
+/* What becomes of a request for that key, signed by that other one. */
+static cmend_status asked(EVP_PKEY *key, EVP_PKEY *signer, cmend_error *err)
+{
+	X509_REQ *req = X509_REQ_new();
+	unsigned char *der = NULL;
+	EVP_PKEY *out = NULL;
+	cmend_status status;
+	int n;
+
+	assert_true(X509_REQ_set_pubkey(req, key));
+	assert_true(X509_REQ_sign(req, signer, EVP_sha256()) > 0);
+	n = i2d_X509_REQ(req, &der);
+	assert_true(n > 0);
+	status = cmi_csr_key((struct cmi_bytes){der, (size_t)n}, &out, err);
+	cmi_key_free(out);
+	OPENSSL_free(der);
+	X509_REQ_free(req);
+	return status;
+}
+
+/* The size is looked at before the signature, whose check it bounds. */
+static void sizes_of_rsa_are_bounded(void **state)
+{
+	static const struct {
+		int bits;
+		const char *says;
+	} rows[] = {
+		{1024, "size"},
+		{2047, "size"},
+		{2048, "not signed by its own key"},
+		{8192, "not signed by its own key"},
+		{8193, "size"},
+		{16384, "size"},
+	};
+	EVP_PKEY *signer = EVP_EC_gen("P-256");
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		EVP_PKEY *key = public_rsa(rows[i].bits);
+		cmend_error err = {0};
+
+		assert_int_equal(asked(key, signer, &err), CMEND_REFUSED);
+		if (!strstr(err.message, rows[i].says))
+			fail_msg("%d bits: %s", rows[i].bits, err.message);
+		EVP_PKEY_free(key);
+	}
+	EVP_PKEY_free(signer);
+}
+
+static void curves_are_bounded(void **state)
+{
+	static const struct {
+		const char *curve;
+		cmend_status status;
+	} rows[] = {
+		{"secp224r1", CMEND_REFUSED},
+		{"P-256", CMEND_OK},
+		{"P-384", CMEND_OK},
+		{"P-521", CMEND_OK},
+		{"sect571r1", CMEND_REFUSED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		EVP_PKEY *key = EVP_EC_gen(rows[i].curve);
+		cmend_error err = {0};
+
+		assert_non_null(key);
+		if (asked(key, key, &err) != rows[i].status)
+			fail_msg("%s: %s", rows[i].curve, err.message);
+		EVP_PKEY_free(key);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_of_rsa_are_bounded),
+		cmocka_unit_test(curves_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
