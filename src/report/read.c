@@ -176,7 +176,9 @@ static struct cmi_cert *sent_one(
 {
 	size_t place = cmi_endpoint_sent_place(e, c);
 
-	return place ? (struct cmi_cert *)e->sent[place - 1].cert : c;
+	/* A place there is only where something was sent. */
+	return place && e->sent ? (struct cmi_cert *)e->sent[place - 1].cert
+				: c;
 }
 
 static void take_path(
