@@ -59,3 +59,26 @@ bool cmi_endpoint_on_path(
 			return true;
 	return false;
 }
+
+const char *cmi_item_noted(const struct cmi_tls_seen *t, size_t *at)
+{
+	const struct {
+		const char *name;
+		bool is;
+	} rows[] = {
+		{"ocsp-stapled", t->ocsp_stapled},
+		{"raw-public-key", t->raw_public_key},
+		{"compressed-certificate", t->compressed_certificate},
+		{"hello-retry", t->hello_retry},
+		{"srtp", t->srtp},
+		{"decrypted", t->decrypted},
+	};
+
+	while (*at < CMI_LEN(rows)) {
+		size_t i = (*at)++;
+
+		if (rows[i].is)
+			return rows[i].name;
+	}
+	return NULL;
+}

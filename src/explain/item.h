@@ -222,4 +222,8 @@ size_t cmi_endpoint_sent_place(
 bool cmi_endpoint_on_path(
 	const struct cmi_item_endpoint *e, const struct cmi_cert *c);
 
+/* What else of a handshake is worth a word, such as "ocsp-stapled": the next
+ * one from *at on; NULL: no more. */
+const char *cmi_item_noted(const struct cmi_tls_seen *t, size_t *at);
+
 #endif

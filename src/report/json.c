@@ -143,6 +143,20 @@ static void put_certs(struct cmi_json *j, const char *key,
 	cmi_json_end_array(j);
 }
 
+/* Left out where there is nothing, as most often. */
+static void put_noted(struct cmi_json *j, const struct cmi_tls_seen *t)
+{
+	size_t at = 0;
+	const char *name = cmi_item_noted(t, &at);
+
+	if (!name)
+		return;
+	cmi_json_array(j, "noted");
+	for (; name; name = cmi_item_noted(t, &at))
+		cmi_json_cstr(j, NULL, name);
+	cmi_json_end_array(j);
+}
+
 static void put_alerts(struct cmi_json *j, const struct cmi_tls_seen *t)
 {
 	cmi_json_array(j, "alerts");
@@ -277,6 +291,7 @@ static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h,
 		put_certs(&j, "client_certificates", h->client_certs,
 			h->n_client_certs, kept);
 	put_alerts(&j, t);
+	put_noted(&j, t);
 	cmi_json_cstr(&j, "verdict", cmi_finding_name(h->verdict));
 	if (cmi_blame_name(h->blame))
 		cmi_json_cstr(&j, "blame", cmi_blame_name(h->blame));

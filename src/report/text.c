@@ -219,11 +219,23 @@ static void handshake_title(
 	cmi_buf_u8(p->out, '\n');
 }
 
+static void noted(const struct pen *p, const struct cmi_tls_seen *t)
+{
+	size_t at = 0;
+	const char *before = "  noted: ", *name;
+
+	for (; (name = cmi_item_noted(t, &at)); before = ", ")
+		cmi_buf_printf(p->out, "%s%s", before, name);
+	if (before[0] == ',')
+		cmi_buf_u8(p->out, '\n');
+}
+
 static void handshake(const struct pen *p, const struct cmi_item_handshake *h)
 {
 	handshake_title(p, h);
 	if (p->style->quiet)
 		return;
+	noted(p, h->c->tls);
 	for (size_t i = 0; i < h->n_findings; i++)
 		finding(p, &h->findings[i]);
 	if (h->verdict || p->style->verbose)

@@ -185,6 +185,7 @@ def test_a_hello_that_is_asked_for_again(chainmend, lab, tmp_path):
                     "--keylog", keys, capture)
     h, = run.of_kind("handshake")
     assert (h["sni"], h["version"]) == ("web.example", "TLS 1.3")
+    assert h["noted"] == ["hello-retry", "decrypted"]
     assert [c["sha256"] for c in h["certificates"]] == lab.sent
     assert [(a["from"], a["code"]) for a in h["alerts"]] == [("client", 48)]
     if shutil.which("tshark"):
