@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, check_line
+from conftest import ROOT, check_line, without_gcov
 from pki import LOCAL, Pki, days_from_now
 from tape import Tape, client_context, server_context
 
@@ -139,6 +139,7 @@ def test_only_our_names_are_exported_all_with_a_version(flags):
     assert set(names.values()) == {"CHAINMEND_0"} and len(names) > 70
 
 
+@without_gcov
 def test_the_library_cannot_do_what_it_promises_not_to(flags):
     """Print, exit, fork, read the environment, catch signals: it does not even
     know the functions."""

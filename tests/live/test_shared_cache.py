@@ -91,5 +91,5 @@ def test_without_redis_it_is_one_warning(chainmend, redis, pki, web,
     redis.stop()
     run = check(chainmend, redis, server, pki)
     assert "anchor" in origins(run), run
-    assert run.err.count("cache:") == 1, run
+    assert run.err.count("chainmend: cache ") == 1, run
     redis.start()

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 import starving
+from conftest import without_gcov
 from pki import Pki
 from starving import judge, lab, starve  # noqa: F401
 
@@ -67,6 +68,7 @@ def run(chainmend, tmp_path, lab):
     return go
 
 
+@without_gcov
 @pytest.mark.parametrize("name", COMMANDS)
 def test_memory_that_runs_out(run, starve, name):
     normal, total = starving.count_of(lambda env, fds: run(

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import servers
 import starving
-from boot_lab import NUMBER, PIN, SIP
+from boot_lab import NUMBER, PIN
+from conftest import without_gcov
 from starving import Outcome, PhoneEnd, judge, lab, starve  # noqa: F401
 
 # A request takes ten thousand allocations and some time.
@@ -337,6 +338,7 @@ STORIES = {s.__name__.lower(): s for s in (
     Results, Monitor, Watch, Serve)}
 
 
+@without_gcov
 @pytest.mark.parametrize("name", STORIES)
 def test_memory_that_runs_out(lab, starve, tmp_path, name):  # noqa: F811
     story = STORIES[name]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import servers
-from conftest import ROOT
+from conftest import ROOT, without_gcov
 from test_fleet import tiny_capture
 from test_packaging import UNITS, systemd_version
 
@@ -63,6 +63,7 @@ def alone():
     return prefix
 
 
+@without_gcov
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_a_unit_does_its_work(unit, confine, known_calls, alone, program, pki,
                               tmp_path):
