@@ -148,6 +148,24 @@ static cmend_status take_result(
 		err);
 }
 
+/* As each of our lines begins, the unfinished one as far as it goes: nobody's
+ * file is cut short or written to that isn't one of results. */
+static bool begins_as_ours(struct cmi_bytes line)
+{
+	const struct cmi_bytes first = CMI_BYTES("{\"v\":1,\"kind\":\"");
+
+	return memcmp(line.p, first.p, line.n < first.n ? line.n : first.n) ==
+	       0;
+}
+
+static cmend_status no_results(const struct cmi_resume *r, size_t number,
+	const char *why, cmend_error *err)
+{
+	return cmi_fail(err, CMEND_PARSE,
+		"\"%s\" is no file of results: line %zu: %s", r->how->resume,
+		number, why);
+}
+
 /* What is there counts as done, up to its last whole line. */
 static cmend_status read_results(struct cmi_resume *r, struct cmi_lines *lines,
 	const struct cmi_item_sink *sink, cmend_error *err)
@@ -156,17 +174,19 @@ static cmend_status read_results(struct cmi_resume *r, struct cmi_lines *lines,
 	off_t whole = 0;
 	size_t number = 0;
 
-	while (cmi_lines_next(lines, r->file, &line) &&
-		line.p[line.n - 1] == '\n') {
+	while (cmi_lines_next(lines, r->file, &line)) {
 		cmend_error why;
 
 		number++;
+		if (!begins_as_ours(line))
+			return no_results(r, number,
+				"not JSON as check --json writes it", err);
+		if (line.p[line.n - 1] != '\n')
+			break;
 		whole += (off_t)line.n;
 		CMI_TRY(take_result(r, line, err));
 		if (sink && tell_again(r, line, sink, &why) != CMEND_OK)
-			return cmi_fail(err, CMEND_PARSE,
-				"\"%s\" is no file of results: line %zu: %s",
-				r->how->resume, number, why.message);
+			return no_results(r, number, why.message, err);
 	}
 	if (ftruncate(fileno(r->file), whole) != 0 ||
 		fseeko(r->file, whole, SEEK_SET) != 0)

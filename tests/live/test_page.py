@@ -203,12 +203,37 @@ def test_a_page_after_an_interruption_has_all(chainmend, shop, nginx, tmp_path,
     assert sorted(again.text.split()) == sorted(page.text.split())
 
 
+OURS = '{"v":1,"kind":"'
+
+
 @pytest.mark.parametrize("line,says", [
+    ("hello\n", "line 1: not JSON"),
     ("hello", "line 1: not JSON"),
-    ('{"v":1,"kind":"summary"}\n{"kind":"endpoint"}', "line 2: an endpoint"),
-    ("[" * 40 + "]" * 40, "line 1: no object"),
-    ('{"a":' * 3000 + "1" + "}" * 3000, "line 1: not JSON")])
+    ("{", None),
+    (f'{OURS}summary"}}\n{{"kind":"endpoint"}}\n', "line 2: not JSON"),
+    (f'{OURS}summary"}}\nnotes of mine, without an end', "line 2: not JSON"),
+    ("[" * 40 + "]" * 40, "line 1: not JSON"),
+    ('{"a":' * 3000 + "1" + "}" * 3000 + "\n", "line 1: not JSON")])
 def test_a_file_that_is_no_results(chainmend, tmp_path, line, says):
+    """It stays as it is, with a page wanted or without one."""
+    results, page = tmp_path / "results", tmp_path / "page.html"
+    for more in (["--html", page], []):
+        results.write_text(line)
+        run = chainmend("check", "-f", "/dev/null", "--resume", results, *more)
+        if says is None:  # as a line of ours begins
+            assert run.status == 0 and results.read_text() == "", run
+            continue
+        assert run.status == 3 and says in run.err, run
+        assert "results" in run.err and results.read_text() == line, run
+        assert not page.exists()
+
+
+@pytest.mark.parametrize("line,says", [
+    (f'{OURS}endpoint"}}', "line 1: an endpoint"),
+    (f'{OURS}endpoint"', "line 1: not JSON"),
+    (f'{OURS}endpoint","a":' + "[" * 3000 + "]" * 3000 + "}",
+     "line 1: not JSON")])
+def test_results_that_no_page_can_show(chainmend, tmp_path, line, says):
     results, page = tmp_path / "results", tmp_path / "page.html"
     results.write_text(line + "\n")
     run = chainmend("check", "-f", "/dev/null", "--resume", results, "--html",
