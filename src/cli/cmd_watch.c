@@ -38,7 +38,10 @@ struct watch_options {
 struct watching {
 	struct cmi_cli *cli;
 	const struct watch_options *o;
-	struct cmi_setup setup;
+	/* The one in use, and room for the next: what is opened with one
+	 * points into it. */
+	struct cmi_setup setups[2];
+	unsigned in_use;
 	struct cmi_diagnose *diagnose;
 	struct cmi_capture_options capture;
 	struct cmi_watch *watch;
@@ -141,20 +144,20 @@ static cmend_status open_judge(struct watching *w, struct cmi_setup *setup,
 static cmend_status open_again(struct watching *w, cmend_error *err)
 {
 	struct cmi_diagnose *diagnose = NULL;
-	struct cmi_setup setup = {0};
+	struct cmi_setup *next = &w->setups[!w->in_use];
 	cmend_error why = {0};
 
 	cmi_notify("RELOADING=1");
 	CMI_TRY(cmi_diagnose_flush(w->diagnose, err));
-	if (open_judge(w, &setup, &diagnose, &why) != CMEND_OK) {
+	if (open_judge(w, next, &diagnose, &why) != CMEND_OK) {
 		warn(w->cli, "going on with the old settings", &why);
 		cmi_diagnose_free(diagnose);
-		cmi_setup_dispose(&setup);
+		cmi_setup_dispose(next);
 	} else {
 		cmi_diagnose_free(w->diagnose);
-		cmi_setup_dispose(&w->setup);
+		cmi_setup_dispose(&w->setups[w->in_use]);
 		w->diagnose = diagnose;
-		w->setup = setup;
+		w->in_use = !w->in_use;
 	}
 	cmi_notify("READY=1");
 	return CMEND_OK;
@@ -230,7 +233,7 @@ static cmend_status prepare(
 		(struct cmi_conversation_sink){.take = pass_on, .ctx = w};
 	if (w->o->keep)
 		CMI_TRY(cmi_rights_prepare_dir(w->o->keep, w->o->user, err));
-	CMI_TRY(open_judge(w, &w->setup, &w->diagnose, err));
+	CMI_TRY(open_judge(w, &w->setups[w->in_use], &w->diagnose, err));
 	CMI_TRY(cmi_watch_open(&watch, &w->watch, err));
 	if (w->o->metrics)
 		CMI_TRY(cmi_metrics_listen(
@@ -318,7 +321,7 @@ static int run_interface(
 	cmi_metrics_free(w.metrics);
 	cmi_watch_free(w.watch);
 	cmi_diagnose_free(w.diagnose);
-	cmi_setup_dispose(&w.setup);
+	cmi_setup_dispose(&w.setups[w.in_use]);
 	return code;
 }
 
