@@ -138,6 +138,24 @@ static int purpose_of(enum cmi_purpose p)
 	return 0;
 }
 
+bool cmi_policy_by_name(struct cmi_bytes name, enum cmi_policy *out)
+{
+	static const struct cmi_bytes names[] = {
+		[CMI_POLICY_DEFAULT] = CMI_BYTES("clients"),
+		[CMI_POLICY_STRICT] = CMI_BYTES("strict"),
+		[CMI_POLICY_WEBPKI] = CMI_BYTES("webpki"),
+		[CMI_POLICY_RFC5280] = CMI_BYTES("rfc5280"),
+	};
+
+	for (size_t i = 0; i < CMI_LEN(names); i++) {
+		if (!cmi_bytes_equal(name, names[i]))
+			continue;
+		*out = (enum cmi_policy)i;
+		return true;
+	}
+	return false;
+}
+
 /* Ours say it more finely: a leaf's keyUsage is TLS's business, and
  * anyExtendedKeyUsage means any. */
 static bool has_own_rules(enum cmi_policy policy)

@@ -127,6 +127,7 @@ static cmend_status judge_chain(struct cmi_verdicts *v,
 		.sent = sent->certs,
 		.n_sent = sent->n,
 		.trust = how->setup->trust,
+		.policy = how->setup->policy,
 		.profiles =
 			(const struct cmi_profile *const *)how->profiles->list,
 		.n_profiles = how->profiles->n,

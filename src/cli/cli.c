@@ -21,6 +21,10 @@ static const struct common_option common_options[] = {
 	{CMI_C_PROFILE, {"roots", 0, CMI_OPT_LIST, "FILE",
 				"anchors: a PEM or DER file or a directory",
 				AT(roots), 0, NULL}},
+	{CMI_C_POLICY, {"policy", 0, CMI_OPT_CHOICE, "RULES",
+			       "what a path must keep: clients (the "
+			       "default), rfc5280, webpki or strict",
+			       AT(policy), 0, "clients|rfc5280|webpki|strict"}},
 	{CMI_C_AT, {"at", 0, CMI_OPT_TIME, "TIME",
 			   "judge at this time, such as 2026-01-31T12:00:00Z",
 			   AT(at_s), 0, NULL}},

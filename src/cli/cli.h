@@ -59,11 +59,13 @@ enum {
 	CMI_C_HTML = 1 << 5,
 	CMI_C_STRICT = 1 << 6,
 	CMI_C_PROGRESS = 1 << 7,
+	CMI_C_POLICY = 1 << 8,
 };
 
 struct cmi_common {
 	struct cmi_cli_list profiles;
 	struct cmi_cli_list roots;
+	const char *policy; /* of the client that trusts the roots; or NULL */
 	int64_t at_s;
 	bool has_at;
 	bool online, offline, allow_private;

@@ -452,6 +452,7 @@ static cmend_status mend(struct mend *m, int *exit_status, cmend_error *err)
 		.n_trusts = m->n_trusts,
 		.at_s = m->setup.at_s,
 		.host = m->host,
+		.policy = m->setup.policy,
 		.sources = m->setup.sources,
 		.n_sources = m->setup.n_sources,
 		.env = &m->setup.env,
@@ -559,8 +560,8 @@ const struct cmi_command cmi_cmd_mend = {
 		 "with --key the handshakes are finished.\n\n"
 		 "exit status: 0 proven, 1 nothing could be proven, 3 it could "
 		 "not be done.\n",
-	.common =
-		CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE | CMI_C_JSON,
+	.common = CMI_C_PROFILE | CMI_C_POLICY | CMI_C_AT | CMI_C_NET |
+		  CMI_C_CACHE | CMI_C_JSON,
 	.options = options,
 	.options_size = sizeof(struct mend_options),
 	.min_args = 1,

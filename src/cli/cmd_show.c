@@ -148,6 +148,7 @@ static cmend_status show_one(struct show *s, const char *word, cmend_error *err)
 		.n_sent = g.sent.n,
 		.host = g.host,
 		.trust = s->setup.trust,
+		.policy = s->setup.policy,
 		.known = s->setup.sources,
 		.at_s = s->setup.at_s,
 		.env = &s->setup.env,
@@ -212,8 +213,8 @@ const struct cmi_command cmi_cmd_show = {
 		    "  chainmend show fullchain.pem --roots ca.pem\n",
 	.notes = "exit status: 0 the chain is accepted, 1 it is not, 3 it "
 		 "could not be had.\n",
-	.common =
-		CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE | CMI_C_JSON,
+	.common = CMI_C_PROFILE | CMI_C_POLICY | CMI_C_AT | CMI_C_NET |
+		  CMI_C_CACHE | CMI_C_JSON,
 	.options = options,
 	.options_size = sizeof(struct show_options),
 	.min_args = 1,

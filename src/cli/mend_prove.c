@@ -35,6 +35,7 @@ static cmend_status judge(const struct cmi_prove_request *q,
 		.n_sent = r->sent.n,
 		.host = q->host,
 		.trust = q->setup->trust,
+		.policy = q->setup->policy,
 		.profiles =
 			(const struct cmi_profile *const *)q->profiles->list,
 		.n_profiles = q->profiles->n,

@@ -192,6 +192,8 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 			  (o->default_online && !cli->common.offline),
 		.proxy = o->proxy,
 	};
+	/* One of the choices, where it is given. */
+	(void)cmi_policy_by_name(cmi_bytes_of(cli->common.policy), &s->policy);
 	s->env.event = on_event;
 	s->env.ctx = cli;
 	s->trust_is_system = !cli->common.roots.n;

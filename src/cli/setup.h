@@ -40,6 +40,7 @@ struct cmi_setup {
 	size_t n_sources;              /* cheap ones first */
 	const struct cmi_proxy *proxy; /* fetches go through it; or NULL */
 	int64_t at_s;                  /* --at, else now */
+	enum cmi_policy policy;        /* --policy */
 	bool online;
 };
 

@@ -27,6 +27,7 @@ struct cmi_diagnose_client {
 	bool subject_names; /* as in cmi_judge_request */
 	bool fetches_aia;   /* it would have fetched what is missing */
 	int security_level;
+	enum cmi_policy policy;
 	/* Which clients are of this kind; family 0: all of them. */
 	struct cmi_endpoint net;
 	uint8_t prefix_len;

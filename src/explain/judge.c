@@ -60,6 +60,7 @@ static cmend_status complete(const struct cmi_judge_request *q,
 		.anchor_dates_off = q->anchor_dates_off,
 		.reorder_off = q->reorder_off && !with_known,
 		.security_level = q->security_level,
+		.policy = q->policy,
 		.sources = sources,
 		.env = q->env,
 	};

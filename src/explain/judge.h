@@ -28,6 +28,7 @@ struct cmi_judge_request {
 	bool subject_names;    /* it takes a name in the subject only */
 	bool anchor_dates_off; /* the client never looks at them */
 	int security_level;    /* OpenSSL's 0..5; -1: 1 */
+	enum cmi_policy policy;
 	/* Issuers this client has at hand beyond sent (cache, AIA ...). */
 	const struct cmi_source *const *sources;
 	size_t n_sources;

@@ -6,7 +6,18 @@
 #include "core/text.h"
 #include "explain/profiles.h"
 
-enum kind { TEXT, SOURCE, YESNO, BOOL, VERSION, UINT, LEVEL, LIST, DAY };
+enum kind {
+	TEXT,
+	SOURCE,
+	YESNO,
+	BOOL,
+	VERSION,
+	UINT,
+	LEVEL,
+	POLICY,
+	LIST,
+	DAY
+};
 
 struct key {
 	const char *name;
@@ -41,6 +52,7 @@ static const struct key keys[] = {
 	{"tls-max", VERSION, AT(version_max)},
 	{"rsa-bits-min", UINT, AT(rsa_bits_min)},
 	{"security-level", LEVEL, AT(security_level)},
+	{"policy", POLICY, AT(policy)},
 };
 #undef AT
 
@@ -151,6 +163,8 @@ static bool set_value(
 		return cmi_parse_uint(v, 65536, field);
 	case DAY:
 		return cmi_time_parse(v, field);
+	case POLICY:
+		return cmi_policy_by_name(v, field);
 	case LEVEL:
 		if (!cmi_parse_uint(v, 5, &number))
 			return false;

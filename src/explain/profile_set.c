@@ -126,4 +126,5 @@ void cmi_profile_client(
 	out->reorder_off = p->reorders == CMI_NO;
 	out->fetches_aia = p->fetches_aia == CMI_YES;
 	out->security_level = p->security_level;
+	out->policy = p->policy;
 }

@@ -11,6 +11,7 @@
 #ifndef CMI_EXPLAIN_PROFILES_H
 #define CMI_EXPLAIN_PROFILES_H
 
+#include "chain/verdict.h"
 #include "core/map.h"
 #include "issuers/preload.h"
 #include "x509/trust.h"
@@ -56,6 +57,7 @@ struct cmi_profile {
 	uint16_t version_min, version_max; /* TLS; 0: not known */
 	uint64_t rsa_bits_min;             /* 0: not known */
 	int security_level;                /* OpenSSL's; -1: not known */
+	enum cmi_policy policy;            /* rules that a path must keep */
 	struct cmi_profile_root *roots;
 	size_t n_roots;  /* blocked ones among them */
 	size_t n_absent; /* trusted ones that are not at hand */

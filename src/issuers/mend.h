@@ -25,7 +25,8 @@ struct cmi_mend_request {
 	const struct cmi_trust *const *trusts; /* at least one */
 	size_t n_trusts;
 	int64_t at_s;
-	const char *host; /* NULL: no name check */
+	const char *host;       /* NULL: no name check */
+	enum cmi_policy policy; /* rules that the chain must keep */
 	const struct cmi_source *const *sources;
 	size_t n_sources;
 	const struct cmi_env *env;

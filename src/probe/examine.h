@@ -45,6 +45,7 @@ struct cmi_examine_request {
 	const struct cmi_variant_chain *variants;
 	const char *host;              /* NULL: no name check */
 	const struct cmi_trust *trust; /* of the plain client */
+	enum cmi_policy policy;        /* its rules; profiles have their own */
 	const struct cmi_profile *const *profiles;
 	size_t n_profiles;
 	bool profiles_only; /* the plain verdict is told and does not count */

@@ -151,6 +151,7 @@ struct cmi_judge_request cmi_examine_request_of(
 		.at_s = q->at_s,
 		.host = q->host,
 		.security_level = 1,
+		.policy = q->policy,
 		.known = q->known,
 		.n_known = q->n_known,
 		.env = q->env,
@@ -170,6 +171,7 @@ struct cmi_judge_request cmi_examine_request_of(
 	}
 	/* Without its list of roots: any root we know, to see the rest. */
 	r.trust = p->list_path ? p->trust : q->any_trust;
+	r.policy = p->policy;
 	r.no_wildcards = p->wildcards == CMI_NO;
 	r.subject_names = p->subject_names != CMI_NO;
 	r.anchor_dates_off = p->root_expiry == CMI_NO;
