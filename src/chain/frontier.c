@@ -182,7 +182,7 @@ cmend_status cmi_search_ask(struct cmi_search *s,
 	if (!n)
 		return CMEND_OK;
 	if (++s->n_asks > CMI_SEARCH_ASKS_MAX)
-		return cmi_fail(err, CMEND_LIMIT,
+		return CMI_SPENT(&s->graph, CMI_F_SEARCH_CANDIDATES, err,
 			"asking for the issuers of %u certificates",
 			CMI_SEARCH_ASKS_MAX);
 	n->asked[costly] = true;

@@ -52,8 +52,8 @@ static cmend_status take(
 	if (*out)
 		return CMEND_OK;
 	if (g->arena.total + n + sizeof(max_align_t) > g->arena.max)
-		return cmi_fail(
-			err, CMEND_LIMIT, "%zu bytes of notes", g->arena.max);
+		return CMI_SPENT(g, CMI_F_SEARCH_LIMIT, err,
+			"%zu bytes of notes", g->arena.max);
 	return cmi_nomem(err);
 }
 #define TAKE(g, p, err) take((g), sizeof(**(p)), (void **)(p), (err))
@@ -130,8 +130,8 @@ static cmend_status draw_edge(struct cmi_graph *g, struct cmi_node *child,
 	if (child == issuer || !order_allows(g, child, issuer))
 		return CMEND_OK;
 	if (g->n_edges >= g->max_edges)
-		return cmi_fail(
-			err, CMEND_LIMIT, "%u possible issuers", g->max_edges);
+		return CMI_SPENT(g, CMI_F_SEARCH_CANDIDATES, err,
+			"%u possible issuers", g->max_edges);
 	CMI_TRY(TAKE(g, &e, err));
 	if (child->n_up == child->cap_up)
 		CMI_TRY(make_room(g, child, 2 * child->n_up + 2, err));
@@ -387,8 +387,8 @@ cmend_status cmi_graph_check(
 		known = find_memo(g, e, &fresh);
 		if (!known) {
 			if (g->n_signatures >= g->max_signatures)
-				return cmi_fail(err, CMEND_LIMIT,
-					"%u signature checks",
+				return CMI_SPENT(g, CMI_F_SEARCH_SIGNATURES,
+					err, "%u signature checks",
 					g->max_signatures);
 			g->n_signatures++;
 			fresh.good = cmi_cert_signed_by(

@@ -82,8 +82,13 @@ struct cmi_graph {
 	bool sent_order;
 	uint32_t n_edges, max_edges;
 	uint32_t n_signatures, max_signatures;
-	uint32_t generation; /* grows with each new node or edge */
+	enum cmi_finding_id spent; /* what says which budget is */
+	uint32_t generation;       /* grows with each new node or edge */
 };
+
+/* CMEND_LIMIT: that budget is spent. */
+#define CMI_SPENT(g, which, err, ...)                                          \
+	((g)->spent = (which), cmi_fail((err), CMEND_LIMIT, __VA_ARGS__))
 
 void cmi_graph_init(struct cmi_graph *g, const struct cmi_trust *trust);
 void cmi_graph_dispose(struct cmi_graph *g);

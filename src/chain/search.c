@@ -350,7 +350,7 @@ static cmend_status signature_fits(
 		return CMEND_OK;
 	if (s->n_verdicts &&
 		s->signatures_astray >= CMI_SEARCH_ASTRAY_SIGNATURES_MAX)
-		return cmi_fail(err, CMEND_LIMIT,
+		return CMI_SPENT(&s->graph, CMI_F_SEARCH_SIGNATURES, err,
 			"%u good signatures after the last path",
 			CMI_SEARCH_ASTRAY_SIGNATURES_MAX);
 	checked = s->graph.n_signatures;
@@ -429,8 +429,8 @@ static cmend_status count_step(struct cmi_search *s, cmend_error *err)
 	s->n_steps++;
 	s->astray++;
 	if (s->n_steps > CMI_SEARCH_STEPS_MAX)
-		return cmi_fail(
-			err, CMEND_LIMIT, "%u steps", CMI_SEARCH_STEPS_MAX);
+		return CMI_SPENT(&s->graph, CMI_F_SEARCH_LIMIT, err, "%u steps",
+			CMI_SEARCH_STEPS_MAX);
 	if (s->n_steps % 64 == 0)
 		return cmi_search_time_left(s, err);
 	return CMEND_OK;
@@ -500,18 +500,18 @@ static bool next_round(struct cmi_search *s)
 static cmend_status verdicts_left(struct cmi_search *s, cmend_error *err)
 {
 	if (s->n_verdicts >= s->request.budget.verdicts)
-		return cmi_fail(err, CMEND_LIMIT, "%u refused paths",
-			s->request.budget.verdicts);
+		return CMI_SPENT(&s->graph, CMI_F_SEARCH_LIMIT, err,
+			"%u refused paths", s->request.budget.verdicts);
 	/* Each took as long as it took. */
 	if (s->n_verdicts > 0)
 		CMI_TRY(cmi_search_time_left(s, err));
 	/* libcrypto's own checks of refused paths are work like ours. */
 	if (s->graph.n_signatures >= s->graph.max_signatures &&
 		s->n_verdicts > 0)
-		return cmi_fail(err, CMEND_LIMIT, "%u signature checks",
-			s->graph.max_signatures);
+		return CMI_SPENT(&s->graph, CMI_F_SEARCH_SIGNATURES, err,
+			"%u signature checks", s->graph.max_signatures);
 	if (s->round == ROUND_ANY && s->n_unsound >= UNSOUND_MAX)
-		return cmi_fail(err, CMEND_LIMIT,
+		return CMI_SPENT(&s->graph, CMI_F_SEARCH_LIMIT, err,
 			"%u refused paths with unsound certificates",
 			UNSOUND_MAX);
 	return CMEND_OK;
@@ -543,21 +543,21 @@ static cmend_status advance(struct cmi_search *s,
 			break;
 	}
 	answer->kind = CMI_SEARCH_EXHAUSTED;
-	return s->too_deep
-		       ? cmi_fail(err, CMEND_LIMIT, "a path of %u certificates",
-				 s->request.budget.depth)
-		       : CMEND_OK;
+	return s->too_deep ? CMI_SPENT(&s->graph, CMI_F_SEARCH_DEPTH, err,
+				     "a path of %u certificates",
+				     s->request.budget.depth)
+			   : CMEND_OK;
 }
 
 /* --------------------------------------------------------- the public calls */
 
-cmend_status cmi_search_time_left(const struct cmi_search *s, cmend_error *err)
+cmend_status cmi_search_time_left(struct cmi_search *s, cmend_error *err)
 {
 	int64_t spent = s->spent_ms + cmi_mono_ms(s->request.env) - s->since_ms;
 
 	if (spent <= s->request.budget.ms)
 		return CMEND_OK;
-	return cmi_fail(err, CMEND_LIMIT, "%lld milliseconds",
+	return CMI_SPENT(&s->graph, CMI_F_SEARCH_TIME, err, "%lld milliseconds",
 		(long long)s->request.budget.ms);
 }
 
@@ -579,7 +579,7 @@ static void start_clock(struct cmi_search *s)
 static cmend_status note_limit(struct cmi_search *s,
 	const struct cmi_search_answer *answer, cmend_error *err)
 {
-	struct cmi_refusal r = {.why = CMI_F_SEARCH_LIMIT};
+	struct cmi_refusal r = {.why = answer->spent};
 
 	snprintf(r.says, sizeof(r.says), "%s", answer->says);
 	return cmi_search_note(s, &r, err);
@@ -597,12 +597,14 @@ cmend_status cmi_search_step(struct cmi_search *s,
 	if (!s->finished)
 		status = advance(s, answer, &why);
 	if (status == CMEND_OK && s->names_used_up)
-		status = cmi_fail(&why, CMEND_LIMIT,
+		status = CMI_SPENT(&s->graph, CMI_F_SEARCH_NAMES, &why,
 			"%u name constraint comparisons",
 			s->request.budget.names);
 	if (status == CMEND_LIMIT) {
-		*answer =
-			(struct cmi_search_answer){.kind = CMI_SEARCH_GAVE_UP};
+		*answer = (struct cmi_search_answer){
+			.kind = CMI_SEARCH_GAVE_UP,
+			.spent = s->graph.spent,
+		};
 		snprintf(answer->says, sizeof(answer->says),
 			"the search gave up after %.80s", why.message);
 		status = CMEND_OK;

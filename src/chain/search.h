@@ -71,7 +71,8 @@ struct cmi_search_answer {
 	bool costly;            /* NEED */
 	/* PATH: borrowed until the next step. */
 	const struct cmi_path *path;
-	char says[120]; /* GAVE_UP: which budget, and that it gave up */
+	enum cmi_finding_id spent; /* GAVE_UP: which budget is, */
+	char says[120];            /* and that it gave up */
 };
 
 /* References to the leaf and all offered certificates are kept. */

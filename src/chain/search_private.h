@@ -90,7 +90,7 @@ cmend_status cmi_search_ask(struct cmi_search *s,
 	struct cmi_search_answer *answer, cmend_error *err)
 	__attribute__((warn_unused_result));
 /* CMEND_LIMIT when the time allowed is over. */
-cmend_status cmi_search_time_left(const struct cmi_search *s, cmend_error *err)
+cmend_status cmi_search_time_left(struct cmi_search *s, cmend_error *err)
 	__attribute__((warn_unused_result));
 /* The search is at its end: find what to say about it. */
 void cmi_search_settle(

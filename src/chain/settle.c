@@ -171,7 +171,7 @@ void cmi_search_settle(
 	if (answer->kind != CMI_SEARCH_GAVE_UP || s->has_refused)
 		return;
 	/* Not having finished says nothing about trust. */
-	s->outcome.reason = CMI_F_SEARCH_LIMIT;
+	s->outcome.reason = answer->spent;
 	snprintf(s->outcome.says, sizeof(s->outcome.says), "%s", answer->says);
 }
 

@@ -496,7 +496,7 @@ static bool has_too_many_names(
 
 	if (n <= CMI_SEARCH_NAMES_MAX)
 		return false;
-	*out = (struct cmi_verdict){.why = CMI_F_SEARCH_LIMIT};
+	*out = (struct cmi_verdict){.why = CMI_F_SEARCH_NAMES};
 	snprintf(out->says, sizeof(out->says),
 		"the path asks for %zu name constraint comparisons, more than "
 		"%u",

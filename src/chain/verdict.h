@@ -24,7 +24,8 @@ enum cmi_policy {
 	CMI_POLICY_RFC5280,
 };
 
-/* "clients" (the default), "strict", "webpki" or "rfc5280"; false: none of them. */
+/* "clients" (the default), "strict", "webpki" or "rfc5280"; false: none of
+ * them. */
 bool cmi_policy_by_name(struct cmi_bytes name, enum cmi_policy *out);
 
 struct X509_crl_st; /* libcrypto's X509_CRL */

@@ -68,7 +68,12 @@
 	X(CHAIN_VARIES, "chain-varies")                                        \
 	X(ADDRESS_DIFFERS, "address-differs")                                  \
 	X(CERTIFICATE_NOT_ISSUED, "certificate-not-issued")                    \
-	X(COSTLY_KEY, "costly-key")
+	X(COSTLY_KEY, "costly-key")                                            \
+	X(SEARCH_DEPTH, "search-limit-depth")                                  \
+	X(SEARCH_CANDIDATES, "search-limit-candidates")                        \
+	X(SEARCH_SIGNATURES, "search-limit-signatures")                        \
+	X(SEARCH_NAMES, "search-limit-names")                                  \
+	X(SEARCH_TIME, "search-limit-time")
 
 enum cmi_finding_id {
 	CMI_F_NONE = 0,

@@ -502,6 +502,34 @@ static const struct cmi_finding_text texts[CMI_F_COUNT] = {
 		"Honest chains never come near these ceilings.",
 		NULL, "Send only the certificates of one path.", ERR,
 		CMI_BLAME_SERVER},
+	[CMI_F_SEARCH_DEPTH] = {"the path is longer than the search goes",
+		"No path within the number of certificates that a path may "
+		"have was found, and longer ones were not tried. Honest "
+		"chains have three or four certificates.",
+		NULL, "Send only the certificates of one path.", ERR,
+		CMI_BLAME_SERVER},
+	[CMI_F_SEARCH_CANDIDATES] = {"too many certificates may be an issuer",
+		"So many certificates may have issued each other that the "
+		"search for a path was ended before it had seen them all.",
+		NULL, "Send only the certificates of one path.", ERR,
+		CMI_BLAME_SERVER},
+	[CMI_F_SEARCH_SIGNATURES] = {"too many signatures had to be checked",
+		"The search for a path was ended when it had checked as many "
+		"signatures as one search may: each costs time, and whoever "
+		"sends the certificates decides how many there are.",
+		NULL, "Send only the certificates of one path.", ERR,
+		CMI_BLAME_SERVER},
+	[CMI_F_SEARCH_NAMES] = {"too many names had to be compared",
+		"The certificates have so many names and name constraints "
+		"that comparing each with each was ended.",
+		"RFC 5280 section 4.2.1.10",
+		"Use a certificate with fewer names.", ERR, CMI_BLAME_SERVER},
+	[CMI_F_SEARCH_TIME] = {"the search for a path took too long",
+		"The search was ended when its time was up. Honest chains "
+		"take a thousandth of it, so the machine was very busy or "
+		"the certificates were made to cost time.",
+		NULL, "Try again; send only the certificates of one path.", ERR,
+		CMI_BLAME_SERVER},
 	[CMI_F_KEY_MISMATCH] =
 		{"the private key is not the one of the certificate",
 			"The server would be given a key and a certificate "

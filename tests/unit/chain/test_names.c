@@ -231,11 +231,11 @@ static void too_many_names(void **state)
 		{"some hosts", "%spermitted;DNS:h%zu.example",
 			"%sDNS:h%zu.example", 400, CMI_F_NONE},
 		{"too many hosts", "%spermitted;DNS:h%zu.example",
-			"%sDNS:h%zu.example", 900, CMI_F_SEARCH_LIMIT},
+			"%sDNS:h%zu.example", 900, CMI_F_SEARCH_NAMES},
 		{"too many addresses", "%sexcluded;email:h%zu.example",
-			"%semail:x@g%zu.example", 900, CMI_F_SEARCH_LIMIT},
+			"%semail:x@g%zu.example", 900, CMI_F_SEARCH_NAMES},
 		{"too many URIs", "%sexcluded;URI:h%zu.example",
-			"%sURI:http://g%zu.example/", 900, CMI_F_SEARCH_LIMIT},
+			"%sURI:http://g%zu.example/", 900, CMI_F_SEARCH_NAMES},
 	};
 
 	(void)state;

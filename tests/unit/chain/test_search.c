@@ -15,6 +15,7 @@ struct scene {
 	const char *host;
 	bool sent_order;
 	struct cmi_search_budget budget;
+	const struct cmi_env *env;
 };
 
 struct ended {
@@ -73,6 +74,7 @@ static struct ended run(const struct scene *scene)
 			.host = scene->host},
 		.sent_order = scene->sent_order,
 		.budget = scene->budget,
+		.env = scene->env,
 	};
 	struct cmi_search_answer a = {0};
 	struct ended out = {0};
@@ -445,6 +447,27 @@ static void a_refused_leaf_ends_it(void **state)
 	assert_int_equal(e.asked[0] + e.asked[1], 0);
 }
 
+/* Half the time of a search between two looks at the clock. */
+static int64_t fast_clock(void *ctx)
+{
+	int64_t *ms = ctx;
+
+	return *ms += CMI_SEARCH_MS / 2;
+}
+
+static void time_is_a_budget(void **state)
+{
+	int64_t ms = 0;
+	const struct cmi_env env = {.mono_ms = fast_clock, .ctx = &ms};
+	struct ended e = run(&(struct scene){
+		.leaf = leaf->c, .anchors = {root->c}, .env = &env});
+
+	(void)state;
+	assert_int_equal(e.kind, CMI_SEARCH_GAVE_UP);
+	expect_refused(&e, CMI_F_SEARCH_TIME, NULL);
+	assert_non_null(strstr(e.says, "milliseconds"));
+}
+
 static void budgets_say_that_they_gave_up(void **state)
 {
 	struct scene scene = {.leaf = leaf->c, .anchors = {root->c}};
@@ -458,17 +481,17 @@ static void budgets_say_that_they_gave_up(void **state)
 	scene.budget.signatures = 5;
 	e = run(&scene);
 	assert_int_equal(e.kind, CMI_SEARCH_GAVE_UP);
-	expect_refused(&e, CMI_F_SEARCH_LIMIT, NULL);
+	expect_refused(&e, CMI_F_SEARCH_SIGNATURES, NULL);
 	assert_non_null(strstr(e.says, "gave up"));
 	assert_non_null(strstr(e.says, "signature"));
 	scene.budget = (struct cmi_search_budget){.candidates = 5};
 	e = run(&scene);
-	expect_refused(&e, CMI_F_SEARCH_LIMIT, NULL);
+	expect_refused(&e, CMI_F_SEARCH_CANDIDATES, NULL);
 	e = run(&(struct scene){.leaf = leaf->c,
 		.anchors = {root->c},
 		.sent = {ca->c},
 		.budget = {.depth = 2}});
-	expect_refused(&e, CMI_F_SEARCH_LIMIT, NULL);
+	expect_refused(&e, CMI_F_SEARCH_DEPTH, NULL);
 	e = run(&(struct scene){.leaf = leaf->c,
 		.anchors = {root->c},
 		.sent = {ca->c},
@@ -590,6 +613,7 @@ int main(void)
 		ROW(path_length_picks_the_shorter_way),
 		ROW(a_refused_leaf_ends_it),
 		ROW(budgets_say_that_they_gave_up),
+		ROW(time_is_a_budget),
 		ROW(goes_on_after_it_was_exhausted),
 		ROW(meshes_do_not_explode),
 		ROW(every_allocation_may_fail),

@@ -144,7 +144,7 @@ static void long_chains_of_self_issued(void **state)
 	leaf = forge(&(struct forge_order){
 		.name = "leaf", .issuer = at, .dns = "web.example"});
 	play(&(struct scene){"150 self-issued, one after another", leaf, mark,
-		.why = CMI_F_SEARCH_LIMIT});
+		.why = CMI_F_SEARCH_SIGNATURES});
 	for (size_t i = 0; i < CMI_PATH_MAX - 2; i++)
 		at = forge(&(struct forge_order){
 			.name = "CA", .issuer = i ? at : root, .ca = true});
@@ -175,7 +175,7 @@ static void names_and_constraints(void **state)
 		.more = forge_conf,
 		.more_ctx = names});
 	play(&(struct scene){"2500 constraints, 2500 names", leaf, mark,
-		.why = CMI_F_SEARCH_LIMIT});
+		.why = CMI_F_SEARCH_NAMES});
 	test_free(names);
 	names = many("subjectAltName=", "%sDNS:h%zu.example", 900);
 	at = root;
@@ -192,7 +192,7 @@ static void names_and_constraints(void **state)
 	leaf = forge(&(struct forge_order){
 		.name = "leaf", .issuer = at, .dns = "h7.example"});
 	play(&(struct scene){"constraints and names on the way up", leaf, mark,
-		.why = CMI_F_SEARCH_LIMIT});
+		.why = CMI_F_SEARCH_NAMES});
 	test_free(constraints);
 	test_free(names);
 }
