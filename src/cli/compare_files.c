@@ -10,6 +10,18 @@ static cmend_status begin(const struct cmi_compare_request *q, cmend_error *err)
 	return q->inside ? cmi_jail_begin(q->inside, err) : CMEND_OK;
 }
 
+/* A slip in an address must not look like a capture without a fault. */
+static cmend_status chooses_some(const struct cmi_filter *f, const char *option,
+	const char *text, const char *capture, cmend_error *err)
+{
+	if (!text || f->n_chosen)
+		return CMEND_OK;
+	return cmi_fail(err, CMEND_NOT_FOUND,
+		"%s \"%s\" chooses nothing in \"%s\": chainmend explain --all "
+		"shows who and what is in it",
+		option, text, capture);
+}
+
 static cmend_status feed_both(struct cmi_cli *cli,
 	const struct cmi_compare_request *q, struct cmi_compare *compare,
 	struct cmi_captures *r, cmend_error *err)
@@ -26,8 +38,10 @@ static cmend_status feed_both(struct cmi_cli *cli,
 	CMI_TRY(cmi_filter_parse(&bad, q->bad_filter, err));
 	CMI_TRY(begin(q, err));
 	CMI_TRY(cmi_captures_read(r, q->good, cmi_filter_sink(&good), err));
+	CMI_TRY(chooses_some(&good, "--good", q->good_filter, q->good, err));
 	CMI_TRY(begin(q, err));
-	return cmi_captures_read(r, q->bad, cmi_filter_sink(&bad), err);
+	CMI_TRY(cmi_captures_read(r, q->bad, cmi_filter_sink(&bad), err));
+	return chooses_some(&bad, "--bad", q->bad_filter, q->bad, err);
 }
 
 static cmend_status compare_into(struct cmi_cli *cli,

@@ -80,6 +80,9 @@ static cmend_status take(
 
 	if (!cmi_filter_takes(f, c))
 		return CMEND_OK;
+	f->n_chosen += c->kind == CMI_CONV_TLS ||
+		       (f->client.family && c->kind != CMI_CONV_DHCP &&
+			       c->kind != CMI_CONV_TOLD);
 	return f->sink.take(f->sink.ctx, c, err);
 }
 

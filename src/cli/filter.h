@@ -24,6 +24,9 @@ struct cmi_filter {
 	uint8_t client_len, server_len;
 	uint16_t port;        /* 0: any */
 	struct cmi_bytes sni; /* a view of the text; empty: any */
+	/* Taken so far of what it chooses: handshakes, and where it names a
+	 * client all of his. */
+	uint64_t n_chosen;
 };
 
 /* NULL chooses everything.  CMEND_ARG names the word that is wrong. */

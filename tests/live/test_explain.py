@@ -311,6 +311,25 @@ def test_good_and_bad_in_one_capture(chainmend, pki, half, tmp_path):
     assert run.of_kind("divergence")[0]["verdict"] == "missing-intermediate"
 
 
+@pytest.mark.parametrize("good,bad,empty", [
+    ("server=192.0.2.1", "server=192.0.2.9", "--bad"),
+    ("192.0.2.77", "server=192.0.2.2", "--good"),
+    ("server=192.0.2.1", "sni=other.example", "--bad")])
+def test_a_filter_that_chooses_nothing_is_told(
+        chainmend, pki, half, tmp_path, good, bad, empty):
+    """A slip in an address is not a capture without a fault."""
+    tape = Tape()
+    tape.tls(half, client_context(None), "localhost", host=1)
+    tape.tls(half, client_context(pki.anchor.pem), "localhost", host=2)
+    capture = tape.write(tmp_path / "office.pcap")
+    run = chainmend("compare", "--roots", pki.anchor.pem, "--good", good,
+                    "--bad", bad, capture)
+    assert run.status == 3, run
+    wrong = {"--good": good, "--bad": bad}[empty]
+    assert f'{empty} "{wrong}" chooses nothing in' in run.err, run
+    assert "office.pcap" in run.err and run.out == "", run
+
+
 @pytest.mark.parametrize("words", [
     ["--good", "192.0.2.1"], ["--good", "x", "--bad", "y"],
     ["--good", "192.0.2.1/8", "--bad", "192.0.2.2"],
