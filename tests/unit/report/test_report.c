@@ -538,7 +538,7 @@ static void a_page_goes_on_elsewhere(void **state)
 static void what_was_kept_may_be_anything(void **state)
 {
 	struct cmi_page_options o = {.command = "explain"};
-	struct cmi_page *p = NULL;
+	struct cmi_page *kept = NULL, *p = NULL;
 	struct cmi_bytes sections, html;
 	struct cmi_buf head;
 	struct cmi_cursor c;
@@ -547,10 +547,9 @@ static void what_was_kept_may_be_anything(void **state)
 	(void)state;
 	scene_init(&s);
 	cmi_buf_init(&head, 1 << 20);
-	assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
-	give_some(p, &s, 0, 9);
-	cmi_page_save(p, &head, &sections);
-	cmi_page_free(p);
+	assert_int_equal(cmi_page_new(&o, &kept, NULL), CMEND_OK);
+	give_some(kept, &s, 0, 9);
+	cmi_page_save(kept, &head, &sections);
 	for (size_t i = 0; i < head.n; i++) {
 		assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
 		c = cmi_cursor_of((struct cmi_bytes){head.p, i});
@@ -566,6 +565,7 @@ static void what_was_kept_may_be_anything(void **state)
 		head.p[i] ^= 0xff;
 		cmi_page_free(p);
 	}
+	cmi_page_free(kept);
 	cmi_buf_dispose(&head);
 	cmi_arena_dispose(&s.arena);
 }
