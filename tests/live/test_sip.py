@@ -341,7 +341,8 @@ def test_our_old_phone(chainmend, tmp_path):
         servers.free_port(), "--https-port", web, "--sip-port", sip, "--quiet",
         stdout=subprocess.DEVNULL)
     try:
-        servers.wait_until(lambda: servers.answers(sip), "serve")
+        servers.wait_until(lambda: (state / "lab-root.pem").exists() and
+                           servers.answers(sip), "serve")
         run = chainmend(
             "phone", "pin", "--legacy-dsk", "--server", "localhost",
             "--connect", "127.0.0.1", "--https-port", web, "--sip-port", sip,
