@@ -13,6 +13,7 @@ cmend_status cmi_ledger_read_policy(
 	CMI_AUTO(cmi_ledger_finalize) sqlite3_stmt *s = NULL;
 	int result;
 
+	*out = cmi_pin_policy_default;
 	CMI_TRY(cmi_ledger_prepare(l,
 		"SELECT min_length, local_max, common, life, history"
 		" FROM pin_policy",
@@ -20,7 +21,6 @@ cmend_status cmi_ledger_read_policy(
 	result = sqlite3_step(s);
 	if (result != SQLITE_ROW && result != SQLITE_DONE)
 		return cmi_ledger_fail(l, err);
-	*out = cmi_pin_policy_default;
 	if (result == SQLITE_ROW)
 		*out = (struct cmi_pin_policy){
 			.min_length = (unsigned)sqlite3_column_int(s, 0),

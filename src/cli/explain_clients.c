@@ -72,7 +72,8 @@ static cmend_status add_word(
 	struct cmi_explain_clients *c, const char *word, cmend_error *err)
 {
 	struct cmi_diagnose_client client = {0};
-	struct cmi_cursor cursor = cmi_cursor_of(cmi_bytes_of(word));
+	struct cmi_cursor cursor = cmi_cursor_of(
+		(struct cmi_bytes){(const uint8_t *)word, strlen(word)});
 	struct cmi_bytes net;
 	struct cmi_cli_list one = {.items = {word}, .n = 1};
 	size_t first = c->profiles.n;

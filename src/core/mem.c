@@ -68,7 +68,9 @@ void *cmi_alloc(size_t n)
 	if (n > SMALL)
 		return got(calloc(1, n));
 	p = got(malloc(n));
+#ifndef __clang_analyzer__
 	__asm__("" : "+r"(p));
+#endif
 	return p ? memset(p, 0, n) : NULL;
 }
 

@@ -46,7 +46,7 @@ static inline bool cmi_text_starts(struct cmi_bytes text, const char *prefix)
 {
 	size_t n = strlen(prefix);
 
-	return text.n >= n && memcmp(text.p, prefix, n) == 0;
+	return n == 0 || (text.n >= n && memcmp(text.p, prefix, n) == 0);
 }
 /* View without white space at both ends. */
 struct cmi_bytes cmi_text_trim(struct cmi_bytes text);
