@@ -298,7 +298,8 @@ static void take_interrupts_back(
 
 static int await(pid_t pid)
 {
-	int status = 0;
+	/* Of whom nothing is known, nothing good is said. */
+	int status = pid > 0 ? CMI_EXIT_CANNOT << 8 : 0;
 
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

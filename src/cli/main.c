@@ -35,6 +35,9 @@ int cmi_cli_main(int argc, char **argv)
 
 	cmi_mem_on_lack(out_of_memory);
 	(void)cmi_crypto_guard(out_of_memory);
+	/* Who started us may ignore it, and then nobody could learn how a
+	 * child of ours ended (wait(2)). */
+	signal(SIGCHLD, SIG_DFL);
 	/* A closed pipe is an error on write, not a death without a word. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a file that may not grow (setrlimit(2)). */

@@ -194,7 +194,8 @@ void cmi_reader_open(struct cmi_reader *r, struct cmi_cli *cli,
 /* What waitpid says of it, 0 where there was none. */
 static int end_reader(struct cmi_reader *r)
 {
-	int status = 0;
+	/* Of whom nothing is known, nothing good is said. */
+	int status = r->pid > 0 ? CMI_EXIT_CANNOT << 8 : 0;
 
 	if (r->fd >= 0)
 		close(r->fd);

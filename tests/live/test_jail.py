@@ -55,6 +55,17 @@ class Held:
         return self.process.returncode, out, err
 
 
+def test_whoever_ignores_children_learns_all_the_same(chainmend):
+    """SIGCHLD ignored, as some services leave it to what they start: what the
+    reader found counts, and so does how it ended."""
+    plain = chainmend("explain", GOOD)
+    run = chainmend("explain", GOOD,
+                    prefix=("env", "--ignore-signal=CHLD"))
+    assert plain.status == 1 and plain.out, plain
+    assert (run.status, run.out, run.err) == (
+        plain.status, plain.out, plain.err), run
+
+
 def test_the_reader_is_locked_in(chainmend, tmp_path):
     held = Held(chainmend, tmp_path)
     wait_until(lambda: status_of(held.child)["Seccomp"] == "2", "seccomp")
