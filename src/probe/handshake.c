@@ -150,11 +150,13 @@ void cmi_tls_maker_free(struct cmi_tls_maker *m)
 	cmi_free(m);
 }
 
-/* In place of libssl's look for a path, whose answer nobody would read. */
-static int take_as_it_is(X509_STORE_CTX *store, void *arg)
+/* In place of libssl's look for a path, whose answer nobody would read.  Not
+ * verified is what it says, so whoever did read it could not trust by it. */
+static int verify_nothing(X509_STORE_CTX *store, void *arg)
 {
-	(void)store, (void)arg;
-	return 1;
+	(void)arg;
+	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
 }
 
 static SSL_CTX *new_context(OSSL_LIB_CTX *context)
@@ -166,9 +168,10 @@ static SSL_CTX *new_context(OSSL_LIB_CTX *context)
 	/* A probe must see a bad chain to say why it is bad, so the handshake
 	 * is not where it is judged: explain/judge does that afterwards, from
 	 * the user's anchors.  Nothing is believed because this handshake went
-	 * through, and nothing that needs protection is sent in it. */
+	 * through: its verify result is never X509_V_OK, and nothing that needs
+	 * protection is sent in it. */
 	SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_cert_verify_callback(c, take_as_it_is, NULL);
+	SSL_CTX_set_cert_verify_callback(c, verify_nothing, NULL);
 	SSL_CTX_set_options(c, SSL_OP_LEGACY_SERVER_CONNECT |
 				       SSL_OP_IGNORE_UNEXPECTED_EOF |
 				       SSL_OP_NO_TICKET);
