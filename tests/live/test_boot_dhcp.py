@@ -66,17 +66,25 @@ print(json.dumps(told))
 """
 
 
-def test_hostile_questions_get_no_answer(namespace, program, clean_env, pki,
-                                         tmp_path):
-    (tmp_path / "ask.py").write_text(ASKER)
-    log = tmp_path / "log"
-    done = in_veth(namespace, f"""
+@pytest.fixture
+def asked_by(namespace, program, clean_env, pki, tmp_path):
+    """asked_by(sh line with `phone`) -> (what it said, the server's log)"""
+    def run(command):
+        log = tmp_path / "log"
+        done = in_veth(namespace, f"""
 {program} serve --state {tmp_path}/s --host {FQDN} --cert {pki.leaf.pem} \
     --key {pki.leaf.key} --dhcp >{log} 2>&1 & serve=$!
 trap 'kill $serve $child' EXIT
 """ + try_until("ss -Hlnu 'sport = :67' | grep -q .", 300) +
-                   f"phone {sys.executable} {tmp_path}/ask.py\n", clean_env)
-    assert done.returncode == 0, (done, log.read_text())
+                       f"{command}\n", clean_env)
+        assert done.returncode == 0, (done, log.read_text())
+        return done, log.read_text()
+    return run
+
+
+def test_hostile_questions_get_no_answer(asked_by, tmp_path):
+    (tmp_path / "ask.py").write_text(ASKER)
+    done, log = asked_by(f"phone {sys.executable} {tmp_path}/ask.py")
     told = json.loads(done.stdout)
     for name in ("first", "last"):
         answer = told.pop(name)
@@ -87,7 +95,7 @@ trap 'kill $serve $child' EXIT
     assert {name for name, answer in told.items() if answer} == set()
     # Each left a line in the log, but the empty one that brings nothing.
     events = re.findall(r" dhcp-ignored 10\.9\.0\.9 (.*) \d+$",
-                        log.read_text(), re.M)
+                        log, re.M)
     assert len(events) >= len(told) - 1, events
     assert {"another class", "no client address", "no DHCPINFORM",
             "claims another address than it sends from"} <= set(events)
@@ -121,22 +129,6 @@ def program_or_skip(name):
     if not found:
         pytest.skip(f"no {name} on this machine")
     return found
-
-
-@pytest.fixture
-def asked_by(namespace, program, clean_env, pki, tmp_path):
-    """asked_by(sh line with `phone`) -> (what it said, the server's log)"""
-    def run(command):
-        log = tmp_path / "log"
-        done = in_veth(namespace, f"""
-{program} serve --state {tmp_path}/s --host {FQDN} --cert {pki.leaf.pem} \
-    --key {pki.leaf.key} --dhcp >{log} 2>&1 & serve=$!
-trap 'kill $serve $child' EXIT
-""" + try_until("ss -Hlnu 'sport = :67' | grep -q .", 300) +
-                       f"{command}\n", clean_env)
-        assert done.returncode == 0, (done, log.read_text())
-        return done, log.read_text()
-    return run
 
 
 def dhcpcd(tmp_path, name, client_id, wait):

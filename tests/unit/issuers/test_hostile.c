@@ -8,12 +8,10 @@
 
 #include <time.h>
 
-#include <openssl/core_names.h>
-#include <openssl/param_build.h>
-
 #include "core/buf.h"
 #include "issuers/complete.h"
 #include "issuers/memory.h"
+#include "public_rsa.h"
 
 /* What the search is allowed by itself, and as much again for what it cannot
  * interrupt: CPU time, so that a busy machine does no harm. */
@@ -235,34 +233,6 @@ static void policies(void **state)
 	cmi_buf_dispose(&conf);
 }
 
-/* A public key that costs its owner nothing to make: a random modulus. */
-static EVP_PKEY *slow_key(int bits, int exponent_bits)
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	BIGNUM *n = BN_new(), *e = BN_new();
-	OSSL_PARAM *params;
-	EVP_PKEY *key = NULL;
-
-	assert_int_equal(
-		BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD), 1);
-	assert_int_equal(
-		BN_rand(e, exponent_bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD),
-		1);
-	OSSL_PARAM_BLD_push_BN(build, "n", n);
-	OSSL_PARAM_BLD_push_BN(build, "e", e);
-	params = OSSL_PARAM_BLD_to_param(build);
-	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
-	assert_int_equal(
-		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(build);
-	BN_free(n);
-	BN_free(e);
-	EVP_PKEY_CTX_free(ctx);
-	return key;
-}
-
 static void put_key(X509 *x, const void *key)
 {
 	assert_int_equal(X509_set_pubkey(x, (EVP_PKEY *)key), 1);
@@ -294,7 +264,8 @@ static void slow_keys(void **state)
 		EVP_PKEY *keys[8];
 
 		for (size_t k = 0; k < CMI_LEN(keys); k++)
-			keys[k] = slow_key(rows[i].bits, rows[i].exponent_bits);
+			keys[k] =
+				public_rsa(rows[i].bits, rows[i].exponent_bits);
 		for (size_t k = 0; k < 300; k++)
 			forge(&(struct forge_order){.name = "CA",
 				.issuer = root,

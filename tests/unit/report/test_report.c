@@ -497,6 +497,21 @@ static void give_some(struct cmi_page *p, struct scene *s, int first, int to)
 	}
 }
 
+/* A new page of so many handshakes; what is kept of it lies in head and, as
+ * long as the page is there, in sections. */
+static struct cmi_page *page_kept(struct scene *s, int n, struct cmi_buf *head,
+	struct cmi_bytes *sections)
+{
+	const struct cmi_page_options o = {.command = "explain"};
+	struct cmi_page *p = NULL;
+
+	assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+	give_some(p, s, 0, n);
+	cmi_page_loss(p, "<one>");
+	cmi_page_save(p, head, sections);
+	return p;
+}
+
 /* A page that is kept half-way and gone on with elsewhere is the same page. */
 static void a_page_goes_on_elsewhere(void **state)
 {
@@ -511,11 +526,8 @@ static void a_page_goes_on_elsewhere(void **state)
 	(void)state;
 	scene_init(&s);
 	cmi_buf_init(&head, 1 << 20);
-	assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
+	p = page_kept(&s, 20, &head, &sections);
 	assert_int_equal(cmi_page_new(&o, &q, NULL), CMEND_OK);
-	give_some(p, &s, 0, 20);
-	cmi_page_loss(p, "<one>");
-	cmi_page_save(p, &head, &sections);
 	c = cmi_cursor_of(cmi_buf_view(&head));
 	assert_int_equal(cmi_page_load(q, &c, sections, NULL), CMEND_OK);
 	assert_int_equal(c.n, 0);
@@ -547,9 +559,7 @@ static void what_was_kept_may_be_anything(void **state)
 	(void)state;
 	scene_init(&s);
 	cmi_buf_init(&head, 1 << 20);
-	assert_int_equal(cmi_page_new(&o, &kept, NULL), CMEND_OK);
-	give_some(kept, &s, 0, 9);
-	cmi_page_save(kept, &head, &sections);
+	kept = page_kept(&s, 9, &head, &sections);
 	for (size_t i = 0; i < head.n; i++) {
 		assert_int_equal(cmi_page_new(&o, &p, NULL), CMEND_OK);
 		c = cmi_cursor_of((struct cmi_bytes){head.p, i});
