@@ -38,7 +38,12 @@ class Provisioning:
                 "--key", pki.leaf.key,
                 "--offer", pki.file("offer.pem", *offer), *more,
                 stdout=log, stderr=log)
-        servers.wait_until(lambda: servers.answers(self.https), "serve")
+        try:
+            servers.wait_until(lambda: servers.answers(self.https), "serve",
+                               process=self.process, log=self.log)
+        except Exception:
+            self.stop()
+            raise
 
     def stop(self):
         self.process.terminate()

@@ -6,6 +6,7 @@ with a deadline, and a server that dies meanwhile is reported with its output.
 """
 import http.server
 import os
+import pathlib
 import random
 import shutil
 import signal
@@ -19,28 +20,52 @@ DEADLINE_S = 30
 PAUSE = threading.Event()
 
 
+def own_ports():
+    """First and last TCP port that the kernel does not give out by itself."""
+    low = 32768
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+            low = int(f.read().split()[0])
+    except OSError:
+        pass
+    return (10000, low - 1) if low > 12000 else (2000, low - 1)
+
+
+PORTS = own_ports()
+given = set()
+
+
 def free_port():
-    """A TCP port that nobody has, from below those that the kernel gives out:
-    a client that is early would else be given that very port as its own, and
-    be connected to itself."""
+    """A TCP port that nobody has and that was not given before: between here
+    and the server that listens on it, a second asker would get it, too.  From
+    below those that the kernel gives out: a client that is early would else
+    be given that very port as its own, and be connected to itself."""
     for _ in range(1000):
-        port = random.randrange(10000, 32000)
+        port = random.randint(*PORTS)
+        if port in given:
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        given.add(port)
+        return port
     raise RuntimeError("no free port")
 
 
-def wait_until(true, what, deadline_s=DEADLINE_S):
-    """Poll until true() is true; fails with `what` at the deadline."""
+def wait_until(true, what, deadline_s=DEADLINE_S, process=None, log=None):
+    """Poll until true() is true; fails with `what` at the deadline, or as
+    soon as `process`, which was to make it true, has ended; with its log."""
     end = time.monotonic() + deadline_s
     while True:
         value = true()
         if value:
             return value
+        if process and process.poll() is not None:
+            said = pathlib.Path(log).read_text() if log else ""
+            raise RuntimeError(
+                f"{what} ended with {process.returncode}: {said}")
         if time.monotonic() > end:
             raise TimeoutError(f"not within {deadline_s} s: {what}")
         PAUSE.wait(0.01)

@@ -84,7 +84,8 @@ def test_again_after_a_restart(serve, chainmend):  # noqa: F811
     with open(server.log, "ab") as log:
         server.process = chainmend.popen(
             *server.process.args[1:], stdout=log, stderr=log)
-    servers.wait_until(lambda: servers.answers(server.sip), "serve")
+    servers.wait_until(lambda: servers.answers(server.sip), "serve",
+                       process=server.process, log=server.log)
 
     # What was agreed with the server before is nothing to this one.
     old = ('Authorization: TLS-DSK qop="auth", opaque="0123456789abcdef", '

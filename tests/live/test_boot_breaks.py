@@ -140,7 +140,8 @@ def test_failures_are_named(chainmend, profile, tmp_path, name):
         "--https-port", https_port, "--sip-port", sip_port, "--quiet",
         stdout=subprocess.DEVNULL)
     try:
-        servers.wait_until(lambda: servers.answers(https_port), "serve")
+        servers.wait_until(lambda: servers.answers(https_port), "serve",
+                           process=server)
         run = chainmend("phone", "test", "--server", "web.corp.example",
                         "--connect", "127.0.0.1", "--http-port", http_port,
                         "--https-port", https_port, "--sip-port", sip_port,
@@ -228,7 +229,8 @@ def test_notes_in_a_comparison(chainmend, tmp_path):
             "web.corp.example", "--address", "127.0.0.1", *ports, "--quiet",
             stdout=subprocess.DEVNULL)
         try:
-            servers.wait_until(lambda: servers.answers(https), "serve")
+            servers.wait_until(lambda: servers.answers(https), "serve",
+                               process=server)
             said[name] = chainmend(
                 "phone", "test", "--server", "web.corp.example", "--connect",
                 "127.0.0.1", *ports, "--number", NUMBER, "--anchors",

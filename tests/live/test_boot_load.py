@@ -51,7 +51,8 @@ class Mortal:
     def start(self):
         self.process = self.chainmend.popen(*self.args, stdout=self.log,
                                             stderr=self.log)
-        servers.wait_until(lambda: servers.answers(self.https), "serve")
+        servers.wait_until(lambda: servers.answers(self.https), "serve",
+                           process=self.process, log=self.log.name)
 
     def kill(self):
         self.process.kill()

@@ -411,7 +411,8 @@ def test_for_a_monitoring_system(chainmend, user, tmp_path, name, status,
         "--host", "web.corp.example", "--address", "127.0.0.1", *ports,
         "--quiet", stdout=subprocess.DEVNULL)
     try:
-        servers.wait_until(lambda: servers.answers(https), "serve")
+        servers.wait_until(lambda: servers.answers(https), "serve",
+                           process=server)
         run = chainmend(
             "phone", "test", "--server", "web.corp.example", "--connect",
             "127.0.0.1", *ports, "--number", NUMBER, "--anchors",

@@ -342,7 +342,8 @@ def test_our_old_phone(chainmend, tmp_path):
         stdout=subprocess.DEVNULL)
     try:
         servers.wait_until(lambda: (state / "lab-root.pem").exists() and
-                           servers.answers(sip), "serve")
+                           servers.answers(sip), "serve",
+                           process=server)
         run = chainmend(
             "phone", "pin", "--legacy-dsk", "--server", "localhost",
             "--connect", "127.0.0.1", "--https-port", web, "--sip-port", sip,
