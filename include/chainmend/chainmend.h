@@ -218,6 +218,28 @@ typedef enum cmend_purpose {
 } cmend_purpose;
 CMEND_API void cmend_job_set_purpose(cmend_job *job, cmend_purpose purpose);
 
+/* The rules that a path must keep.  Each takes away from what the first one
+ * accepts and adds nothing to it.  New values come at the end. */
+typedef enum cmend_policy {
+	/* What TLS clients ask for (RFC 5280 section 6): the default. */
+	CMEND_POLICY_CLIENTS = 0,
+	CMEND_POLICY_STRICT, /* and OpenSSL's X509_V_FLAG_X509_STRICT */
+	/* As RFC5280, and what a public CA must keep: section 7.1 of the
+	 * CA/Browser Forum's Baseline Requirements. */
+	CMEND_POLICY_WEBPKI,
+	/* And the profile of certificates of RFC 5280 section 4, whether
+	 * clients hold a CA to it or not. */
+	CMEND_POLICY_RFC5280,
+} cmend_policy;
+/* "clients", "strict", "webpki", "rfc5280", as the program calls them, or
+ * "unknown"; static. */
+CMEND_API const char *cmend_policy_text(cmend_policy policy);
+/* For each cmend_complete from now on; a refusal names the section that was
+ * broken.  CMEND_ARG: no job, or a policy that this library does not know: the
+ * one before stays. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_job_set_policy(
+	cmend_job *job, cmend_policy policy, cmend_error *err);
+
 /* Suppliers, asked in the order they are given.  At most 8 sources. */
 CMEND_API void cmend_job_use_store(cmend_job *job, cmend_store *store);
 CMEND_API void cmend_job_use_preload(cmend_job *job, cmend_preload *preload);
@@ -529,6 +551,7 @@ typedef struct cmend_profile {
 	int roots_known;     /* 0: its list of roots is not public */
 	size_t roots;        /* trusted ones in the list */
 	size_t roots_absent; /* of these, no certificate is at hand */
+	cmend_policy policy; /* what it asks of a path */
 } cmend_profile;
 /* *at starts at 0 and is moved on; CMEND_NOT_FOUND after the last. */
 CMEND_API CMEND_MUST_USE cmend_status cmend_profile_next(
@@ -575,6 +598,12 @@ CMEND_API CMEND_MUST_USE cmend_status cmend_diagnosis_new(
 	const cmend_diagnosis_options *options, cmend_diagnosis **out,
 	cmend_error *err);
 CMEND_API void cmend_diagnosis_free(cmend_diagnosis *diagnosis);
+/* The rules that the plain client holds a path to; default:
+ * CMEND_POLICY_CLIENTS.  Profiles keep to their own.  Before the first
+ * conversation or chain.  CMEND_ARG: after it, no diagnosis, or a policy that
+ * this library does not know: the one before stays. */
+CMEND_API CMEND_MUST_USE cmend_status cmend_diagnosis_set_policy(
+	cmend_diagnosis *diagnosis, cmend_policy policy, cmend_error *err);
 
 /* One conversation.  Of a capture: a result follows, perhaps at a later call,
  * for each handshake that failed (see CMEND_DIAGNOSE_ALL); the verdict rests

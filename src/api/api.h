@@ -57,6 +57,7 @@ struct cmend_job {
 	int64_t at_s;
 	bool has_at;
 	enum cmi_purpose purpose;
+	enum cmi_policy policy;
 	struct cmi_store *store; /* the caller's; may be NULL */
 	struct cmi_preload *preload;
 	struct cmi_host_source host_sources[CMI_JOB_SOURCES_MAX];
@@ -91,6 +92,10 @@ cmend_status cmi_hand_out(void *out, size_t size, const void *whole, size_t n);
 /* The same for the i-th certificate of a path, which is there. */
 cmend_status cmi_hand_out_link(const struct cmi_path *path, size_t i,
 	const char *url, cmend_link *out);
+
+/* A public policy as one of ours, into out.  CMEND_ARG: there is none such. */
+cmend_status cmi_take_policy(cmend_policy policy, enum cmi_policy *out,
+	cmend_error *err) __attribute__((warn_unused_result));
 
 /* job_fetch.c: the costly source of this job, or NULL when offline. */
 cmend_status cmi_job_open_fetch(

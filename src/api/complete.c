@@ -108,6 +108,7 @@ static cmend_status complete(struct cmend_job *job, struct run *r,
 		.security_level = 1,
 		.sources = r->sources,
 		.purpose = job->purpose,
+		.policy = job->policy,
 	};
 	CMI_TRY(open_sources(job, r, err));
 	CMI_TRY(run_rounds(job, r, err));

@@ -91,6 +91,7 @@ static cmend_status open_captured(struct cmend_diagnosis *d, cmend_error *err)
 {
 	struct cmi_diagnose_options how = {
 		.trust = d->o.trust->t,
+		.policy = d->policy,
 		.clients = d->clients,
 		.n_clients = d->n_clients,
 		.has_at = d->o.has_time != 0,
@@ -140,6 +141,17 @@ void cmend_diagnosis_free(cmend_diagnosis *diagnosis)
 	cmi_free(diagnosis);
 }
 
+cmend_status cmend_diagnosis_set_policy(
+	cmend_diagnosis *diagnosis, cmend_policy policy, cmend_error *err)
+{
+	if (!diagnosis)
+		return WRONG(err, "diagnosis");
+	if (diagnosis->begun)
+		return cmi_fail(err, CMEND_ARG,
+			"a policy is set before the first conversation");
+	return cmi_take_policy(policy, &diagnosis->policy, err);
+}
+
 static int64_t time_of(const struct cmend_diagnosis *d)
 {
 	return d->o.has_time ? d->o.at_s : cmi_now_us(NULL) / 1000000;
@@ -156,6 +168,7 @@ static struct cmi_examine_request request_of(const struct cmend_diagnosis *d,
 		.n_sent = sent->n,
 		.host = host,
 		.trust = d->o.trust->t,
+		.policy = d->policy,
 		.profiles = set ? (const struct cmi_profile *const *)set->list
 				: NULL,
 		.n_profiles = set ? set->n : 0,
@@ -208,6 +221,7 @@ cmend_status cmend_diagnose(cmend_diagnosis *diagnosis,
 
 	if (!diagnosis || !c)
 		return WRONG(err, "diagnosis or conversation");
+	diagnosis->begun = true;
 	if (c->dialed)
 		return diagnose_probed(diagnosis, c, err);
 	CMI_TRY(open_captured(diagnosis, err));
@@ -243,6 +257,7 @@ cmend_status cmend_diagnose_chain(cmend_diagnosis *diagnosis, const char *name,
 
 	if (!diagnosis || !sent || !n_sent || n_sent > CMI_SENT_CERTS_MAX)
 		return WRONG(err, "diagnosis, or chain of 1 to 16,");
+	diagnosis->begun = true;
 	(void)cmi_safe_cstr(
 		safe, sizeof(safe), cmi_bytes_of(name ? name : "chain"));
 	status = take_chain(sent, n_sent, &chain, err);

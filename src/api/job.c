@@ -134,6 +134,37 @@ void cmend_job_set_purpose(cmend_job *job, cmend_purpose purpose)
 						   : CMI_FOR_SERVER;
 }
 
+_Static_assert((int)CMEND_POLICY_CLIENTS == (int)CMI_POLICY_DEFAULT &&
+		       (int)CMEND_POLICY_STRICT == (int)CMI_POLICY_STRICT &&
+		       (int)CMEND_POLICY_WEBPKI == (int)CMI_POLICY_WEBPKI &&
+		       (int)CMEND_POLICY_RFC5280 == (int)CMI_POLICY_RFC5280,
+	"public policies are ours under other names");
+
+const char *cmend_policy_text(cmend_policy policy)
+{
+	const char *name = cmi_policy_name((enum cmi_policy)policy);
+
+	return name ? name : "unknown";
+}
+
+cmend_status cmi_take_policy(
+	cmend_policy policy, enum cmi_policy *out, cmend_error *err)
+{
+	if (!cmi_policy_name((enum cmi_policy)policy))
+		return cmi_fail(err, CMEND_ARG,
+			"there is no policy of number %d in this library",
+			(int)policy);
+	*out = (enum cmi_policy)policy;
+	return CMEND_OK;
+}
+
+cmend_status cmend_job_set_policy(
+	cmend_job *job, cmend_policy policy, cmend_error *err)
+{
+	return job ? cmi_take_policy(policy, &job->policy, err)
+		   : WRONG(err, "job");
+}
+
 void cmend_job_use_store(cmend_job *job, cmend_store *store)
 {
 	job->store = store ? store->s : NULL;

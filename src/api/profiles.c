@@ -81,5 +81,6 @@ cmend_status cmend_profile_next(
 	whole.roots_known = p->list_path != NULL;
 	whole.roots = trusted(p);
 	whole.roots_absent = p->n_absent;
+	whole.policy = (cmend_policy)p->policy;
 	return cmi_hand_out(out, out->size, &whole, sizeof(whole));
 }

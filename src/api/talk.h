@@ -31,6 +31,8 @@ struct cmend_profiles {
 
 struct cmend_diagnosis {
 	cmend_diagnosis_options o;
+	enum cmi_policy policy; /* of the plain client */
+	bool begun;             /* something was judged by it */
 	struct cmi_diagnose_client *clients;
 	size_t n_clients;
 	const struct cmi_source *known[3];

@@ -138,17 +138,23 @@ static int purpose_of(enum cmi_purpose p)
 	return 0;
 }
 
+static const char *const policy_names[] = {
+	[CMI_POLICY_DEFAULT] = "clients",
+	[CMI_POLICY_STRICT] = "strict",
+	[CMI_POLICY_WEBPKI] = "webpki",
+	[CMI_POLICY_RFC5280] = "rfc5280",
+};
+
+const char *cmi_policy_name(enum cmi_policy policy)
+{
+	return (size_t)policy < CMI_LEN(policy_names) ? policy_names[policy]
+						      : NULL;
+}
+
 bool cmi_policy_by_name(struct cmi_bytes name, enum cmi_policy *out)
 {
-	static const struct cmi_bytes names[] = {
-		[CMI_POLICY_DEFAULT] = CMI_BYTES("clients"),
-		[CMI_POLICY_STRICT] = CMI_BYTES("strict"),
-		[CMI_POLICY_WEBPKI] = CMI_BYTES("webpki"),
-		[CMI_POLICY_RFC5280] = CMI_BYTES("rfc5280"),
-	};
-
-	for (size_t i = 0; i < CMI_LEN(names); i++) {
-		if (!cmi_bytes_equal(name, names[i]))
+	for (size_t i = 0; i < CMI_LEN(policy_names); i++) {
+		if (!cmi_bytes_equal(name, cmi_bytes_of(policy_names[i])))
 			continue;
 		*out = (enum cmi_policy)i;
 		return true;

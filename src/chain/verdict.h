@@ -27,6 +27,8 @@ enum cmi_policy {
 /* "clients" (the default), "strict", "webpki" or "rfc5280"; false: none of
  * them. */
 bool cmi_policy_by_name(struct cmi_bytes name, enum cmi_policy *out);
+/* Static; NULL: no such policy. */
+const char *cmi_policy_name(enum cmi_policy policy);
 
 struct X509_crl_st; /* libcrypto's X509_CRL */
 

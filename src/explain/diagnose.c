@@ -233,7 +233,7 @@ static struct cmi_judge_request request_for(
 		.at_s = at_s,
 		.host = chain->host[0] ? chain->host : NULL,
 		.security_level = client ? client->security_level : -1,
-		.policy = client ? client->policy : CMI_POLICY_DEFAULT,
+		.policy = client ? client->policy : d->o.policy,
 		.no_wildcards = client && client->no_wildcards,
 		.subject_names = client && client->subject_names,
 		.reorder_off = client && client->reorder_off,

@@ -41,6 +41,7 @@ struct cmi_diagnose_options {
 	/* The plain client that every verdict is made for unless a client
 	 * with a net matches. */
 	const struct cmi_trust *trust;
+	enum cmi_policy policy; /* its */
 	const struct cmi_diagnose_client *clients;
 	size_t n_clients;
 	bool has_at; /* else the packet's own time */
