@@ -53,6 +53,7 @@ struct mend {
 	struct cmi_setup setup;
 	struct cmi_profile_set profiles;
 	const struct cmi_trust *trusts[CMI_MEND_TRUSTS_MAX];
+	enum cmi_policy policies[CMI_MEND_TRUSTS_MAX]; /* of their clients */
 	size_t n_trusts;
 	struct cmi_cert_list given;
 	bool all_files;        /* given is whole before anything is opened */
@@ -382,6 +383,15 @@ static cmend_status check_deployed(struct mend *m, bool *same, cmend_error *err)
 	return status;
 }
 
+static void add_client(
+	struct mend *m, const struct cmi_trust *trust, enum cmi_policy policy)
+{
+	if (m->n_trusts == CMI_MEND_TRUSTS_MAX)
+		return;
+	m->policies[m->n_trusts] = policy;
+	m->trusts[m->n_trusts++] = trust;
+}
+
 /* Whom the chain is proven for: the profiles asked for, and the roots given
  * (or, without profiles, the system's). */
 static cmend_status choose_clients(struct mend *m, cmend_error *err)
@@ -389,7 +399,7 @@ static cmend_status choose_clients(struct mend *m, cmend_error *err)
 	const struct cmi_common *common = &m->cli->common;
 
 	if (!common->profiles.n || common->roots.n)
-		m->trusts[m->n_trusts++] = m->setup.trust;
+		add_client(m, m->setup.trust, m->setup.policy);
 	if (!common->profiles.n)
 		return CMEND_OK;
 	CMI_TRY(cmi_profile_set_open(&m->setup, &m->profiles, err));
@@ -403,8 +413,8 @@ static cmend_status choose_clients(struct mend *m, cmend_error *err)
 				"chainmend: nothing can be proven for %s: its "
 				"list of roots is not publicly known\n",
 				p->name);
-		else if (m->n_trusts < CMI_MEND_TRUSTS_MAX)
-			m->trusts[m->n_trusts++] = p->trust;
+		else
+			add_client(m, p->trust, p->policy);
 	}
 	if (!m->n_trusts)
 		return cmi_fail(err, CMEND_UNSUPPORTED,
@@ -449,10 +459,10 @@ static cmend_status mend(struct mend *m, int *exit_status, cmend_error *err)
 		.n_given = m->given.n,
 		.leaf = m->leaf,
 		.trusts = m->trusts,
+		.policies = m->policies,
 		.n_trusts = m->n_trusts,
 		.at_s = m->setup.at_s,
 		.host = m->host,
-		.policy = m->setup.policy,
 		.sources = m->setup.sources,
 		.n_sources = m->setup.n_sources,
 		.env = &m->setup.env,

@@ -25,20 +25,22 @@ struct cmi_cert *cmi_mend_find_leaf(struct cmi_cert *const *given, size_t n)
 	return n ? given[0] : NULL;
 }
 
+/* For the client-th trust. */
 static cmend_status judge(const struct cmi_mend_request *q,
 	struct cmi_cert *leaf, struct cmi_cert *const *sent, size_t n_sent,
-	const struct cmi_trust *trust, bool alone,
-	struct cmi_complete_result *out, cmend_error *err)
+	size_t client, bool alone, struct cmi_complete_result *out,
+	cmend_error *err)
 {
 	struct cmi_complete_request r = {
 		.leaf = leaf,
 		.sent = sent,
 		.n_sent = n_sent,
-		.trust = trust,
+		.trust = q->trusts[client],
 		.at_s = q->at_s,
 		.host = q->host,
 		.security_level = 1,
-		.policy = q->policy,
+		.policy =
+			q->policies ? q->policies[client] : CMI_POLICY_DEFAULT,
 		.reorder_off = alone,
 		.sources = alone ? NULL : q->sources,
 		.n_sources = alone ? 0 : q->n_sources,
@@ -69,8 +71,8 @@ static cmend_status prove(const struct cmi_mend_request *q,
 {
 	*n_good = 0;
 	for (size_t i = 0; i < q->n_trusts; i++) {
-		CMI_TRY(judge(q, chain->certs[0], chain->certs, chain->n,
-			q->trusts[i], true, &judged[i], err));
+		CMI_TRY(judge(q, chain->certs[0], chain->certs, chain->n, i,
+			true, &judged[i], err));
 		*n_good += judged[i].accepted && judged[i].n_added == 0;
 	}
 	return CMEND_OK;
@@ -274,8 +276,8 @@ static cmend_status find_paths(const struct cmi_mend_request *q,
 	struct cmi_cert_list *chains, unsigned *fetches, cmend_error *err)
 {
 	for (size_t i = 0; i < q->n_trusts; i++) {
-		CMI_TRY(judge(q, leaf, q->given, q->n_given, q->trusts[i],
-			false, &found[i], err));
+		CMI_TRY(judge(q, leaf, q->given, q->n_given, i, false,
+			&found[i], err));
 		*fetches += found[i].fetches;
 		if (found[i].accepted)
 			CMI_TRY(chain_of_path(&found[i].path, &chains[i], err));

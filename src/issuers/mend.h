@@ -23,10 +23,12 @@ struct cmi_mend_request {
 	struct cmi_cert *leaf;                 /* NULL: found among given, see
 						* cmi_mend_find_leaf */
 	const struct cmi_trust *const *trusts; /* at least one */
+	/* What the client of each asks of a path; NULL: no more than TLS
+	 * clients in general. */
+	const enum cmi_policy *policies;
 	size_t n_trusts;
 	int64_t at_s;
-	const char *host;       /* NULL: no name check */
-	enum cmi_policy policy; /* rules that the chain must keep */
+	const char *host; /* NULL: no name check */
 	const struct cmi_source *const *sources;
 	size_t n_sources;
 	const struct cmi_env *env;
