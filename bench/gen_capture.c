@@ -9,6 +9,7 @@
  *   flows       small connections as a campus has them: DNS, HTTP/1, other
  *               protocols, a refused or unanswered one now and then
  *
+ * 1.1 GB are about 2.8 million packets of handshakes, 3.6 million of flows.
  * OUT.pcap.root.pem is the root that the certificates lead to.  The packets
  * are made by rule, the same for the same arguments but for keys and
  * signatures.
@@ -23,19 +24,15 @@
 #include <string.h>
 
 #define CONNECTIONS_A_CHAIN 355
-#define SEGMENT             1460
+#define SEGMENT             1448 /* 1500 less IP, TCP and timestamps */
 #define DER_MAX             4096
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
-/* A public leaf has timestamps, policies and pointers of about that size. */
-#define FILLER                                                                 \
-	"0123456789012345678901234567890123456789012345678901234567890123456"  \
-	"0123456789012345678901234567890123456789012345678901234567890123456"  \
-	"0123456789012345678901234567890123456789012345678901234567890123456"  \
-	"0123456789012345678901234567890123456789012345678901234567890123456"  \
-	"0123456789012345678901234567890123456789012345678901234567890123456"  \
-	"0123456789012345678901234567890123456789012345678901234567890123456"
+/* What timestamps, policies and pointers add to the certificates of public
+ * CAs, which are then about 1.8 and 1.3 kB. */
+#define LEAF_FILLER   930
+#define ISSUER_FILLER 430
 
 struct chain {
 	uint8_t leaf[DER_MAX], issuer[DER_MAX];
@@ -106,21 +103,39 @@ static uint8_t *put_ip(
 	return put(p, 4, to);
 }
 
+/* As Linux, Android and Apple send them: timestamps in every segment, and in a
+ * SYN the largest segment, selective acknowledgement and the window's scale. */
+static uint8_t *put_options(struct maker *m, uint8_t *p, uint8_t flags)
+{
+	uint32_t now = (uint32_t)(m->t_us / 1000);
+
+	if (flags & SYN) {
+		p = put(p, 4, 0x020405b4);
+		p = put(p, 4, 0x0402080a);
+	} else {
+		p = put(p, 4, 0x0101080a);
+	}
+	p = put(p, 4, now);
+	p = put(p, 4, flags & ACK ? now - 20 : 0);
+	return flags & SYN ? put(p, 4, 0x01030307) : p;
+}
+
 static void put_segment(struct maker *m, struct ends *e, int side,
 	uint8_t flags, const uint8_t *data, size_t n)
 {
-	uint8_t head[54], *p;
+	size_t n_tcp = flags & SYN ? 40 : 32;
+	uint8_t head[14 + 20 + 40], *p;
 
 	p = put_ip(head, 6, side ? e->server : e->client,
-		side ? e->client : e->server, 20 + n);
+		side ? e->client : e->server, n_tcp + n);
 	p = put(p, 2, side ? e->server_port : e->client_port);
 	p = put(p, 2, side ? e->client_port : e->server_port);
 	p = put(p, 4, e->seq[side]);
 	p = put(p, 4, flags & ACK ? e->seq[!side] : 0);
-	p = put(p, 2, 0x5000u | flags);
-	p = put(p, 2, 65535);
-	put(p, 4, 0);
-	put_frame(m, head, sizeof(head), data, n);
+	p = put(p, 2, n_tcp << 10 | flags);
+	p = put(p, 2, flags & SYN ? 65535 : 501);
+	p = put_options(m, put(p, 4, 0), flags);
+	put_frame(m, head, (size_t)(p - head), data, n);
 	e->seq[side] += (uint32_t)n + ((flags & (SYN | FIN)) != 0);
 }
 
@@ -179,6 +194,16 @@ static void add_extension(X509 *x, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
+static void add_filler(X509 *x, size_t n)
+{
+	char text[LEAF_FILLER + 1];
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = (char)('0' + i % 10);
+	text[n] = 0;
+	add_extension(x, NID_netscape_comment, text);
+}
+
 static X509 *make_cert(const char *name, EVP_PKEY *key, X509 *issuer,
 	EVP_PKEY *issuer_key, bool ca, const char *host)
 {
@@ -211,8 +236,9 @@ static X509 *make_cert(const char *name, EVP_PKEY *key, X509 *issuer,
 		add_extension(x, NID_ext_key_usage, "serverAuth");
 		add_extension(x, NID_info_access,
 			"caIssuers;URI:http://ca.bench.example/issuer.crt");
-		/* As large as leaves of public CAs are. */
-		add_extension(x, NID_netscape_comment, FILLER);
+		add_filler(x, LEAF_FILLER);
+	} else if (issuer) {
+		add_filler(x, ISSUER_FILLER);
 	}
 	if (!X509_sign(x, issuer_key, EVP_sha256()))
 		die("cannot sign");
@@ -302,9 +328,11 @@ static size_t make_client_hello(uint8_t *out, const char *host, uint32_t random)
 	p = put(p, 2, 8);
 	p = put(p, 8, 0x0403080404010401);
 	p = put(p, 4, 0x00170000);
-	p = put(p, 4, 0x00150080); /* padding */
-	memset(p, 0, 128);
-	p += 128;
+	p = put(p, 2, 0x0015); /* padding, up to the usual 517 bytes */
+	n = 517 - (size_t)(p + 2 - out);
+	p = put(p, 2, n);
+	memset(p, 0, n);
+	p += n;
 	fill_length(extensions, 2, p);
 	fill_length(message, 3, p);
 	fill_length(record, 2, p);
@@ -331,7 +359,7 @@ static size_t make_server_flight(
 		p = put(p, 4, (random + i) * 2246822519u);
 	p = put(p, 1, 32);
 	memset(p, 7, 32);
-	p = put(p + 32, 2, 0xc02b);
+	p = put(p + 32, 2, 0xc02f);
 	p = put(p, 1, 0);
 	fill_length(message, 3, p);
 	p = put(p, 1, 11);
@@ -342,15 +370,18 @@ static size_t make_server_flight(
 		p = put_certificate(p, c->issuer, c->n_issuer);
 	fill_length(list, 3, p);
 	fill_length(message, 3, p);
-	p = put(p, 4, 0x0c000091); /* key exchange, 145 bytes */
+	p = put(p, 4, 0x0c000149); /* key exchange: P-256, signed by RSA */
 	p = put(p, 4, 0x03001741);
-	memset(p, 4, 141);
-	p = put(p + 141, 4, 0x0e000000);
+	memset(p, 4, 65);
+	p = put(p + 65, 4, 0x04010100);
+	memset(p, 6, 256);
+	p = put(p + 256, 4, 0x0e000000);
 	fill_length(record, 2, p);
 	return (size_t)(p - out);
 }
 
-/* Of a side: ChangeCipherSpec and Finished; the client's key exchange too. */
+/* Of a side: ChangeCipherSpec and Finished; the client's key exchange and the
+ * server's session ticket too. */
 static size_t make_finish(uint8_t *out, int side)
 {
 	uint8_t *p = out;
@@ -360,6 +391,12 @@ static size_t make_finish(uint8_t *out, int side)
 		p = put(p, 4, 0x10000042);
 		memset(p, 4, 66);
 		p += 66;
+	} else {
+		p = put(p, 5, 0x16030300da); /* good for two hours */
+		p = put(p, 4, 0x040000d6);
+		p = put(p, 6, 0x00001c2000d0);
+		memset(p, 5, 208);
+		p += 208;
 	}
 	p = put(p, 6, 0x140303000101);
 	p = put(p, 5, 0x1603030028);
@@ -464,7 +501,7 @@ static void put_datagram(struct maker *m, bool answer, const char *host)
 static void make_http(struct maker *m, const char *host)
 {
 	struct ends e = open_connection(m, 80);
-	char text[1024];
+	char text[8192];
 	int n;
 
 	n = snprintf(text, sizeof(text),
@@ -474,7 +511,7 @@ static void make_http(struct maker *m, const char *host)
 	put_bytes(m, &e, 0, (const uint8_t *)text, (size_t)n);
 	n = snprintf(text, sizeof(text),
 		"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
-		"Content-Length: 600\r\n\r\n%600s",
+		"Content-Length: 5600\r\n\r\n%5600s",
 		"<html>bench</html>");
 	put_bytes(m, &e, 1, (const uint8_t *)text, (size_t)n);
 	close_connection(m, &e);
@@ -484,7 +521,7 @@ static void make_http(struct maker *m, const char *host)
 static void make_other(struct maker *m)
 {
 	struct ends e = open_connection(m, 9100);
-	uint8_t b[400];
+	uint8_t b[900];
 
 	for (size_t i = 0; i < sizeof(b); i++)
 		b[i] = (uint8_t)(0x80 | (m->connection * 31 + i * 7));
