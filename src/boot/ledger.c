@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/file.h"
+
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS user("
 	" sip TEXT PRIMARY KEY COLLATE NOCASE, number TEXT, extension TEXT,"
@@ -89,6 +91,8 @@ cmend_status cmi_ledger_open(const char *path, const struct cmi_env *env,
 	l->env = env;
 	l->log2_n = 14;
 	pthread_mutex_init(&l->lock, NULL);
+	if (strcmp(path, ":memory:") != 0)
+		cmi_file_claim(path);
 	if (sqlite3_open_v2(path, &l->db,
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 			    SQLITE_OPEN_NOMUTEX,

@@ -229,6 +229,7 @@ static cmend_status prepare(
 static cmend_status open_once(
 	struct cmi_monitor_state *s, bool *damaged, cmend_error *err)
 {
+	cmi_file_claim(s->path);
 	if (sqlite3_open_v2(s->path, &s->db,
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 			    SQLITE_OPEN_NOMUTEX,

@@ -184,3 +184,30 @@ cmend_status cmi_file_make_dirs(const char *path, cmend_error *err)
 		return fail_errno(err, "make directory", copy);
 	return CMEND_OK;
 }
+
+static void give_to_owner_of(int fd, const char *path)
+{
+	CMI_AUTO(cmi_freep) char *dir = cmi_strdup(path);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+	struct stat st;
+
+	if (!dir)
+		return;
+	if (slash)
+		slash[slash == dir] = 0;
+	if (stat(slash ? dir : ".", &st) == 0 && st.st_uid != 0 &&
+		fchown(fd, st.st_uid, st.st_gid) < 0)
+		return; /* it stays root's, as it would without us */
+}
+
+void cmi_file_claim(const char *path)
+{
+	int fd = open(
+		path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	if (geteuid() == 0)
+		give_to_owner_of(fd, path);
+	close(fd);
+}

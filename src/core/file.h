@@ -45,6 +45,13 @@ void cmi_draft_dispose(struct cmi_draft *d);
 cmend_status cmi_file_make_dirs(const char *path, cmend_error *err)
 	__attribute__((warn_unused_result));
 
+/* Before a library opens path and makes it where it is missing: an empty file
+ * that nobody else may read.  Made by root in another user's directory it is
+ * that user's, as the directory is: an administrator at work must not lock a
+ * service out of its own state.  Whatever goes wrong here goes wrong again in
+ * the library, which says so. */
+void cmi_file_claim(const char *path);
+
 /* All of it to a descriptor, EINTR and short writes dealt with. */
 cmend_status cmi_fd_write(int fd, struct cmi_bytes content, cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -347,6 +347,8 @@ static cmend_status open_writable(
 	cmend_status status = CMEND_OK;
 	int lock = -1;
 
+	if (!in_memory(f))
+		cmi_file_claim(f->path);
 	*rc = open_flags(&f->db, f->path, "",
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &f->system_errno);
 	if (*rc)

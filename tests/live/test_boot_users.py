@@ -62,6 +62,27 @@ def test_every_verb(user):
     assert set(listed(user)) == {SIP}
 
 
+def test_the_ledger_is_read_by_nobody_else(user, tmp_path):
+    assert user("add", "--sip", SIP).status == 0
+    assert (tmp_path / "server" / "server.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_root_leaves_it_to_whom_the_directory_belongs(user, tmp_path):
+    """A service of its own user, which starts after its users are added."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes files for others")
+    state = tmp_path / "server"
+    state.mkdir(mode=0o700)
+    os.chown(state, 65534, 65534)
+    assert user("add", "--sip", SIP).status == 0
+    for name in state.iterdir():
+        assert name.stat().st_uid == 65534, name
+    # What was there before stays whose it was.
+    os.chown(state / "server.db", 0, 0)
+    assert user("add", "--sip", EVE).status == 0
+    assert (state / "server.db").stat().st_uid == 0
+
+
 @pytest.mark.parametrize("verb", ["set-pin", "set-password", "lock", "unlock",
                                   "remove"])
 def test_verbs_about_nobody(user, verb):

@@ -26,8 +26,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	static const char *const names[] = {
-		"a", "exact", "over", "sub/deep", "sub", "locked/x", "locked"};
+	static const char *const names[] = {"a", "exact", "over", "sub/deep",
+		"sub", "locked/x", "locked", "mine/x", "mine"};
 
 	(void)state;
 	for (size_t i = 0; i < CMI_LEN(names); i++)
@@ -148,6 +148,34 @@ static void a_pipe_is_written_in_place(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static void a_claimed_file_is_private_and_the_directorys_owners(void **state)
+{
+	static char target[128];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(mkdir(in_dir("mine"), 0700), 0);
+	if (geteuid() == 0)
+		assert_int_equal(chown(in_dir("mine"), 65534, 65534), 0);
+	cmi_file_claim(in_dir("mine/x"));
+	assert_int_equal(stat(in_dir("mine/x"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(st.st_uid, geteuid() == 0 ? 65534 : geteuid());
+	/* What is there stays as it is, a link's target is not made. */
+	assert_int_equal(
+		cmi_file_write(in_dir("mine/x"), CMI_BYTES("x"), 0644, NULL),
+		CMEND_OK);
+	cmi_file_claim(in_dir("mine/x"));
+	assert_int_equal(stat(in_dir("mine/x"), &st), 0);
+	assert_int_equal(st.st_size, 1);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	snprintf(target, sizeof(target), "%s/over", dir);
+	assert_int_equal(symlink(target, in_dir("link")), 0);
+	cmi_file_claim(in_dir("link"));
+	assert_int_equal(stat(target, &st), -1);
+	assert_int_equal(unlink(in_dir("link")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +187,8 @@ int main(void)
 			a_failed_write_leaves_the_old_file_and_no_litter),
 		cmocka_unit_test(directories_are_made_once_or_twice),
 		cmocka_unit_test(a_pipe_is_written_in_place),
+		cmocka_unit_test(
+			a_claimed_file_is_private_and_the_directorys_owners),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
