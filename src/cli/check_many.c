@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/check_group.h"
@@ -35,6 +36,7 @@ struct many {
 	struct cmi_buf text;
 	int64_t began_ms, told_ms;
 	bool progress;
+	bool any; /* line that is no comment */
 	struct cmi_check_many_end end;
 };
 
@@ -106,6 +108,7 @@ static bool next_line(struct many *m, struct cmi_bytes *line)
 	while (cmi_lines_next(&m->lines, m->in, line)) {
 		*line = cmi_target_line_text(*line);
 		m->number++;
+		m->any |= line->n > 0;
 		if (line->n)
 			return true;
 	}
@@ -362,6 +365,27 @@ static cmend_status on_tick(void *ctx, cmend_error *err)
 	return m->text.n ? flush(m, true, err) : CMEND_OK;
 }
 
+static bool is_directory(FILE *f)
+{
+	struct stat st;
+
+	return fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* A list that could not be read, or has nothing in it, is not all well. */
+static cmend_status look_back(const struct many *m, cmend_error *err)
+{
+	const char *name = m->in == stdin ? "standard input" : m->how->file;
+
+	if (ferror(m->in))
+		return cmi_fail(err, CMEND_IO, "cannot read \"%s\"%s", name,
+			is_directory(m->in) ? ": it is a directory" : "");
+	if (!m->any && !stopped)
+		return cmi_fail(
+			err, CMEND_PARSE, "there is no target in \"%s\"", name);
+	return CMEND_OK;
+}
+
 static cmend_status open_files(struct many *m, cmend_error *err)
 {
 	const struct cmi_item_sink earlier = {pass_on, m};
@@ -485,6 +509,8 @@ cmend_status cmi_check_many(const struct cmi_check_many *how,
 		count_targets(m);
 		status = run_crowd(m, err);
 	}
+	if (status == CMEND_OK)
+		status = look_back(m, err);
 	m->end.stopped = stopped;
 	if (status == CMEND_OK && stopped)
 		m->end.worst = CMI_EXIT_CANNOT;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/nearest.h"
+
 struct common_option {
 	unsigned bit; /* 0: every command */
 	struct cmi_option option;
@@ -18,9 +20,9 @@ static const struct common_option common_options[] = {
 	{CMI_C_PROFILE, {"profile", 0, CMI_OPT_LIST, "NAME",
 				"judge as this kind of client; repeatable; all",
 				AT(profiles), 0, NULL}},
-	{CMI_C_PROFILE, {"roots", 0, CMI_OPT_LIST, "FILE",
-				"anchors: a PEM or DER file or a directory",
-				AT(roots), 0, NULL}},
+	{CMI_C_ROOTS, {"roots", 0, CMI_OPT_LIST, "FILE",
+			      "anchors: a PEM or DER file or a directory",
+			      AT(roots), 0, NULL}},
 	{CMI_C_POLICY, {"policy", 0, CMI_OPT_CHOICE, "RULES",
 			       "what a path must keep: clients (the "
 			       "default), rfc5280, webpki or strict",
@@ -105,6 +107,16 @@ static void show_option(FILE *out, const struct cmi_option *o)
 		fprintf(out, "  %s\n  %-28s %s\n", left, "", o->help);
 }
 
+bool cmi_cli_is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+void cmi_cli_version(FILE *out)
+{
+	fprintf(out, "chainmend %s\n", cmend_version());
+}
+
 void cmi_cli_help(struct cmi_cli *cli, const struct cmi_command *command)
 {
 	const struct cmi_option *o;
@@ -114,7 +126,7 @@ void cmi_cli_help(struct cmi_cli *cli, const struct cmi_command *command)
 		command->examples, command->usage, command->summary);
 	for (size_t i = 0; (o = cmi_cli_option(command, i)); i++)
 		show_option(out, o);
-	fprintf(out, "  %-28s %s\n", "    --help", "this text");
+	fprintf(out, "  %-28s %s\n", "-h, --help", "this text");
 	if (command->notes)
 		fprintf(out, "\n%s", command->notes);
 }
@@ -215,6 +227,21 @@ static int set_value(struct cmi_cli *cli, const struct cmi_option *o,
 	return CMI_EXIT_USAGE;
 }
 
+static int refuse_option(
+	struct cmi_cli *cli, const char *word, struct cmi_bytes name)
+{
+	struct cmi_nearest near = cmi_nearest_to(name);
+	const struct cmi_option *o;
+
+	for (size_t i = 0; (o = cmi_cli_option(cli->command, i)); i++)
+		cmi_nearest_offer(&near, o->name);
+	if (!near.best)
+		return cmi_cli_usage(cli, "no such option: \"%s\"", word);
+	return cmi_cli_usage(cli,
+		"no such option: \"%s\", but there is \"--%s\"", word,
+		near.best);
+}
+
 /* One word that begins with a dash; *i moves over a separate value. */
 static int take_option(
 	struct cmi_cli *cli, void *options, int argc, char **argv, int *i)
@@ -236,7 +263,7 @@ static int take_option(
 	}
 	o = find_option(cli, options, name, letter, &base);
 	if (!o)
-		return cmi_cli_usage(cli, "no such option: \"%s\"", word);
+		return refuse_option(cli, word, name);
 	if (!o->arg && value)
 		return cmi_cli_usage(cli, "--%s takes no value", o->name);
 	if (o->arg && !value) {
@@ -272,14 +299,19 @@ int cmi_cli_parse(struct cmi_cli *cli, void *options, int argc, char **argv,
 	for (int i = 0; i < argc; i++) {
 		if (only_words || argv[i][0] != '-' || !argv[i][1]) {
 			argv[words++] = argv[i];
+			only_words |= c->runs_words;
 			continue;
 		}
 		if (strcmp(argv[i], "--") == 0) {
 			only_words = true;
 			continue;
 		}
-		if (strcmp(argv[i], "--help") == 0) {
+		if (cmi_cli_is_help(argv[i])) {
 			cmi_cli_help(cli, c);
+			return CMI_EXIT_OK;
+		}
+		if (strcmp(argv[i], "--version") == 0) {
+			cmi_cli_version(cli->out);
 			return CMI_EXIT_OK;
 		}
 		status = take_option(cli, options, argc, argv, &i);

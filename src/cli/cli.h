@@ -51,7 +51,7 @@ struct cmi_option {
 /* Options that mean the same everywhere (contract).  A command lists those it
  * honours in .common; the others are refused for it. */
 enum {
-	CMI_C_PROFILE = 1 << 0, /* --profile, --roots */
+	CMI_C_PROFILE = 1 << 0,
 	CMI_C_AT = 1 << 1,
 	CMI_C_NET = 1 << 2, /* --online, --offline, --allow-private */
 	CMI_C_CACHE = 1 << 3,
@@ -60,6 +60,7 @@ enum {
 	CMI_C_STRICT = 1 << 6,
 	CMI_C_PROGRESS = 1 << 7,
 	CMI_C_POLICY = 1 << 8,
+	CMI_C_ROOTS = 1 << 9,
 };
 
 struct cmi_common {
@@ -96,6 +97,7 @@ struct cmi_command {
 	const struct cmi_option *options; /* ends with a NULL name; or NULL */
 	size_t options_size; /* of the command's own struct, zeroed by main */
 	size_t min_args, max_args;
+	bool runs_words; /* from the first word on all belong to a program */
 	/* argv: the words that are no options.  Returns an enum cmi_exit. */
 	int (*run)(
 		struct cmi_cli *cli, void *options, size_t argc, char **argv);
@@ -109,6 +111,9 @@ extern const struct cmi_command *const cmi_commands[];
 int cmi_cli_parse(struct cmi_cli *cli, void *options, int argc, char **argv,
 	size_t *n_words);
 void cmi_cli_help(struct cmi_cli *cli, const struct cmi_command *command);
+/* Does this word, anywhere among the options, ask for help? */
+bool cmi_cli_is_help(const char *word);
+void cmi_cli_version(FILE *out);
 
 /* The i-th option that a command takes, its own first; NULL at the end. */
 const struct cmi_option *cmi_cli_option(const struct cmi_command *c, size_t i);

@@ -408,7 +408,7 @@ const struct cmi_command cmi_cmd_cache = {
 		 "user's cache directory; several processes may\nuse it at "
 		 "once.  add exits 1 if any file held something it could not "
 		 "prove.\n",
-	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_CACHE | CMI_C_JSON,
+	.common = CMI_C_ROOTS | CMI_C_AT | CMI_C_CACHE | CMI_C_JSON,
 	.options = options,
 	.options_size = sizeof(struct cache_options),
 	.min_args = 1,

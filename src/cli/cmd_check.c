@@ -480,9 +480,9 @@ const struct cmi_command cmi_cmd_check = {
 		 "starttls=PROTOCOL or sni=NAME where needed.\n\nexit status: "
 		 "0 every judged client accepts, 1 "
 		 "one does not, 3 a target could\nnot be looked at.\n",
-	.common = CMI_C_PROFILE | CMI_C_POLICY | CMI_C_AT | CMI_C_NET |
-		  CMI_C_CACHE | CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT |
-		  CMI_C_PROGRESS,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_POLICY | CMI_C_AT |
+		  CMI_C_NET | CMI_C_CACHE | CMI_C_JSON | CMI_C_HTML |
+		  CMI_C_STRICT | CMI_C_PROGRESS,
 	.options = options,
 	.options_size = sizeof(struct check_options),
 	.min_args = 0,

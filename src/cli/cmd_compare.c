@@ -31,6 +31,8 @@ static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 		status = cmi_jail_lock(in, &err);
 	if (status == CMEND_OK)
 		status = cmi_compare_files(w->cli, &w->request, &result, &err);
+	if (status == CMEND_ARG)
+		return cmi_cli_usage(w->cli, "%s", err.message);
 	if (status != CMEND_OK)
 		return cmi_cli_fail(w->cli, &err);
 	return result.bad_failed ? CMI_EXIT_FAILS : CMI_EXIT_OK;
@@ -104,7 +106,7 @@ const struct cmi_command cmi_cmd_compare = {
 		 "They are aligned by\nwhat happened, not by packet or clock.\n"
 		 "Exit status: 0 the second one did not fail, 1 it failed, 2 "
 		 "wrong usage,\n3 a capture could not be read.\n",
-	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_JSON | CMI_C_HTML,
+	.common = CMI_C_ROOTS | CMI_C_AT | CMI_C_JSON | CMI_C_HTML,
 	.options = option_table,
 	.options_size = sizeof(struct options),
 	.min_args = 1,

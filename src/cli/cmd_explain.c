@@ -310,13 +310,17 @@ static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 	struct cmi_cli *cli = w->cli;
 	struct cmi_report_place place = {0};
 	cmend_error err = {0};
+	cmend_status status;
 	int code;
 
 	w->inside = in;
 	cli->out = cmi_jail_stream(in, &place);
 	cmi_report_init(&w->report, cli->out, cli->common.json);
 	w->report.place = place;
-	if (explain(w, first, &err) != CMEND_OK)
+	status = explain(w, first, &err);
+	if (status == CMEND_ARG)
+		code = cmi_cli_usage(cli, "%s", err.message);
+	else if (status != CMEND_OK)
 		code = cmi_cli_fail(cli, &err);
 	else if (w->unreadable)
 		code = CMI_EXIT_CANNOT;
@@ -409,8 +413,8 @@ const struct cmi_command cmi_cmd_explain = {
 		 "standard input.\n"
 		 "Exit status: 0 nothing failed, 1 a handshake failed, 2 wrong "
 		 "usage,\n3 a capture could not be read.\n",
-	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE |
-		  CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_AT | CMI_C_NET |
+		  CMI_C_CACHE | CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT,
 	.options = option_table,
 	.options_size = sizeof(struct options),
 	.min_args = 1,

@@ -570,8 +570,8 @@ const struct cmi_command cmi_cmd_mend = {
 		 "with --key the handshakes are finished.\n\n"
 		 "exit status: 0 proven, 1 nothing could be proven, 3 it could "
 		 "not be done.\n",
-	.common = CMI_C_PROFILE | CMI_C_POLICY | CMI_C_AT | CMI_C_NET |
-		  CMI_C_CACHE | CMI_C_JSON,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_POLICY | CMI_C_AT |
+		  CMI_C_NET | CMI_C_CACHE | CMI_C_JSON,
 	.options = options,
 	.options_size = sizeof(struct mend_options),
 	.min_args = 1,

@@ -151,6 +151,7 @@ const struct cmi_command cmi_cmd_results = {
 	"that failed, or that\nthree workers took and none finished, "
 	"is a line of kind \"job\" with the reason,\nand the exit "
 	"status is 3.\n",
+	.common = CMI_C_JSON,
 	.options = options_table,
 	.options_size = sizeof(struct results_options),
 	.max_args = 0,

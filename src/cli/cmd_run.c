@@ -189,7 +189,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 const struct cmi_command cmi_cmd_run = {
 	.name = "run",
 	.summary = "run a program whose TLS library completes chains",
-	.usage = "run [options] -- COMMAND [ARGUMENT...]",
+	.usage = "run [options] [--] COMMAND [ARGUMENT...]",
 	.examples = "  chainmend run -- curl https://incomplete-chain.badssl."
 		    "com/\n"
 		    "  chainmend run --trace -- python3 fetch.py\n"
@@ -206,5 +206,6 @@ const struct cmi_command cmi_cmd_run = {
 	.options_size = sizeof(struct run_options),
 	.min_args = 1,
 	.max_args = 100000,
+	.runs_words = true,
 	.run = run,
 };

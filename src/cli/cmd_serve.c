@@ -395,15 +395,15 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	cmend_error err = {0};
 	cmend_status status;
 
-	if (!o->state)
-		return cmi_cli_usage(cli, "--state DIR is needed");
-	if (argc)
-		return cmi_serve_user(cli, o, argc, argv);
 	if (o->lab || o->break_name) {
 		h.broken = cmi_lab_find(o->break_name ? o->break_name : "none");
 		if (!h.broken)
 			return list_breaks(cli, o->break_name);
 	}
+	if (!o->state)
+		return cmi_cli_usage(cli, "--state DIR is needed");
+	if (argc)
+		return cmi_serve_user(cli, o, argc, argv);
 	if (!o->host || (!h.broken && (!o->cert || !o->key)))
 		return cmi_cli_usage(
 			cli, "--host, --cert and --key (or --lab) are needed");

@@ -213,7 +213,7 @@ const struct cmi_command cmi_cmd_show = {
 		    "  chainmend show fullchain.pem --roots ca.pem\n",
 	.notes = "exit status: 0 the chain is accepted, 1 it is not, 3 it "
 		 "could not be had.\n",
-	.common = CMI_C_PROFILE | CMI_C_POLICY | CMI_C_AT | CMI_C_NET |
+	.common = CMI_C_ROOTS | CMI_C_POLICY | CMI_C_AT | CMI_C_NET |
 		  CMI_C_CACHE | CMI_C_JSON,
 	.options = options,
 	.options_size = sizeof(struct show_options),

@@ -308,7 +308,7 @@ const struct cmi_command cmi_cmd_survey = {
 		 "certificates it accepts are listed, from\n--pool (any bundle "
 		 "of public issuers and roots), else from what chainmend data\n"
 		 "update got.\n",
-	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_JSON,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_AT | CMI_C_JSON,
 	.options = options,
 	.options_size = sizeof(struct survey_options),
 	.min_args = 0,

@@ -386,11 +386,11 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 		return run_targets(cli, o);
 	}
 	if (has_monitor_options(o) || common->online || common->offline ||
-		common->allow_private)
+		common->allow_private || common->profiles.n)
 		return cmi_cli_usage(cli,
 			"--every, --once, --state, --events, --rate, --jobs, "
 			"--timeout, --warn-days, --proxy, --cert, --key, -4, "
-			"-6 and leave to fetch go with -f TARGETS");
+			"-6, --profile and leave to fetch go with -f TARGETS");
 	return run_interface(cli, o, argv[0]);
 }
 
@@ -470,7 +470,8 @@ const struct cmi_command cmi_cmd_watch = {
 		 "SIGHUP reads targets,\nanchors and cache anew; SIGTERM ends "
 		 "the watch.  On an interface rights are given\nup once the "
 		 "socket is open.\n",
-	.common = CMI_C_PROFILE | CMI_C_CACHE | CMI_C_NET,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_CACHE | CMI_C_NET |
+		  CMI_C_JSON,
 	.options = option_table,
 	.options_size = sizeof(struct watch_options),
 	.min_args = 0,

@@ -142,7 +142,7 @@ const struct cmi_command cmi_cmd_worker = {
 	"SIGTERM ends it after the job at hand; jobs not begun go "
 	"back to the queue.\nKeep the password out of the process "
 	"list: set CHAINMEND_REDIS instead.\n",
-	.common = CMI_C_PROFILE | CMI_C_AT | CMI_C_NET | CMI_C_CACHE,
+	.common = CMI_C_ROOTS | CMI_C_AT | CMI_C_NET | CMI_C_CACHE,
 	.options = options_table,
 	.options_size = sizeof(struct worker_command),
 	.max_args = 0,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/gather_hint.h"
 #include "cli/secret.h"
 #include "probe/resolve.h"
 #include "probe/starttls.h"
@@ -29,7 +30,10 @@ static cmend_status gather_file(
 	cmend_status status;
 
 	cmi_safe_cstr(g->name, sizeof(g->name), cmi_bytes_of(path));
+	CMI_TRY(cmi_hint_scheme(path, err));
 	status = cmi_bundle_read_file(path, CMI_SENT_CERTS_MAX, &b, err);
+	if (status != CMEND_OK)
+		cmi_hint_url(path, err);
 	for (size_t i = 0; status == CMEND_OK && i < b.list.n; i++) {
 		status = cmi_cert_list_add(&g->list, b.list.certs[i], err);
 		g->sent.owned[i] = cmi_cert_ref(b.list.certs[i]);
@@ -149,8 +153,13 @@ static cmend_status gather_endpoint(const char *word,
 	const struct cmi_gather_options *o, struct cmi_gathered *g,
 	cmend_error *err)
 {
+	cmend_status status;
+
 	CMI_TRY(begin_endpoint(word, o, g, err));
-	CMI_TRY(cmi_dial(&g->dial.options, &g->dial.out, err));
+	status = cmi_dial(&g->dial.options, &g->dial.out, err);
+	if (status == CMEND_NOT_FOUND)
+		cmi_hint_file(word, err);
+	CMI_TRY(status);
 	return take_endpoint(o, g, err);
 }
 

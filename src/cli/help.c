@@ -5,6 +5,7 @@
 
 #include "core/json.h"
 #include "core/limits.h"
+#include "core/nearest.h"
 
 void cmi_help_overview(FILE *out)
 {
@@ -25,12 +26,18 @@ void cmi_help_overview(FILE *out)
 
 const struct cmi_command *cmi_help_find(struct cmi_cli *cli, const char *name)
 {
-	for (const struct cmi_command *const *c = cmi_commands; *c; c++)
+	struct cmi_nearest near = cmi_nearest_to(cmi_bytes_of(name));
+
+	for (const struct cmi_command *const *c = cmi_commands; *c; c++) {
 		if (strcmp((*c)->name, name) == 0)
 			return *c;
+		cmi_nearest_offer(&near, (*c)->name);
+	}
 	fprintf(cli->err,
-		"chainmend: no such command: \"%s\"; see chainmend --help\n",
-		name);
+		"chainmend: no such command: \"%s\"%s%s%s; see "
+		"chainmend --help\n",
+		name, near.best ? ", but there is \"" : "",
+		near.best ? near.best : "", near.best ? "\"" : "");
 	return NULL;
 }
 

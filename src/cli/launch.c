@@ -23,8 +23,7 @@ static bool is_plain_run(int argc, char **argv)
 	if (argc < 2 || strcmp(argv[1], cmi_cmd_run.name) != 0)
 		return false;
 	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--help") == 0 ||
-			strcmp(argv[i], "-h") == 0)
+		if (cmi_cli_is_help(argv[i]))
 			return false;
 	return true;
 }

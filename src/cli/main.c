@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +31,29 @@ static void out_of_memory(void)
 	_exit(CMI_EXIT_CANNOT);
 }
 
+/* Who started us may have closed the standard descriptors.  The next file or
+ * socket would then bear one of their numbers, and what is said would go into
+ * it.  So they are held by what refuses each use of them: reading of the
+ * first, writing of the others.  A program that is run has them closed, as we
+ * had. */
+static bool hold_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int how = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+			open("/dev/null", how | O_CLOEXEC) != fd)
+			return false;
+	}
+	return true;
+}
+
 int cmi_cli_main(int argc, char **argv)
 {
 	struct cmi_cli cli = {.out = stdout, .err = stderr};
 
+	if (!hold_descriptors())
+		return CMI_EXIT_CANNOT;
 	cmi_mem_on_lack(out_of_memory);
 	(void)cmi_crypto_guard(out_of_memory);
 	/* Who started us may ignore it, and then nobody could learn how a
@@ -47,10 +68,10 @@ int cmi_cli_main(int argc, char **argv)
 		return CMI_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
-		printf("chainmend %s\n", cmend_version());
+		cmi_cli_version(stdout);
 		return cmi_cli_finish(CMI_EXIT_OK);
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+	if (cmi_cli_is_help(argv[1]) || strcmp(argv[1], "help") == 0)
 		return cmi_cli_finish(cmi_help_main(&cli, argc - 2, argv + 2));
 	cli.command = cmi_help_find(&cli, argv[1]);
 	if (!cli.command)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/nearest.h"
+
 void cmi_profile_set_init(struct cmi_profile_set *s)
 {
 	*s = (struct cmi_profile_set){0};
@@ -67,6 +69,36 @@ static bool has_profile(const struct cmi_profile_set *s, const char *name)
 	return false;
 }
 
+/* There is none by that name; perhaps one by a name like it. */
+static cmend_status refuse_name(
+	const struct cmi_profile_set *s, const char *name, cmend_error *err)
+{
+	struct cmi_nearest near = cmi_nearest_to(cmi_bytes_of(name));
+	CMI_AUTO(cmi_freep)
+	char **names = cmi_alloc_array(CMI_PROFILES_MAX, sizeof(*names));
+	char safe[80], like[80] = "";
+	cmend_error none;
+	size_t n;
+
+	for (size_t i = 0; names && i < s->places.n; i++) {
+		if (cmi_profile_names(s->places.dirs[i], names,
+			    CMI_PROFILES_MAX, &n, &none) != CMEND_OK)
+			continue;
+		for (size_t j = 0; j < n; j++) {
+			cmi_nearest_offer(&near, names[j]);
+			if (near.best == names[j]) {
+				snprintf(like, sizeof(like),
+					", but there is \"%s\"", names[j]);
+				near.best = like; /* names[j] goes now */
+			}
+			cmi_free(names[j]);
+		}
+	}
+	return cmi_fail(err, CMEND_ARG,
+		"there is no profile \"%s\"%s; chainmend profiles lists them",
+		cmi_safe_cstr(safe, sizeof(safe), cmi_bytes_of(name)), like);
+}
+
 /* The first place that has it. */
 cmend_status cmi_profile_set_load(struct cmi_profile_set *s, const char *name,
 	bool only_current, cmend_error *err)
@@ -80,10 +112,7 @@ cmend_status cmi_profile_set_load(struct cmi_profile_set *s, const char *name,
 		status = cmi_profile_load(
 			s->places.dirs[i], name, &s->pool, &p, err);
 	if (status == CMEND_NOT_FOUND)
-		return cmi_fail(err, CMEND_ARG,
-			"there is no profile \"%s\"; chainmend profiles lists "
-			"them",
-			name);
+		return refuse_name(s, name, err);
 	if (status != CMEND_OK)
 		return status;
 	if (only_current && !p->current)

@@ -106,6 +106,14 @@ static const char *check_name(const char *host)
 	return check_label_end(p, label);
 }
 
+/* A name has no such colons: what was meant may be an IPv6 address. */
+static const char *check_address(const char *host)
+{
+	return strchr(host, ':')
+		       ? "an IPv6 address with a port is written [ADDRESS]:PORT"
+		       : check_name(host);
+}
+
 static const char *take_host(struct cmi_bytes host, struct cmi_target *t)
 {
 	struct in6_addr addr;
@@ -131,7 +139,7 @@ static const char *take_host(struct cmi_bytes host, struct cmi_target *t)
 		t->family = 6;
 		return NULL;
 	}
-	return check_name(t->host);
+	return check_address(t->host);
 }
 
 cmend_status cmi_target_parse(const char *text, uint16_t default_port,

@@ -7,6 +7,7 @@
 #include "core/cursor.h"
 #include "core/file.h"
 #include "core/text.h"
+#include "x509/other.h"
 #include "x509/tlv.h"
 
 /* id-signedData, RFC 5652 section 5.1: 1.2.840.113549.1.7.2 */
@@ -342,6 +343,25 @@ static cmend_status take_any(
 	return CMEND_OK;
 }
 
+/* There is none; which: of bad, what was wrong with the first that should
+ * have been one.  Outside PEM that may be something else altogether. */
+static cmend_status refuse(struct cmi_bytes in, size_t which,
+	const struct cmi_bundle *out, cmend_error *err)
+{
+	bool damaged = which < CMI_LEN(out->bad);
+	const char *other = damaged && out->form == CMI_FORM_PEM
+				    ? NULL
+				    : cmi_other_than_cert(in);
+
+	if (other)
+		return cmi_fail(err, CMEND_PARSE, "no certificate: %s", other);
+	if (damaged)
+		return cmi_fail(err, CMEND_PARSE,
+			"no certificate: at byte %zu: %s",
+			out->bad[which].offset, out->bad[which].says);
+	return cmi_fail(err, CMEND_PARSE, "no certificate in %zu bytes", in.n);
+}
+
 cmend_status cmi_bundle_read(struct cmi_bytes in, size_t max_certs,
 	struct cmi_bundle *out, cmend_error *err)
 {
@@ -362,11 +382,8 @@ cmend_status cmi_bundle_read(struct cmi_bytes in, size_t max_certs,
 	CMI_TRY(take_any(&r, in, err));
 	if (out->list.n > had)
 		return CMEND_OK;
-	if (out->n_bad > had_bad && had_bad < CMI_LEN(out->bad))
-		return cmi_fail(err, CMEND_PARSE,
-			"no certificate: at byte %zu: %s",
-			out->bad[had_bad].offset, out->bad[had_bad].says);
-	return cmi_fail(err, CMEND_PARSE, "no certificate in %zu bytes", in.n);
+	return refuse(in, out->n_bad > had_bad ? had_bad : CMI_LEN(out->bad),
+		out, err);
 }
 
 cmend_status cmi_bundle_read_file(const char *path, size_t max_certs,
@@ -379,7 +396,9 @@ cmend_status cmi_bundle_read_file(const char *path, size_t max_certs,
 	CMI_TRY(cmi_file_read(path, &b, err));
 	status = cmi_bundle_read(cmi_buf_view(&b), max_certs, out, err);
 	if (status != CMEND_OK)
-		return cmi_fail_within(err, status, "\"%s\"", path);
+		return strcmp(path, "-") == 0
+			       ? cmi_fail_within(err, status, "standard input")
+			       : cmi_fail_within(err, status, "\"%s\"", path);
 	return CMEND_OK;
 }
 

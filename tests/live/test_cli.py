@@ -81,3 +81,99 @@ def test_a_closed_pipe_is_an_error_not_a_death(program, clean_env):
                           stdout=writer, stderr=subprocess.PIPE, timeout=30)
     os.close(writer)
     assert done.returncode == 3
+
+
+def test_help_and_version_are_had_as_people_ask_for_them(chainmend, commands):
+    assert chainmend("-h").out == chainmend("--help").out
+    for name in (command["name"] for command in commands):
+        run = chainmend(name, "-h")
+        assert run.status == 0 and run.out == chainmend(name, "--help").out
+        run = chainmend(name, "--version")
+        assert run.status == 0 and run.out == chainmend("--version").out
+
+
+@pytest.mark.parametrize("args, near", [
+    (["cneck"], '"check"'), (["exlpain", "x"], '"explain"'),
+    (["check", "--rots", "r", "x"], '"--roots"'),
+    (["mend", "--outptu", "o", "x"], '"--output"'),
+    (["check", "--profile", "android-7", "x"], '"android-7.0"'),
+    (["explain", "--profile", "fierfox", "/dev/null"], '"firefox"'),
+    (["nothing-like-it"], None), (["check", "--nothing-like-it"], None),
+])
+def test_a_slip_of_the_finger_is_understood_and_refused(chainmend, args, near):
+    run = chainmend(*args)
+    assert run.status == 2 and run.out == ""
+    if near:
+        assert f"but there is {near};" in run.err
+    else:
+        assert "but there is" not in run.err
+
+
+@pytest.mark.parametrize("args", [
+    ["show", "--profile", "firefox", "x.example"],
+    ["compare", "--profile", "firefox", "a", "b"],
+    ["worker", "--profile", "firefox"], ["cache", "list", "--profile", "x"],
+    ["watch", "--profile", "firefox", "lo"],
+])
+def test_a_profile_that_nobody_would_heed_is_refused(chainmend, args):
+    run = chainmend(*args)
+    assert run.status == 2 and "--profile" in run.err
+
+
+def closed(program, env, numbers, *args):
+    return subprocess.run(
+        [program, *map(str, args)], env=env, timeout=60, text=True,
+        stdout=None if 1 in numbers else subprocess.PIPE,
+        stderr=None if 2 in numbers else subprocess.PIPE,
+        preexec_fn=lambda: [os.close(n) for n in numbers])
+
+
+def test_what_is_said_never_goes_into_a_file_in_its_place(
+        program, clean_env, pki, tmp_path):
+    """Closed, a standard descriptor's number is the next file's."""
+    page, chain = tmp_path / "page.html", tmp_path / "chain.pem"
+    leaf, roots = pki.leaf.pem, pki.anchor.pem
+    for numbers in ((1,), (2,), (0, 1, 2)):
+        done = closed(program, clean_env, numbers, "check", leaf, "--offline",
+                      "--roots", roots, "--html", page)
+        assert done.returncode == (3 if 1 in numbers else 1)
+        text = page.read_text()
+        assert text.startswith("<!doctype") and text.endswith("</html>\n")
+        page.unlink()
+        closed(program, clean_env, numbers, "mend", leaf, pki.intermediate.pem,
+               "--offline", "--roots", roots, "-o", chain)
+        assert set(chain.read_text().split("-----")[1::2]) == {
+            "BEGIN CERTIFICATE", "END CERTIFICATE"}
+        assert "chainmend:" not in chain.read_text()
+        chain.unlink()
+
+
+@pytest.mark.parametrize("args", [
+    ["explain", "-"], ["check", "-"], ["check", "-f", "-"]])
+def test_a_closed_standard_input_is_no_empty_one(program, clean_env, args):
+    done = closed(program, clean_env, (0,), *args)
+    assert done.returncode == 3
+    assert "standard input" in done.stderr and "empty" not in done.stderr
+
+
+def test_a_lost_report_of_a_capture_is_no_success(
+        program, clean_env, tmp_path):
+    """The child's report went into a memory file in standard output's place."""
+    capture = tmp_path / "none.pcap"
+    capture.write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000"
+                                      "0000040001000000"))
+    done = closed(program, clean_env, (), "explain", capture)
+    assert done.returncode == 0 and "0 handshakes" in done.stdout
+    assert closed(program, clean_env, (1,), "explain", capture).returncode == 3
+
+
+def test_options_of_a_program_that_is_run_are_its_own(chainmend):
+    run = chainmend("run", "env", "--version")
+    assert run.status == 0 and "coreutils" in run.out
+    run = chainmend("run", "--offline", "sh", "-c", "echo $CHAINMEND_OFFLINE")
+    assert run.status == 0 and run.out == "1\n"
+
+
+def test_failures_to_show_are_listed_before_anything_is_chosen(chainmend):
+    run = chainmend("serve", "--break", "?")
+    assert run.status == 0 and "missing-intermediate" in run.out

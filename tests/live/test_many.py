@@ -414,7 +414,7 @@ def test_a_plugin_and_lines_that_are_none(chainmend, pki, full, tmp_path):
     assert run.status == 3 and len(run.out.splitlines()) == 1, run
     assert run.out.startswith("CHAIN UNKNOWN - ") and "/no/such" in run.out
     run = chainmend("check", "-f", "/dev/null", "--nagios")
-    assert run.status == 3 and "nothing was looked at" in run.out, run
+    assert run.status == 3 and "there is no target in" in run.out, run
 
 
 def test_a_plugin_that_was_broken_off_has_all_in_the_end(

@@ -30,6 +30,8 @@ static const struct row rows[] = {
 		"example.org:443", NULL},
 	{"URL with port", "https://example.org:4433", "example.org", 4433, 0,
 		"example.org:4433", NULL},
+	{"IPv6 and a port without brackets", "::1:14446", NULL, 0, 0, NULL,
+		"[ADDRESS]:PORT"},
 	{"empty", "", NULL, 0, 0, NULL, "the host is empty"},
 	{"only a port", ":443", NULL, 0, 0, NULL, "the host is empty"},
 	{"empty port", "example.org:", NULL, 0, 0, NULL, "port is empty"},

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words and files that people give in place of what was meant."""
+import zipfile
+
+import pytest
+
+from pki import openssl
+
+
+@pytest.fixture(scope="module")
+def others(pki, tmp_path_factory):
+    """Everything that lies beside a certificate, made by openssl."""
+    d = tmp_path_factory.mktemp("others")
+    leaf, key = pki.leaf.pem, pki.leaf.key
+    openssl("req", "-new", "-key", key, "-subj", "/CN=x", "-out", d / "csr.pem")
+    openssl("req", "-in", d / "csr.pem", "-outform", "DER", "-out",
+            d / "csr.der")
+    openssl("pkcs12", "-export", "-in", leaf, "-inkey", key, "-passout",
+            "pass:x", "-out", d / "id.pfx")
+    for form in "PEM", "DER":
+        end = form.lower()
+        openssl("pkey", "-in", key, "-outform", form, "-out", d / f"key.{end}")
+        openssl("pkey", "-in", key, "-pubout", "-outform", form, "-out",
+                d / f"pub.{end}")
+        openssl("pkcs8", "-topk8", "-in", key, "-passout", "pass:x",
+                "-outform", form, "-out", d / f"locked.{end}")
+    openssl("genrsa", "-traditional", "-out", d / "rsa.pem", "2048")
+    openssl("rsa", "-in", d / "rsa.pem", "-traditional", "-outform", "DER",
+            "-out", d / "rsa.der")
+    (d / "utf16.pem").write_text(leaf.read_text(), encoding="utf-16")
+    (d / "mail.pem").write_text(
+        "".join("> " + line for line in leaf.read_text().splitlines(True)))
+    (d / "page.pem").write_text("<!DOCTYPE html><title>404</title>")
+    (d / "empty.pem").write_bytes(b"")
+    with zipfile.ZipFile(d / "zip.pem", "w") as z:
+        z.write(leaf)
+    return d
+
+
+@pytest.mark.parametrize("name, says", [
+    ("csr.pem", "certificate request"), ("csr.der", "certificate request"),
+    ("id.pfx", "openssl pkcs12 -nokeys"), ("key.pem", "private key"),
+    ("key.der", "private key"), ("locked.pem", "private key"),
+    ("locked.der", "private key"), ("rsa.pem", "private key"),
+    ("rsa.der", "private key"), ("pub.pem", "public key"),
+    ("pub.der", "public key"), ("utf16.pem", "UTF-16"),
+    ("mail.pem", "before BEGIN"), ("page.pem", "web page"),
+    ("empty.pem", "it is empty"), ("zip.pem", "zip archive"),
+])
+def test_a_file_without_certificate_is_named_for_what_it_is(
+        chainmend, others, pki, name, says):
+    file = others / name
+    for args in (["check", file], ["mend", file], ["show", file],
+                 ["check", pki.leaf.pem, "--roots", file],
+                 ["check", pki.leaf.pem, "--pool", file],
+                 ["cache", "add", file]):
+        run = chainmend(*args, *([] if "cache" in args else ["--offline"]))
+        assert run.status == 3, run
+        assert f'"{file}": no certificate: ' in run.err and says in run.err
+
+
+def test_what_the_message_advises_works(chainmend, others, pki, tmp_path):
+    certs = tmp_path / "certs.pem"
+    openssl("pkcs12", "-nokeys", "-in", others / "id.pfx", "-passin", "pass:x",
+            "-out", certs)
+    run = chainmend("show", certs, "--offline", "--json")
+    assert run.of_kind("endpoint")[0]["sent"][0]["sha256"] == pki.leaf.sha256
+
+
+@pytest.mark.parametrize("word, status, says", [
+    ("http://x.example/", 2, "write https:// or NAME:PORT"),
+    ("smtp://x.example:25", 2, "--starttls smtp"),
+    ("gopher://x.example", 2, "only https:// and tls://"),
+    ("127.0.0.1:9/path", 3, "write https:// before it"),
+    ("no-such.pem", 3, "nor is there a file of that name"),
+    ("a-directory", 3, "directory of that name"),
+    ("a-directory/no-such.pem", 3, "No such file or directory\n"),
+    ("::1:14443", 2, "[ADDRESS]:PORT"),
+])
+def test_a_word_that_is_no_target(chainmend, tmp_path, word, status, says):
+    (tmp_path / "a-directory").mkdir()
+    for command in "check", "show", "mend":
+        run = chainmend(command, word, "--offline", cwd=tmp_path)
+        assert run.status == status and says in run.err, run
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n\n"])
+def test_a_list_of_no_targets_is_not_all_well(chainmend, tmp_path, text):
+    file = tmp_path / "targets"
+    file.write_text(text)
+    for more in [], ["--json"], ["--nagios"]:
+        run = chainmend("check", "-f", file, *more)
+        assert run.status == 3 and "there is no target in" in run.err, run
+    run = chainmend("check", "-f", "-", stdin=text)
+    assert run.status == 3 and '"standard input"' in run.err
+
+
+def test_a_directory_is_no_list_of_targets(chainmend, tmp_path):
+    run = chainmend("check", "-f", tmp_path)
+    assert run.status == 3 and "is a directory" in run.err
