@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/gather.h"
 #include "cli/mend_prove.h"
@@ -109,23 +108,6 @@ static const struct cmi_cert *orphan(const struct mend *m)
 	return leaf;
 }
 
-/* One certificate and no more, as far as PEM tells before it is read. */
-static bool stands_alone(const char *path)
-{
-	static const char begin[] = "-----BEGIN CERTIFICATE-----";
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf text;
-	const char *first;
-	struct stat st;
-
-	cmi_buf_init(&text, CMI_CERT_MAX);
-	/* A pipe can be read but once. */
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
-		cmi_file_read(path, &text, NULL))
-		return false;
-	first = strstr(cmi_buf_cstr(&text), begin);
-	return first && !strstr(first + 1, begin);
-}
-
 /* Files are read first, for what they tell of what else is needed. */
 static cmend_status gather_files(
 	struct mend *m, size_t argc, char **argv, cmend_error *err)
@@ -133,10 +115,6 @@ static cmend_status gather_files(
 	for (size_t i = 0; i < argc; i++)
 		if (!cmi_gather_is_file(argv[i]))
 			return CMEND_OK;
-	/* libcurl takes longer to load than all that comes before the fetch. */
-	if (argc == 1 && !m->cli->common.offline && !m->o->pool.n &&
-		cmi_setup_keeps_nothing(m->cli) && stands_alone(argv[0]))
-		cmi_setup_foresee_fetch();
 	for (size_t i = 0; i < argc; i++)
 		CMI_TRY(take_word(m, argv[i], err));
 	m->all_files = true;
@@ -508,6 +486,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	struct mend m = {.cli = cli, .o = opts};
 	struct cmi_setup_options setup = {
 		.default_online = true,
+		.cache_later = true,
 		.pool = &m.o->pool,
 		.proxy = cmi_gather_proxy(&m.o->gather),
 	};

@@ -175,6 +175,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	struct show s = {.cli = cli, .o = opts};
 	const struct cmi_setup_options setup = {
 		.default_online = true,
+		.cache_later = true,
 		.pool = &s.o->pool,
 		.proxy = cmi_gather_proxy(&s.o->gather),
 	};

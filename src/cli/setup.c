@@ -148,7 +148,8 @@ static void on_event(void *ctx, const struct cmi_event *event)
 		event->reason ? event->reason : "trouble");
 }
 
-bool cmi_setup_keeps_nothing(const struct cmi_cli *cli)
+/* There is neither a cache nor a file of known issuers to look into. */
+static bool keeps_nothing(const struct cmi_cli *cli)
 {
 	char path[4096];
 
@@ -180,6 +181,42 @@ static bool has_issuer_of(struct cmi_setup *s, const struct cmi_cert *child)
 	return has;
 }
 
+/* By the roots given, which are read already, or by the names of the system's,
+ * which take longer to read than libcurl does to load. */
+static bool has_anchor_of(
+	const struct cmi_setup *s, const struct cmi_cert *child)
+{
+	struct cmi_cert *anchor;
+
+	return s->trust ? cmi_trust_issuers(s->trust, child, &anchor, 1) > 0
+			: cmi_trust_system_names_issuer(child);
+}
+
+/* libcurl takes longer to load than most of what comes before the fetch. */
+static void foresee_fetch(struct cmi_setup *s, const struct cmi_cert *orphan)
+{
+	if (orphan && s->online && !has_anchor_of(s, orphan) &&
+		!has_issuer_of(s, orphan))
+		cmi_fetcher_foresee();
+}
+
+static cmend_status open_sources(struct cmi_cli *cli,
+	const struct cmi_setup_options *o, struct cmi_setup *s,
+	cmend_error *err)
+{
+	bool none = keeps_nothing(cli);
+
+	CMI_TRY(open_pool(o->pool, s, err));
+	/* Before a cache is made: that can go on beside it. */
+	if (none)
+		foresee_fetch(s, o->orphan);
+	CMI_TRY(open_store(cli, o->cache_later, s, err));
+	open_preload(cli, s);
+	if (!none)
+		foresee_fetch(s, o->orphan);
+	return CMEND_OK;
+}
+
 cmend_status cmi_setup_open(struct cmi_cli *cli,
 	const struct cmi_setup_options *o, struct cmi_setup *s,
 	cmend_error *err)
@@ -197,31 +234,26 @@ cmend_status cmi_setup_open(struct cmi_cli *cli,
 	s->env.event = on_event;
 	s->env.ctx = cli;
 	s->trust_is_system = !cli->common.roots.n;
-	CMI_TRY(open_pool(o->pool, s, err));
-	CMI_TRY(open_store(cli, o->cache_later, s, err));
-	open_preload(cli, s);
-	if (o->orphan && s->online && !has_issuer_of(s, o->orphan))
-		cmi_setup_foresee_fetch();
-	return o->no_trust ? CMEND_OK : cmi_setup_trust(cli, &s->trust, err);
+	if (!s->trust_is_system && !o->no_trust)
+		CMI_TRY(cmi_setup_trust(cli, &s->trust, err));
+	CMI_TRY(open_sources(cli, o, s, err));
+	return o->no_trust || s->trust ? CMEND_OK
+				       : cmi_setup_trust(cli, &s->trust, err);
 }
 
-void cmi_setup_foresee_fetch(void)
-{
-	cmi_fetcher_foresee();
-}
-
-cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
-	const char *target_address, cmend_error *err)
+static cmend_status make_fetcher(struct cmi_setup *s, cmend_error *err)
 {
 	struct cmi_fetch_options fetch = {
-		.allow_private = cli->common.allow_private,
-		.target_host = target_address,
+		.allow_private = s->fetch_private,
+		.target_host = s->fetch_target,
+		.store = open_now(s),
 		.env = &s->env,
 	};
 	const struct cmi_proxy *proxy = s->proxy;
-	const struct cmi_source *aia;
 	char url[CMI_NAME_MAX + 32];
 
+	if (s->fetcher)
+		return CMEND_OK;
 	if (proxy) {
 		snprintf(url, sizeof(url), "%s://%s",
 			proxy->kind == CMI_PROXY_HTTP ? "http" : "socks5h",
@@ -230,17 +262,97 @@ cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
 		fetch.proxy_user = proxy->user[0] ? proxy->user : NULL;
 		fetch.proxy_password = proxy->user[0] ? proxy->password : NULL;
 	}
+	return cmi_fetcher_new(&fetch, &s->fetcher, err);
+}
+
+/* The fetcher's supplier, made when the first one asks: most chains need
+ * nothing, and then neither it nor the cache that it writes to is opened. */
+static cmend_status fetch_issuers(void *ctx, const struct cmi_cert *child,
+	cmend_status (*offer)(
+		void *offer_ctx, struct cmi_cert *cert, enum cmi_origin origin),
+	void *offer_ctx, cmend_error *err)
+{
+	struct cmi_setup *s = ctx;
+	const struct cmi_source *aia;
+
+	CMI_TRY(make_fetcher(s, err));
+	aia = cmi_fetcher_aia_source(s->fetcher);
+	return aia->issuers_of(aia->ctx, child, offer, offer_ctx, err);
+}
+
+static cmend_status fetch_more(void *ctx, const struct cmi_cert *child,
+	cmend_status (*offer)(
+		void *offer_ctx, struct cmi_cert *cert, enum cmi_origin origin),
+	void *offer_ctx, cmend_error *err)
+{
+	const struct cmi_setup *s = ctx;
+	const struct cmi_source *aia;
+
+	if (!s->fetcher)
+		return CMEND_OK;
+	aia = cmi_fetcher_aia_source(s->fetcher);
+	return aia->more_of(aia->ctx, child, offer, offer_ctx, err);
+}
+
+static enum cmi_finding_id fetch_trouble(void *ctx, char *says, size_t n_says)
+{
+	const struct cmi_setup *s = ctx;
+	const struct cmi_source *aia;
+
+	if (!s->fetcher)
+		return CMI_F_NONE;
+	aia = cmi_fetcher_aia_source(s->fetcher);
+	return aia->last_trouble(aia->ctx, says, n_says);
+}
+
+static unsigned fetches_of(void *ctx)
+{
+	const struct cmi_setup *s = ctx;
+	const struct cmi_source *aia;
+
+	if (!s->fetcher)
+		return 0;
+	aia = cmi_fetcher_aia_source(s->fetcher);
+	return aia->fetches(aia->ctx);
+}
+
+static void add_fetching(struct cmi_setup *s)
+{
+	s->fetching = (struct cmi_source){
+		.origin = CMI_FROM_AIA,
+		.issuers_of = fetch_issuers,
+		.last_trouble = fetch_trouble,
+		.more_of = fetch_more,
+		.fetches = fetches_of,
+		.ctx = s,
+		.costly = true,
+	};
+	s->at_fetching = s->n_sources++;
+	s->sources[s->at_fetching] = &s->fetching;
+}
+
+cmend_status cmi_setup_fetch_for(struct cmi_cli *cli, struct cmi_setup *s,
+	const char *target_address, cmend_error *err)
+{
+	char *target = NULL;
+
 	if (!s->online)
 		return CMEND_OK;
-	if (s->fetcher) {
-		cmi_fetcher_free(CMI_TAKE(s->fetcher));
-		s->n_sources--;
+	if (target_address) {
+		target = cmi_strdup(target_address);
+		if (!target)
+			return cmi_nomem(err);
 	}
-	fetch.store = open_now(s);
-	CMI_TRY(cmi_fetcher_new(&fetch, &s->fetcher, err));
-	aia = cmi_fetcher_aia_source(s->fetcher);
-	s->sources[s->n_sources++] =
-		s->shared ? cmi_shared_aia_source(s->shared, aia) : aia;
+	cmi_free(s->fetch_target);
+	s->fetch_target = target;
+	s->fetch_private = cli->common.allow_private;
+	cmi_fetcher_free(CMI_TAKE(s->fetcher));
+	if (!s->fetching.ctx)
+		add_fetching(s);
+	/* What a fleet's cache remembers of answers is for one target, too. */
+	if (s->shared)
+		s->sources[s->at_fetching] =
+			cmi_shared_aia_source(s->shared, &s->fetching);
 	return CMEND_OK;
 }
 
@@ -328,6 +440,7 @@ void cmi_setup_dispose(struct cmi_setup *s)
 {
 	cmi_fetcher_settle();
 	cmi_fetcher_free(s->fetcher);
+	cmi_free(s->fetch_target);
 	cmi_aia_free(s->aia);
 	cmi_shared_close(s->shared);
 	cmi_store_close(s->store);

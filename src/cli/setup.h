@@ -28,7 +28,10 @@ struct cmi_setup {
 	struct cmi_store *store;     /* NULL where it cannot be used */
 	struct cmi_preload *preload; /* NULL where there is none */
 	struct cmi_shared *shared;   /* the cache is a fleet's, in Redis */
-	struct cmi_fetcher *fetcher; /* NULL: nothing is fetched */
+	struct cmi_fetcher *fetcher; /* NULL: nothing was asked for yet */
+	struct cmi_source fetching;  /* makes it when it is first asked */
+	size_t at_fetching;          /* where it stands among the sources */
+	char *fetch_target;          /* owned; as of cmi_setup_fetch_for */
 	struct cmi_aia *aia;         /* over another's transport; or NULL */
 	struct cmi_memory *pool;     /* bundles given; NULL: none */
 	struct cmi_memory *held;     /* what the store had; NULL: not held */
@@ -41,7 +44,7 @@ struct cmi_setup {
 	const struct cmi_proxy *proxy; /* fetches go through it; or NULL */
 	int64_t at_s;                  /* --at, else now */
 	enum cmi_policy policy;        /* --policy */
-	bool online;
+	bool online, fetch_private;
 };
 
 struct cmi_setup_options {
@@ -51,8 +54,9 @@ struct cmi_setup_options {
 	const struct cmi_proxy *proxy;   /* borrowed; or NULL */
 	/* The user's cache is opened when it is first needed. */
 	bool cache_later;
-	/* Its issuer is not at hand, and will be fetched unless a source has
-	 * it: what fetching needs is loaded beside the rest.  Or NULL. */
+	/* Its issuer is not at hand, and will be fetched unless a source or
+	 * the roots have it: what fetching needs is loaded beside the rest.
+	 * Or NULL. */
 	const struct cmi_cert *orphan;
 };
 
@@ -74,10 +78,6 @@ void cmi_setup_keep(struct cmi_setup *s, const struct cmi_path *path);
 void cmi_setup_keep_cert(
 	struct cmi_setup *s, struct cmi_cert *c, enum cmi_origin origin);
 
-/* There is neither a cache nor a file of known issuers to look into. */
-bool cmi_setup_keeps_nothing(const struct cmi_cli *cli);
-/* Something will probably be fetched: begin to load what that needs. */
-void cmi_setup_foresee_fetch(void);
 /* Where fetching is allowed, a fetcher for one target: a fresh budget, and
  * leave to fetch from the target's own address (NULL: no target).  Until the
  * first call nothing is fetched. */

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/x509.h>
+
 #include "core/map.h"
 
 struct anchor {
@@ -211,6 +213,15 @@ cmend_status cmi_trust_add_system(struct cmi_trust *t, cmend_error *err)
 	return cmi_fail(err, CMEND_NOT_FOUND,
 		"no system roots found: install ca-certificates or name a "
 		"file of roots");
+}
+
+bool cmi_trust_system_names_issuer(const struct cmi_cert *child)
+{
+	char path[512];
+	int n = snprintf(path, sizeof(path), "%s/%08lx.0",
+		X509_get_default_cert_dir(), X509_issuer_name_hash(child->x));
+
+	return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
 }
 
 struct cmi_cert *cmi_trust_at(const struct cmi_trust *t, size_t i)

@@ -29,6 +29,11 @@ cmend_status cmi_trust_add_path(struct cmi_trust *t, const char *path,
 cmend_status cmi_trust_add_system(struct cmi_trust *t, cmend_error *err)
 	__attribute__((warn_unused_result));
 
+/* Does the system have a root of the name that issued this?  By the names of
+ * files in its directory of hashed ones, without reading any; false where there
+ * is no such directory. */
+bool cmi_trust_system_names_issuer(const struct cmi_cert *child);
+
 /* The i-th anchor, i < cmi_trust_count; borrowed. */
 struct cmi_cert *cmi_trust_at(const struct cmi_trust *t, size_t i);
 /* Byte for byte an anchor? */

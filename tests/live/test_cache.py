@@ -218,23 +218,64 @@ def test_many_fetch_at_once_into_one_cache(cache, mended, pki, web):
     assert len(web.requests) == asked, "it was kept and fetched all the same"
 
 
-def test_what_is_kept_loads_nothing_to_fetch_with(cache, mended, tmp_path):
-    """libcurl and its thirty libraries: for the first time, not for the
-    second."""
-    def loads_libcurl(name):
-        trace = tmp_path / name
+@pytest.fixture
+def loads(tmp_path):
+    """loads(run, library): does run(prefix) load it?"""
+    def loaded(run, library):
+        trace = tmp_path / f"trace-{len(list(tmp_path.glob('trace-*')))}"
         trace.mkdir()
-        run = mended(cache.place, f"{name}.pem",
-                     prefix=("env", "LD_DEBUG=files",
-                             f"LD_DEBUG_OUTPUT={trace / 'ld'}"))
-        assert run.status == 0 and run.chain.count("BEGIN CERT") == 2, run
+        run(("env", "LD_DEBUG=files", f"LD_DEBUG_OUTPUT={trace / 'ld'}"))
         said = "".join(f.read_text(errors="replace")
                        for f in trace.iterdir())
         assert "libcrypto" in said
-        return "libcurl" in said
+        return library in said
 
-    assert loads_libcurl("first")
-    assert not loads_libcurl("second")
+    return loaded
+
+
+def test_what_is_kept_loads_nothing_to_fetch_with(cache, mended, loads):
+    """libcurl and its thirty libraries: for the first time, not for the
+    second."""
+    def again(prefix):
+        run = mended(cache.place, "chain.pem", prefix=prefix)
+        assert run.status == 0 and run.chain.count("BEGIN CERT") == 2, run
+
+    assert loads(again, "libcurl")
+    assert not loads(again, "libcurl")
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("what", ["from the root", "no address", "whole",
+                                  "in the pool"])
+def test_who_lacks_nothing_opens_nothing(chainmend, pki, web, loads, tmp_path,
+                                         what, there):
+    """No libcurl, and no cache is made or opened (one that is none would be
+    told of), where nothing is missing."""
+    url = web.url("/never.cer")
+    ca = pki.intermediate
+    words = {
+        "from the root": [pki.anchor.issue("a.example", aia=url).pem],
+        "no address": [pki.anchor.issue("a.example").pem],
+        "whole": [pki.file("all.pem", ca.issue("a.example", aia=url), ca)],
+        "in the pool": [ca.issue("a.example", aia=url).pem, "--pool", ca.pem],
+    }[what]
+    place = tmp_path / "xdg" / "chainmend" / "issuers.db"
+    if there:
+        place.parent.mkdir(parents=True)
+        place.write_text("no cache" * 1000)
+
+    def mend(prefix):
+        run = chainmend("mend", *words, "--roots", pki.anchor.pem,
+                        "--allow-private", "-o", tmp_path / "out.pem",
+                        prefix=prefix, env={"XDG_CACHE_HOME": tmp_path / "xdg"})
+        assert run.status == 0, run
+        if what != "in the pool":
+            assert "kept issuers" not in run.err, run
+
+    assert not loads(mend, "libcurl")
+    assert not web.requests
+    if what != "in the pool":
+        assert place.exists() == there
 
 
 def test_a_lock_that_another_holds(cache, mended, pki):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "forge.h"
 
+#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,6 +111,40 @@ static void what_is_not_there_is_said(void **state)
 	rmdir(dir);
 }
 
+/* As Debian's ca-certificates and others lay them out: HASH.0 for each. */
+static bool system_is_hashed(void)
+{
+	glob_t found = {0};
+	char pattern[512];
+	bool hashed;
+
+	snprintf(pattern, sizeof(pattern), "%s/[0-9a-f]*.0",
+		X509_get_default_cert_dir());
+	hashed = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+	globfree(&found);
+	return hashed;
+}
+
+static void the_systems_roots_are_known_by_name(void **state)
+{
+	CMI_AUTO(cmi_trust_freep) struct cmi_trust *t = fresh();
+	struct forged *root = forge(&(struct forge_order){
+		.name = "A root that no system has", .ca = true});
+	struct forged *leaf =
+		forge(&(struct forge_order){.name = "leaf", .issuer = root});
+	size_t known = 0;
+
+	(void)state;
+	assert_false(cmi_trust_system_names_issuer(leaf->c));
+	if (!system_is_hashed() || cmi_trust_add_system(t, NULL)) {
+		print_message("no hashed roots on this system to look at\n");
+		return;
+	}
+	for (size_t i = 0; i < cmi_trust_count(t); i++)
+		known += cmi_trust_system_names_issuer(cmi_trust_at(t, i));
+	assert_true(known > 0);
+}
+
 static void every_allocation_may_fail(void **state)
 {
 	struct forged *r =
@@ -138,6 +173,7 @@ int main(void)
 		ROW(anchors_are_found),
 		ROW(a_directory_is_read_whole),
 		ROW(what_is_not_there_is_said),
+		ROW(the_systems_roots_are_known_by_name),
 		ROW(every_allocation_may_fail),
 	};
 
