@@ -21,7 +21,7 @@ DEPS = $(if $(NODEPS),:,tools/install-deps)
 # A reader of Makefiles may run targets at once; ours take turns.
 .NOTPARALLEL:
 .PHONY: build help demo test san lint fuzz bench bench-boot cover conformance \
-	docs install uninstall deb check-deb check-image clean deps deps-test deps-san
+	docs install uninstall deb check-deb check-image check-units clean deps deps-test deps-san
 
 build: deps $(BUILD)/build.ninja ## build the program and the library
 	@$(NINJA) -C $(BUILD) -j $(JOBS) $(NINJAFLAGS)
@@ -79,6 +79,10 @@ deb: deps ## Debian packages, in BUILD-deb
 check-deb: deps ## are the packages the same twice, and do they work? (root)
 	@$(DEPS) tools/deps-deb.list
 	@tools/check-deb --out $(BUILD)-deb
+
+check-units: deps ## do the systemd units work under a real systemd? (root)
+	@$(DEPS) tools/deps-deb.list
+	@tools/check-units --out $(BUILD)-deb
 
 check-image: deps ## does the Dockerfile make an image that works? (root)
 	@$(DEPS) tools/deps-deb.list
