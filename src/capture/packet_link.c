@@ -363,8 +363,8 @@ enum cmi_layer cmi_layer_llc(struct cmi_decode *d)
 enum cmi_layer cmi_layer_ethertype(struct cmi_decode *d)
 {
 	switch (d->type) {
-	case TYPE_IPV4:
-		return CMI_LAYER_IPV4;
+	case TYPE_IPV4: /* frames rewritten by tools say it of IPv6, too */
+		return CMI_LAYER_IP;
 	case TYPE_IPV6:
 		return CMI_LAYER_IPV6;
 	case TYPE_VLAN:

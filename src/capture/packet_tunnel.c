@@ -133,14 +133,16 @@ enum cmi_layer cmi_layer_gre(struct cmi_decode *d)
 	return CMI_LAYER_ETHERTYPE;
 }
 
-/* RFC 7348 section 5: one flag, the rest zero. */
+/* RFC 7348 section 5: one flag; the rest is zero when sent, and ignored where
+ * an Ethernet frame follows. */
 static bool take_vxlan(struct cmi_cursor *c, enum cmi_layer *next)
 {
 	uint32_t flags;
 
 	*next = CMI_LAYER_ETHERNET;
 	return cmi_cursor_u32(c, &flags) && cmi_cursor_skip(c, 4) &&
-	       (flags & 0x08000000) && !(flags & 0x00ffff00 & ~0x8000u);
+	       (flags & 0x08000000) &&
+	       (!(flags & 0x00ffff00 & ~0x8000u) || looks_ethernet(*c, 0));
 }
 
 static bool take_vxlan_gpe(struct cmi_cursor *c, enum cmi_layer *next)

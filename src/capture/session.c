@@ -219,6 +219,8 @@ static cmend_status eat_kept(struct cmi_session *s, enum cmi_side side,
 	}
 	cmi_buf_add(&d->kept, data->p, n);
 	CMI_TRY(cmi_buf_status(&d->kept, err));
+	d->kept_frame = s->frame;
+	d->kept_us = s->t_us;
 	data->p += n;
 	data->n -= n;
 	all = cmi_buf_view(&d->kept);
@@ -250,6 +252,8 @@ static cmend_status eat(struct cmi_session *s, enum cmi_side side,
 				break;
 			lend_buf(s->hub, &d->kept);
 			cmi_buf_add_bytes(&d->kept, data);
+			d->kept_frame = s->frame;
+			d->kept_us = s->t_us;
 			return cmi_buf_status(&d->kept, err);
 		}
 	}

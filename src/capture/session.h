@@ -16,12 +16,14 @@
 
 struct cmi_session_dir {
 	struct cmi_buf kept; /* the start of an item */
-	size_t need;         /* bytes of the whole item; 0: not known */
-	uint64_t skip;       /* bytes to pass over unread */
-	size_t scanned;      /* mode's own: how far kept was looked through */
-	bool lost;           /* framing lost; look for it at segment starts */
-	bool dead;           /* what comes from here cannot be understood */
-	bool waits;          /* what is kept waits for the other side's word */
+	uint64_t kept_frame; /* where the latest of it came from, and when */
+	int64_t kept_us;
+	size_t need;    /* bytes of the whole item; 0: not known */
+	uint64_t skip;  /* bytes to pass over unread */
+	size_t scanned; /* mode's own: how far kept was looked through */
+	bool lost;      /* framing lost; look for it at segment starts */
+	bool dead;      /* what comes from here cannot be understood */
+	bool waits;     /* what is kept waits for the other side's word */
 	enum cmi_close closed;
 	uint64_t closed_frame;
 };

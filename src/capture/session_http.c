@@ -3,6 +3,7 @@
  * HTTP/1 on a connection: requests wait in a short queue for their answers;
  * each pair becomes one record when the answer is whole, or at the end.
  */
+#include "capture/http_queue.h"
 #include "capture/session.h"
 
 #include <string.h>
@@ -11,19 +12,8 @@
 #include "core/text.h"
 #include "wire/http1.h"
 
-struct http_request {
-	struct cmi_buf text; /* method, URL, SOAPAction, one behind another */
-	size_t n_method, n_url, n_action;
-	struct cmi_buf body;
-	bool body_cut;
-	uint64_t frame;
-	int64_t t_us;
-};
-
 struct cmi_session_http {
-	struct http_request *waiting; /* a ring of cap places */
-	size_t first, n_waiting, cap;
-	size_t behind;              /* memory of all that wait but the newest */
+	struct cmi_http_queue waiting;
 	struct cmi_http_body in[2]; /* by stream side: the body being read */
 	bool reading[2];
 	enum cmi_side client; /* stream side that asks */
@@ -36,20 +26,6 @@ struct cmi_session_http {
 	bool body_cut, keep_body;
 	uint64_t response_frame;
 };
-
-static void request_init(struct http_request *r)
-{
-	*r = (struct http_request){0};
-	cmi_buf_init(&r->text, 2 * CMI_URL_MAX);
-	cmi_buf_init(&r->body, CMI_AIA_BODY_MAX);
-}
-
-static void request_dispose(struct http_request *r)
-{
-	cmi_buf_dispose(&r->text);
-	cmi_buf_dispose(&r->body);
-	request_init(r);
-}
 
 cmend_status cmi_session_http_open(struct cmi_session *s, cmend_error *err)
 {
@@ -68,82 +44,61 @@ static void http_free(struct cmi_session *s)
 {
 	if (!s->http)
 		return;
-	for (size_t i = 0; i < s->http->cap; i++)
-		request_dispose(&s->http->waiting[i]);
-	cmi_free(s->http->waiting);
+	cmi_http_queue_dispose(&s->http->waiting);
 	cmi_buf_dispose(&s->http->type);
 	cmi_buf_dispose(&s->http->body);
 	cmi_free(s->http);
 	s->http = NULL;
 }
 
-static struct http_request *oldest(struct cmi_session_http *h)
-{
-	return h->n_waiting ? &h->waiting[h->first] : NULL;
-}
-
-static struct http_request *newest(struct cmi_session_http *h)
-{
-	return h->n_waiting
-		       ? &h->waiting[(h->first + h->n_waiting - 1) % h->cap]
-		       : NULL;
-}
-
-static size_t request_holds(const struct http_request *r)
-{
-	return r ? r->text.cap + r->body.cap : 0;
-}
-
-/* Asked for each packet, so it must not count a thousand requests. */
 static size_t http_holds(const struct cmi_session *s)
 {
 	struct cmi_session_http *h = s->http;
 
-	return sizeof(*h) + h->body.cap + h->cap * sizeof(*h->waiting) +
-	       h->behind + request_holds(newest(h));
+	return sizeof(*h) + h->body.cap + cmi_http_queue_holds(&h->waiting);
 }
 
-static void drop_oldest(struct cmi_session_http *h)
+/* The record of a request, or of none, without an answer or with the present
+ * one. */
+static cmend_status give_pair(struct cmi_session *s, struct cmi_http_request *r,
+	bool answered, cmend_error *err)
 {
-	if (h->n_waiting > 1)
-		h->behind -= request_holds(oldest(h));
-	request_dispose(&h->waiting[h->first]);
-	h->first = (h->first + 1) % h->cap;
-	h->n_waiting--;
+	struct cmi_session_http *h = s->http;
+	struct cmi_conversation c = cmi_session_record(s, CMI_CONV_HTTP);
+	struct cmi_http_seen v = {0};
+	bool lost = r && !r->n_method;
+
+	if (lost && !answered)
+		return CMEND_OK; /* neither of the two was captured */
+	if (answered)
+		v = (struct cmi_http_seen){
+			.status = h->status,
+			.type = cmi_buf_view(&h->type),
+			.body = cmi_buf_view(&h->body),
+			.body_cut = h->body_cut,
+			.response_frame = h->response_frame,
+		};
+	c.first_frame = h->response_frame;
+	if (r && !lost) {
+		cmi_http_request_show(r, &v);
+		c.start_us = r->t_us;
+		c.first_frame = r->frame;
+	}
+	c.http = &v;
+	return cmi_session_give(s, &c, err);
 }
 
-/* The record of the oldest request and of the answer, if one is there. */
+/* The oldest request with the answer, if one is there. */
 static cmend_status give(struct cmi_session *s, cmend_error *err)
 {
 	struct cmi_session_http *h = s->http;
-	struct http_request *r = oldest(h);
-	struct cmi_conversation c = cmi_session_record(s, CMI_CONV_HTTP);
-	struct cmi_http_seen v = {
-		.status = h->status,
-		.type = cmi_buf_view(&h->type),
-		.body = cmi_buf_view(&h->body),
-		.body_cut = h->body_cut,
-		.response_frame = h->response_frame,
-	};
+	struct cmi_http_request *r = cmi_http_queue_oldest(&h->waiting);
 
-	if (r) {
-		struct cmi_cursor text = cmi_cursor_of(cmi_buf_view(&r->text));
-
-		(void)cmi_cursor_bytes(&text, r->n_method, &v.method);
-		(void)cmi_cursor_bytes(&text, r->n_url, &v.url);
-		(void)cmi_cursor_bytes(&text, r->n_action, &v.soap_action);
-		v.request_body = cmi_buf_view(&r->body);
-		v.body_cut |= r->body_cut;
-		v.request_frame = r->frame;
-		c.start_us = r->t_us;
-		c.first_frame = r->frame;
-	} else {
-		c.first_frame = h->response_frame;
-	}
-	c.http = &v;
-	CMI_TRY(cmi_session_give(s, &c, err));
+	CMI_TRY(give_pair(s, r, h->status, err));
 	if (r)
-		drop_oldest(h);
+		cmi_http_queue_drop_oldest(&h->waiting);
+	else
+		cmi_http_queue_early_answer(&h->waiting, h->response_frame);
 	h->status = 0;
 	h->response_frame = 0;
 	h->body_cut = false;
@@ -152,61 +107,25 @@ static cmend_status give(struct cmi_session *s, cmend_error *err)
 	return CMEND_OK;
 }
 
-/* A place for one more request: a larger ring, or the oldest given away. */
-static cmend_status have_room(struct cmi_session *s, cmend_error *err)
-{
-	struct cmi_session_http *h = s->http;
-	size_t cap = h->cap ? 2 * h->cap : 2;
-	struct http_request *grown;
-
-	if (h->n_waiting < h->cap)
-		return CMEND_OK;
-	if (h->cap == CMI_HTTP_WAITING_MAX)
-		return give(s, err);
-	grown = cmi_alloc_array(cap, sizeof(*grown));
-	if (!grown)
-		return cmi_nomem(err);
-	for (size_t i = 0; i < cap; i++) {
-		if (h->cap && i < h->n_waiting)
-			grown[i] = h->waiting[(h->first + i) % h->cap];
-		else
-			request_init(&grown[i]);
-	}
-	cmi_free(h->waiting);
-	h->waiting = grown;
-	h->cap = cap;
-	h->first = 0;
-	return CMEND_OK;
-}
-
 static cmend_status take_request(struct cmi_session *s, enum cmi_side side,
 	const struct cmi_http_head *head, cmend_error *err)
 {
 	struct cmi_session_http *h = s->http;
 	char host[CMI_ENDPOINT_TEXT];
-	struct http_request *r;
-	size_t at;
+	struct cmi_http_request *r;
 
-	CMI_TRY(have_room(s, err));
-	r = &h->waiting[(h->first + h->n_waiting) % h->cap];
+	if (cmi_http_queue_full(&h->waiting))
+		CMI_TRY(give(s, err));
+	CMI_TRY(cmi_http_queue_place(&h->waiting, &r, err));
 	cmi_endpoint_text(
 		host, side == CMI_CLIENT ? &s->info->server : &s->info->client);
-	cmi_buf_add_bytes(&r->text, head->method);
-	r->n_method = r->text.n;
-	if (cmi_http_url(head, s->depth ? "https" : "http", host, &r->text,
-		    err) == CMEND_NOMEM)
-		return CMEND_NOMEM;
-	r->n_url = r->text.n - r->n_method;
-	at = r->text.n;
-	cmi_buf_add_bytes(&r->text, head->soap_action);
-	if (r->text.failed == CMEND_LIMIT)
-		r->text.failed = CMEND_OK;
-	CMI_TRY(cmi_buf_status(&r->text, err));
-	r->n_action = r->text.n - at;
+	CMI_TRY(cmi_http_request_set(
+		r, head, s->depth ? "https" : "http", host, err));
 	r->frame = s->frame;
 	r->t_us = s->t_us;
-	h->behind += request_holds(newest(h));
-	h->n_waiting++;
+	if (cmi_http_queue_was_answered(&h->waiting, r->frame))
+		return give_pair(s, r, false, err);
+	cmi_http_queue_push(&h->waiting);
 	h->tunnel_asked |= cmi_bytes_equal(head->method, CMI_BYTES("CONNECT"));
 	return CMEND_OK;
 }
@@ -227,6 +146,7 @@ static cmend_status take_response(struct cmi_session *s,
 
 	h->status = head->status;
 	h->response_frame = s->frame;
+	h->body_cut = false; /* a hole before it was in another answer */
 	h->keep_body = may_matter(head->type);
 	cmi_buf_clear(&h->type);
 	cmi_buf_add(&h->type, head->type.p,
@@ -236,7 +156,7 @@ static cmend_status take_response(struct cmi_session *s,
 
 static struct cmi_bytes asked_method(struct cmi_session_http *h)
 {
-	struct http_request *r = oldest(h);
+	struct cmi_http_request *r = cmi_http_queue_oldest(&h->waiting);
 
 	return r ? (struct cmi_bytes){r->text.p, r->n_method}
 		 : (struct cmi_bytes){0};
@@ -266,6 +186,8 @@ static cmend_status finish_message(
 	return cmi_session_seek_open(s, err);
 }
 
+static cmend_status find_cut_request(struct cmi_session *s, cmend_error *err);
+
 static cmend_status take_head(struct cmi_session *s, enum cmi_side side,
 	struct cmi_bytes text, cmend_error *err)
 {
@@ -286,6 +208,8 @@ static cmend_status take_head(struct cmi_session *s, enum cmi_side side,
 		s->dir[side].dead = true;
 		return CMEND_OK;
 	}
+	if (head.response)
+		CMI_TRY(find_cut_request(s, err));
 	CMI_TRY(head.response ? take_response(s, &head, err)
 			      : take_request(s, side, &head, err));
 	cmi_http_body_begin(&h->in[side], &head,
@@ -298,7 +222,8 @@ static cmend_status keep_content(struct cmi_session *s, enum cmi_side side,
 	struct cmi_bytes content, cmend_error *err)
 {
 	struct cmi_session_http *h = s->http;
-	struct http_request *r = side == h->client ? newest(h) : NULL;
+	struct cmi_http_request *r =
+		side == h->client ? cmi_http_queue_newest(&h->waiting) : NULL;
 	struct cmi_buf *to = r ? &r->body : &h->body;
 	bool *cut = r ? &r->body_cut : &h->body_cut;
 	size_t room = CMI_AIA_BODY_MAX - to->n;
@@ -342,6 +267,53 @@ static cmend_status eat_body(struct cmi_session *s, enum cmi_side side,
 	if (b->done)
 		return finish_message(s, side, err);
 	(void)pass_body(s, side);
+	return CMEND_OK;
+}
+
+static bool keeps_head(const struct cmi_session_dir *d, struct cmi_bytes *lines)
+{
+	return !d->waits && !d->lost &&
+	       cmi_http_head_begun(cmi_buf_view(&d->kept), lines);
+}
+
+/* Of a head that was cut, as a snap length cuts it, the whole lines count: a
+ * message of its own, of the frame that it stands in.  How long its body is
+ * may have stood in the rest. */
+static cmend_status take_cut_head(struct cmi_session *s, enum cmi_side side,
+	struct cmi_bytes lines, cmend_error *err)
+{
+	struct cmi_session_dir *d = &s->dir[side];
+	uint64_t frame = s->frame;
+	int64_t t_us = s->t_us;
+	cmend_status status;
+
+	s->frame = d->kept_frame;
+	s->t_us = d->kept_us;
+	d->lost = true;
+	status = take_head(s, side, lines, err);
+	s->frame = frame;
+	s->t_us = t_us;
+	if (status || s->mode != &cmi_session_mode_http ||
+		!s->http->reading[side])
+		return status;
+	s->http->body_cut |= side != s->http->client;
+	return finish_message(s, side, err);
+}
+
+/* An answer comes, and no request waits for it: one whose end was not captured
+ * may be there. */
+static cmend_status find_cut_request(struct cmi_session *s, cmend_error *err)
+{
+	enum cmi_side client = s->http->client;
+	struct cmi_session_dir *d = &s->dir[client];
+	struct cmi_bytes lines;
+
+	if (s->http->waiting.n || s->http->reading[client] ||
+		!keeps_head(d, &lines))
+		return CMEND_OK;
+	CMI_TRY(take_cut_head(s, client, lines, err));
+	cmi_buf_clear(&d->kept);
+	d->scanned = 0;
 	return CMEND_OK;
 }
 
@@ -395,14 +367,77 @@ static cmend_status http_eat(struct cmi_session *s, enum cmi_side side,
 	return CMEND_OK;
 }
 
+/* Bytes are missing where a message begins.  An answer was the oldest
+ * request's. */
+static cmend_status lose_message(
+	struct cmi_session *s, enum cmi_side side, cmend_error *err)
+{
+	struct cmi_session_http *h = s->http;
+
+	if (side == h->client)
+		return cmi_http_queue_lost_request(&h->waiting, err);
+	if (h->waiting.n)
+		return give(s, err);
+	cmi_http_queue_early_answer(&h->waiting, s->frame);
+	return CMEND_OK;
+}
+
+/* Bytes are missing between messages, or in a head. */
+static cmend_status gap_in_head(
+	struct cmi_session *s, enum cmi_side side, cmend_error *err)
+{
+	struct cmi_session_dir *d = &s->dir[side];
+	struct cmi_bytes lines;
+
+	if (keeps_head(d, &lines))
+		return take_cut_head(s, side, lines, err);
+	if (d->lost)
+		return CMEND_OK;
+	d->lost = true;
+	return lose_message(s, side, err);
+}
+
+/* The missing bytes are all of this body. */
+static bool body_swallows(struct cmi_http_body *b, uint64_t n)
+{
+	bool chunk = b->framing == CMI_HTTP_CHUNKED && !b->bad &&
+		     b->chunk == CMI_CHUNK_DATA;
+
+	if (b->framing == CMI_HTTP_UNTIL_CLOSE)
+		return true;
+	if ((b->framing != CMI_HTTP_LENGTH && !chunk) || n > b->left)
+		return false;
+	b->left -= n;
+	if (chunk && b->left == 0)
+		b->chunk = CMI_CHUNK_END;
+	else
+		b->done = b->left == 0;
+	return true;
+}
+
+static cmend_status gap_in_body(
+	struct cmi_session *s, enum cmi_side side, uint64_t n, cmend_error *err)
+{
+	struct cmi_session_http *h = s->http;
+	struct cmi_http_body *b = &h->in[side];
+	bool counted = b->framing == CMI_HTTP_LENGTH;
+
+	if (body_swallows(b, n))
+		return b->done ? finish_message(s, side, err) : CMEND_OK;
+	s->dir[side].lost = true;
+	CMI_TRY(finish_message(s, side, err));
+	/* Behind the end of the body another message began. */
+	if (counted && s->mode == &cmi_session_mode_http)
+		return lose_message(s, side, err);
+	return CMEND_OK;
+}
+
 static cmend_status http_gap(
 	struct cmi_session *s, enum cmi_side side, uint64_t n, cmend_error *err)
 {
 	struct cmi_session_http *h = s->http;
 	struct cmi_session_dir *d = &s->dir[side];
-	struct cmi_http_body *b = &h->in[side];
 
-	cmi_buf_clear(&d->kept);
 	d->scanned = 0;
 	if (d->skip >= n) {
 		d->skip -= n;
@@ -412,17 +447,15 @@ static cmend_status http_gap(
 	d->skip = 0;
 	if (side != h->client)
 		h->body_cut = true;
-	if (h->reading[side] && b->framing == CMI_HTTP_LENGTH && n <= b->left) {
-		b->left -= n;
-		b->done = b->left == 0;
-		return b->done ? finish_message(s, side, err) : CMEND_OK;
+	if (h->reading[side]) {
+		cmi_buf_clear(&d->kept);
+		return gap_in_body(s, side, n, err);
 	}
-	if (h->reading[side] && b->framing == CMI_HTTP_UNTIL_CLOSE)
-		return CMEND_OK;
-	d->lost = true;
-	if (!h->reading[side])
-		return CMEND_OK;
-	return finish_message(s, side, err);
+	CMI_TRY(gap_in_head(s, side, err));
+	if (s->mode && s->mode != &cmi_session_mode_http)
+		return s->mode->gap(s, side, n, err);
+	cmi_buf_clear(&d->kept);
+	return CMEND_OK;
 }
 
 static cmend_status http_closed(
@@ -445,7 +478,7 @@ static cmend_status http_end(
 	h->body_cut |= capture_ends && h->status;
 	if (h->status)
 		CMI_TRY(give(s, err));
-	while (h->n_waiting)
+	while (h->waiting.n)
 		CMI_TRY(give(s, err));
 	return CMEND_OK;
 }

@@ -184,6 +184,18 @@ enum cmi_match cmi_http_match_request(struct cmi_bytes data)
 					      : CMI_MATCH_NONE;
 }
 
+bool cmi_http_head_begun(struct cmi_bytes data, struct cmi_bytes *lines)
+{
+	struct cmi_cursor c = cmi_cursor_of(data);
+	struct cmi_bytes line;
+
+	while (cmi_cursor_line(&c, &line))
+		;
+	*lines = (struct cmi_bytes){data.p, c.at};
+	return c.at && (cmi_http_match_request(*lines) == CMI_MATCH_WHOLE ||
+			       cmi_http_looks_like_response(*lines));
+}
+
 cmend_status cmi_http_head(
 	struct cmi_bytes text, struct cmi_http_head *out, cmend_error *err)
 {
@@ -215,13 +227,22 @@ cmend_status cmi_http_head(
 	return CMEND_OK;
 }
 
+/* RFC 3986 section 3.1: in any case. */
+static bool has_scheme(struct cmi_bytes target, struct cmi_bytes scheme)
+{
+	if (target.n < scheme.n)
+		return false;
+	target.n = scheme.n;
+	return cmi_text_equal_nocase(target, scheme);
+}
+
 cmend_status cmi_http_url(const struct cmi_http_head *head, const char *scheme,
 	const char *default_host, struct cmi_buf *out, cmend_error *err)
 {
 	struct cmi_bytes host =
 		head->host.n ? head->host : cmi_bytes_of(default_host);
-	bool absolute = cmi_text_starts(head->target, "http://") ||
-			cmi_text_starts(head->target, "https://");
+	bool absolute = has_scheme(head->target, CMI_BYTES("http://")) ||
+			has_scheme(head->target, CMI_BYTES("https://"));
 
 	if (head->target.n + host.n + 9 > CMI_URL_MAX)
 		return cmi_fail(err, CMEND_LIMIT, "a URL longer than %zu bytes",

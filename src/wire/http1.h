@@ -34,7 +34,10 @@ bool cmi_http_looks_like_response(struct cmi_bytes data);
  * is where to go on looking when more bytes have come; start with 0. */
 bool cmi_http_head_end(struct cmi_bytes data, size_t *from, size_t *end);
 
-/* A head up to and with its empty line. */
+/* Of a head that goes on behind data: its whole lines, the first among them. */
+bool cmi_http_head_begun(struct cmi_bytes data, struct cmi_bytes *lines);
+
+/* A head up to and with its empty line, or as far as there are lines. */
 cmend_status cmi_http_head(struct cmi_bytes text, struct cmi_http_head *out,
 	cmend_error *err) __attribute__((warn_unused_result));
 

@@ -169,6 +169,8 @@ static const struct {
 	{"Cisco HDLC", 104, "0f000800", tcp4, 4},
 	{"PPPoE", 1, "020000000001 020000000002 8864 1100 0001 0031 0021", tcp4,
 		4},
+	{"IPv6 under the type of IPv4", 1, "020000000001 020000000002 0800",
+		tcp6, 6},
 	{"MPLS, two labels", 1,
 		"020000000001 020000000002 8847 00010040 00011140", tcp4, 4},
 	{"MPLS, Ethernet behind a control word", 1,
@@ -222,6 +224,10 @@ static const struct {
 	{"VXLAN", 101,
 		"4500 0061 00000000 40110000 01010101 02020202 1234 12b5"
 		"004d 0000 08000000 00000700",
+		eth4, 4},
+	{"VXLAN with more than its flag set", 101,
+		"4500 0061 00000000 40110000 01010101 02020202 1234 12b5"
+		"004d 0000 ff01d208 00000b00",
 		eth4, 4},
 	{"GENEVE with an option", 101,
 		"4500 0065 00000000 40110000 01010101 02020202 1234 17c1"
@@ -310,6 +316,8 @@ static void a_tunnels_port_alone_is_no_tunnel(void **state)
 		struct cmi_bytes data;
 	} no[] = {
 		{"VXLAN without its flag", 4789, CMI_BYTES("\0\0\0\0abcdefgh")},
+		{"VXLAN's flag and others, no frame", 4789,
+			CMI_BYTES("\xff\1\xd2\x08\0\0\x0b\0abcdefghijklmnop")},
 		{"GENEVE of version 1", 6081, CMI_BYTES("\x40\0\0\0abcdefgh")},
 		{"GTP control", 2152, CMI_BYTES("\x30\x01\0\0abcdefgh")},
 		{"L2TP control", 1701, CMI_BYTES("\xc8\x02\0\0abcdefgh")},
