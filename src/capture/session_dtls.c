@@ -246,17 +246,35 @@ static cmend_status take_record(struct association *a, enum cmi_side side,
 	}
 }
 
-static void now_is(struct association *a, uint64_t frame, int64_t t_us)
+/* What it holds, in the sum over all that are open. */
+static void charge(struct association *a)
 {
 	struct cmi_session *s = &a->session;
 	size_t held = sizeof(*a) + a->tls.arena.held +
 		      cmi_dtls_flight_holds(&a->dir[0]) +
 		      cmi_dtls_flight_holds(&a->dir[1]);
 
-	s->frame = s->last_frame = frame;
-	s->t_us = s->last_us = t_us;
 	s->hub->bytes_kept = s->hub->bytes_kept - s->charged + held;
 	s->charged = held;
+}
+
+static void now_is(struct association *a, uint64_t frame, int64_t t_us)
+{
+	struct cmi_session *s = &a->session;
+
+	s->frame = s->last_frame = frame;
+	s->t_us = s->last_us = t_us;
+}
+
+/* The ceiling over all that are open: the oldest says what it knows. */
+static cmend_status keep_ceiling(
+	struct cmi_dtls_table *t, struct cmi_session_hub *hub, cmend_error *err)
+{
+	while (hub->bytes_kept > CMI_FLOW_BYTES_MAX && t->n) {
+		hub->given_up++;
+		CMI_TRY(give_first(t, err));
+	}
+	return CMEND_OK;
 }
 
 /* RFC 6347 section 4.2.8: the same ports, and another association: a first
@@ -339,7 +357,10 @@ cmend_status cmi_dtls_datagram(struct cmi_session_hub *hub,
 			       : CMI_SERVER;
 		CMI_TRY(take_record(a, side, &r, err));
 	}
-	return CMEND_OK;
+	if (!a)
+		return CMEND_OK;
+	charge(a);
+	return keep_ceiling(*table, hub, err);
 }
 
 cmend_status cmi_dtls_end(struct cmi_dtls_table *t, cmend_error *err)

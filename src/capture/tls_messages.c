@@ -10,6 +10,14 @@
 #include "core/limits.h"
 #include "wire/tls_compress.h"
 
+/* Room for one more copy, with its NUL and what the arena rounds up to. */
+static bool has_room(const struct cmi_tls_state *t, size_t n)
+{
+	size_t left = t->arena.max - t->arena.total;
+
+	return left > 64 && n <= left - 64;
+}
+
 cmend_status cmi_tls_keep(struct cmi_session *s, struct cmi_tls_state *t,
 	struct cmi_bytes v, struct cmi_bytes *out, cmend_error *err)
 {
@@ -18,7 +26,7 @@ cmend_status cmi_tls_keep(struct cmi_session *s, struct cmi_tls_state *t,
 	*out = (struct cmi_bytes){0};
 	if (!v.n)
 		return CMEND_OK;
-	if (v.n > t->arena.max - t->arena.total - 64) {
+	if (!has_room(t, v.n)) {
 		s->given_up = true;
 		return CMEND_OK;
 	}
@@ -41,7 +49,7 @@ static cmend_status keep_numbers(struct cmi_session *s, struct cmi_tls_state *t,
 
 	if (!n)
 		return CMEND_OK;
-	if (n * sizeof(*items) > t->arena.max - t->arena.total - 64) {
+	if (!has_room(t, n * sizeof(*items))) {
 		s->given_up = true;
 		return CMEND_OK;
 	}

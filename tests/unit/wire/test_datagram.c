@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include "core/limits.h"
 #include "recorder.h"
 #include "tls_build.h"
 #include "wire/dtls.h"
@@ -194,6 +195,40 @@ static void the_same_ports_again(void **state)
 	expect(&r, "sni=two.example");
 	recorder_dispose(&r);
 	cmi_buf_dispose(&hello);
+}
+
+/* Handshakes without an end by DTLS share the ceiling of all that are open. */
+static void dtls_ceiling_over_all(void **state)
+{
+	static const uint8_t piece[16000];
+	struct cmi_endpoint other = client;
+	struct recorder r;
+
+	(void)state;
+	recorder_init(&r);
+	for (uint32_t i = 0; i < 4000; i++) {
+		struct cmi_buf fragment = build_new(), record = build_new();
+
+		other.port = (uint16_t)(20000 + i / 4);
+		cmi_buf_u8(&fragment, 1);
+		cmi_buf_be(&fragment, 3, 65000);
+		cmi_buf_be(&fragment, 2, 0);
+		cmi_buf_be(&fragment, 3, i % 4 * sizeof(piece));
+		build_vector(&fragment, 3,
+			(struct cmi_bytes){piece, sizeof(piece)});
+		cmi_buf_u8(&record, 22);
+		cmi_buf_be(&record, 2, 0xfefd);
+		cmi_buf_be(&record, 8, i);
+		build_vector(&record, 2, cmi_buf_view(&fragment));
+		send(&r, &other, &server, cmi_buf_view(&record));
+		assert_true(r.hub.bytes_kept <= CMI_FLOW_BYTES_MAX);
+		cmi_buf_dispose(&fragment);
+		cmi_buf_dispose(&record);
+	}
+	assert_true(r.n > 0 && r.n == r.hub.given_up);
+	end(&r);
+	assert_int_equal(r.n, 1000);
+	recorder_dispose(&r);
 }
 
 /* RFC 5415 section 4.2: on its control port, behind four bytes of its own. */
@@ -435,6 +470,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_message_gives_nothing),
 		cmocka_unit_test(dtls_in_fragments),
 		cmocka_unit_test(the_same_ports_again),
+		cmocka_unit_test(dtls_ceiling_over_all),
 		cmocka_unit_test(dtls_of_capwap),
 		cmocka_unit_test(dtls_behind_turn),
 		cmocka_unit_test(dtls_out_of_order),

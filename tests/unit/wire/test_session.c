@@ -754,6 +754,37 @@ static void long_pipeline(void **state)
 	dispose_made(NULL);
 }
 
+/* Whoever fills the memory of a handshake to its last bytes ends that handshake
+ * and nothing else: no word about memory that ran out. */
+static void memory_of_a_handshake_filled_up(void **state)
+{
+	const char *name = "a-name-of-more-than-the-forty-eight-bytes-that-are-"
+			   "left.example";
+	/* Of twice CMI_HANDSHAKE_MAX: two ciphers, and the larger one, leave
+	 * room for so much. */
+	const size_t most = CMI_HANDSHAKE_MAX - 6, rest = most - 96;
+	struct talk t = {0};
+	struct recorder r;
+
+	(void)state;
+	talk_say(&t, CMI_CLIENT,
+		record(22, hello(1, (struct build_hello){.cipher = 0xc02f})));
+	talk_say(&t, CMI_SERVER, record(22, SERVER_HELLO));
+	talk_say(&t, CMI_SERVER, records_of(certs(1, most, false), 16000));
+	talk_say(&t, CMI_CLIENT, records_of(certs(1, rest, false), 16000));
+	talk_say(&t, CMI_CLIENT,
+		record(22,
+			hello(1, (struct build_hello){
+					 .sni = name, .cipher = 0xc02f})));
+	run(&t, &r, talk_whole, NULL);
+	assert_int_equal(r.n, 1);
+	assert_non_null(strstr(cmi_buf_cstr(&r.text), "certs=1:262138/"));
+	assert_non_null(strstr(cmi_buf_cstr(&r.text), "mine=1:262042/"));
+	assert_non_null(strstr(cmi_buf_cstr(&r.text), "sni= max"));
+	recorder_dispose(&r);
+	dispose_made(NULL);
+}
+
 /* The capture begins in the middle: a record head at a segment's start is
  * enough, and who has the lower port is the server. */
 static void middle_of_a_connection(void **state)
@@ -791,6 +822,8 @@ int main(void)
 			endless_message_is_given_up, dispose_made),
 		cmocka_unit_test_teardown(
 			ceiling_over_all_sessions, dispose_made),
+		cmocka_unit_test_teardown(
+			memory_of_a_handshake_filled_up, dispose_made),
 		cmocka_unit_test_teardown(long_pipeline, dispose_made),
 		cmocka_unit_test_teardown(middle_of_a_connection, dispose_made),
 	};
