@@ -8,7 +8,9 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -49,7 +51,6 @@ static const int common_calls[] = {
 	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(sigaltstack),
-	SCMP_SYS(tgkill),
 	SCMP_SYS(getpid),
 	SCMP_SYS(gettid),
 	SCMP_SYS(getuid),
@@ -104,12 +105,10 @@ static const int fetcher_calls[] = {
 	SCMP_SYS(pipe2),
 	SCMP_SYS(uname),
 	SCMP_SYS(sysinfo),
-	SCMP_SYS(ioctl),
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(rseq),
 	SCMP_SYS(mmap),
 	SCMP_SYS(mprotect),
-	SCMP_SYS(prlimit64),
 	SCMP_SYS(sched_getaffinity),
 };
 
@@ -183,6 +182,35 @@ static bool allow_looks_at_descriptors(scmp_filter_ctx f)
 		       SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)) == 0;
 }
 
+/* abort(3) sends itself a signal; nobody else gets one. */
+static bool allow_own_end(scmp_filter_ctx f, pid_t self)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+		       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)self)) == 0;
+}
+
+/* As getrlimit(2) is made of it: of ourselves. */
+static bool allow_own_limits(scmp_filter_ctx f)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+		       SCMP_A0(SCMP_CMP_EQ, 0)) == 0;
+}
+
+/* What glibc's resolver and libcurl ask of sockets.  Above all no TIOCSTI: it
+ * types into the terminal that we were started from. */
+static bool allow_socket_questions(scmp_filter_ctx f)
+{
+	static const unsigned long requests[] = {
+		FIONREAD, FIONBIO, SIOCGIFNAME, SIOCGIFINDEX};
+
+	for (size_t i = 0; i < CMI_LEN(requests); i++)
+		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
+				    requests[i])) != 0)
+			return false;
+	return true;
+}
+
 /* Threads, but no processes.  clone3 hides its flags from a filter; told that
  * there is none, glibc takes clone. */
 static bool allow_threads(scmp_filter_ctx f)
@@ -211,9 +239,9 @@ static bool allow_all(scmp_filter_ctx f, const int *calls, size_t n)
 
 #define ALLOW_ALL(f, calls) allow_all((f), (calls), CMI_LEN(calls))
 
-static bool add_rules(scmp_filter_ctx f, enum cmi_role role)
+static bool add_rules(scmp_filter_ctx f, enum cmi_role role, pid_t self)
 {
-	if (!ALLOW_ALL(f, common_calls))
+	if (!ALLOW_ALL(f, common_calls) || !allow_own_end(f, self))
 		return false;
 	switch (role) {
 	case CMI_ROLE_PARSER:
@@ -224,7 +252,8 @@ static bool add_rules(scmp_filter_ctx f, enum cmi_role role)
 		       allow_local_sockets(f);
 	case CMI_ROLE_FETCHER:
 		return ALLOW_ALL(f, file_and_socket_calls) &&
-		       ALLOW_ALL(f, fetcher_calls) && allow_threads(f);
+		       ALLOW_ALL(f, fetcher_calls) && allow_threads(f) &&
+		       allow_own_limits(f) && allow_socket_questions(f);
 	}
 	return false;
 }
@@ -243,27 +272,27 @@ static bool read_filter(int fd, struct filter *out)
 	return n > 0 && (size_t)n < sizeof(out->rules);
 }
 
-static bool export_filter(enum cmi_role role, int fd)
+static bool export_filter(enum cmi_role role, pid_t self, int fd)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
-	return f && add_rules(f, role) && ftruncate(fd, 0) == 0 &&
+	return f && add_rules(f, role, self) && ftruncate(fd, 0) == 0 &&
 	       lseek(fd, 0, SEEK_SET) == 0 && seccomp_export_bpf(f, fd) == 0;
 }
 
 /* Short of memory, libseccomp 2.5 may crash, go round in circles for ever, or
  * leave rules out and say nothing.  So a child of its own asks it, for so
  * long, and twice: where rules were left out, the two differ. */
-static void be_the_filter_maker(enum cmi_role role, int fd)
+static void be_the_filter_maker(enum cmi_role role, pid_t self, int fd)
 	__attribute__((noreturn));
-static void be_the_filter_maker(enum cmi_role role, int fd)
+static void be_the_filter_maker(enum cmi_role role, pid_t self, int fd)
 {
 	static const struct itimerval patience = {.it_value.tv_sec = 2};
 	struct filter first, second;
 
 	(void)setitimer(ITIMER_VIRTUAL, &patience, NULL);
-	_exit(export_filter(role, fd) && read_filter(fd, &first) &&
-				export_filter(role, fd) &&
+	_exit(export_filter(role, self, fd) && read_filter(fd, &first) &&
+				export_filter(role, self, fd) &&
 				read_filter(fd, &second) &&
 				first.n == second.n &&
 				memcmp(first.rules, second.rules, first.n) == 0
@@ -275,10 +304,10 @@ static bool make_filter(enum cmi_role role, struct filter *out)
 {
 	int fd = memfd_create("filter", MFD_CLOEXEC), status = 1;
 	bool ok = fd >= 0;
-	pid_t pid = ok ? fork() : -1;
+	pid_t self = getpid(), pid = ok ? fork() : -1;
 
 	if (pid == 0)
-		be_the_filter_maker(role, fd);
+		be_the_filter_maker(role, self, fd);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	ok = pid > 0 && status == 0 && read_filter(fd, out);

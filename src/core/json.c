@@ -11,6 +11,18 @@ void cmi_json_init(struct cmi_json *j, struct cmi_buf *out)
 	*j = (struct cmi_json){.out = out};
 }
 
+/* As \uXXXX, in two where it has more than sixteen bits (RFC 8259 section
+ * 7). */
+static void escaped(struct cmi_buf *out, uint32_t v)
+{
+	if (v > 0xffff) {
+		v -= 0x10000;
+		cmi_buf_printf(out, "\\u%04x", 0xd800 | v >> 10);
+		v = 0xdc00 | (v & 0x3ff);
+	}
+	cmi_buf_printf(out, "\\u%04x", v);
+}
+
 static void quoted_slowly(struct cmi_buf *out, struct cmi_bytes v)
 {
 	cmi_buf_u8(out, '"');
@@ -25,9 +37,12 @@ static void quoted_slowly(struct cmi_buf *out, struct cmi_bytes v)
 		else if (c == '\n')
 			cmi_buf_text(out, "\\n");
 		else if (c < 0x20 || c == 0x7f)
-			cmi_buf_printf(out, "\\u%04x", c);
+			escaped(out, c);
 		else if (len == 0)
 			cmi_buf_text(out, "\xef\xbf\xbd");
+		/* Lines are read in terminals, too. */
+		else if (c >= 0x80 && !cmi_printable_length(v.p + i, v.n - i))
+			escaped(out, cmi_utf8_value(v.p + i, len));
 		else
 			cmi_buf_add(out, v.p + i, len);
 		i += len ? len : 1;

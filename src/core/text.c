@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+uint32_t cmi_utf8_value(const uint8_t *p, size_t len)
+{
+	uint32_t v = len == 1 ? p[0] : p[0] & (0xffu >> (len + 1));
+
+	for (size_t i = 1; i < len; i++)
+		v = v << 6 | (p[i] & 0x3f);
+	return v;
+}
+
 size_t cmi_utf8_length(const uint8_t *p, size_t n)
 {
 	uint32_t v;
@@ -15,36 +24,44 @@ size_t cmi_utf8_length(const uint8_t *p, size_t n)
 	len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
 	if (p[0] < 0xc2 || p[0] > 0xf4 || len > n)
 		return 0;
-	v = p[0] & (0xffu >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
+	for (size_t i = 1; i < len; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-		v = v << 6 | (p[i] & 0x3f);
-	}
+	v = cmi_utf8_value(p, len);
 	if ((len == 3 && v < 0x800) || (len == 4 && v < 0x10000) ||
 		(v >= 0xd800 && v < 0xe000) || v > 0x10ffff)
 		return 0;
 	return len;
 }
 
-/* As cmi_utf8_length, and 0 for what can rewrite what a reader sees: C1
- * controls, zero-width, line and direction marks. */
-static size_t printable_length(const uint8_t *p, size_t n)
+/* What shows nothing, or shows what stands around it otherwise: C1 controls,
+ * zero-width characters, line and direction marks, tags. */
+static const struct {
+	uint32_t first, last;
+} unseen[] = {
+	{0x80, 0x9f},
+	{0xad, 0xad},
+	{0x61c, 0x61c},
+	{0x180e, 0x180e},
+	{0x200b, 0x200f},
+	{0x2028, 0x202e},
+	{0x2060, 0x206f},
+	{0xfeff, 0xfeff},
+	{0xfff9, 0xfffb},
+	{0xe0000, 0xe007f},
+};
+
+size_t cmi_printable_length(const uint8_t *p, size_t n)
 {
 	size_t len = cmi_utf8_length(p, n);
+	uint32_t v;
 
-	if (len == 2 && p[0] == 0xc2 && p[1] < 0xa0)
-		return 0;
-	if (len != 3)
+	if (len < 2)
 		return len;
-	if (p[0] == 0xe2 && p[1] == 0x80 &&
-		((p[2] >= 0x8b && p[2] <= 0x8f) ||
-			(p[2] >= 0xa8 && p[2] <= 0xae)))
-		return 0;
-	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
-		return 0;
-	if (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf)
-		return 0;
+	v = cmi_utf8_value(p, len);
+	for (size_t i = 0; i < CMI_LEN(unseen); i++)
+		if (v >= unseen[i].first && v <= unseen[i].last)
+			return 0;
 	return len;
 }
 
@@ -85,7 +102,7 @@ void cmi_safe_text(struct cmi_buf *out, struct cmi_bytes text)
 	cmi_buf_add(out, text.p, plain);
 	for (size_t i = plain; i < text.n;) {
 		uint8_t c = text.p[i];
-		size_t len = printable_length(text.p + i, text.n - i);
+		size_t len = cmi_printable_length(text.p + i, text.n - i);
 
 		if (c == '\\') {
 			cmi_buf_text(out, "\\\\");
@@ -103,7 +120,7 @@ void cmi_safe_text(struct cmi_buf *out, struct cmi_bytes text)
 const char *cmi_safe_cstr(char *out, size_t n_out, struct cmi_bytes text)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
-	size_t n;
+	size_t n, dots = 0;
 
 	cmi_buf_init(&b, CMI_LEN("\\x00") * n_out);
 	if (text.n > n_out)
@@ -111,15 +128,16 @@ const char *cmi_safe_cstr(char *out, size_t n_out, struct cmi_bytes text)
 	cmi_safe_text(&b, text);
 	n = b.n;
 	if (n >= n_out) {
-		n = n_out - 1;
+		dots = n_out > 4 ? 3 : 0;
+		n = n_out - 1 - dots;
+		/* No half of a character. */
 		while (n > 0 && (b.p[n] & 0xc0) == 0x80)
 			n--;
 	}
 	if (n)
 		memcpy(out, b.p, n);
-	out[n] = 0;
-	if (b.n >= n_out && n > 3)
-		memcpy(out + n - 3, "...", 3);
+	memcpy(out + n, "...", dots);
+	out[n + dots] = 0;
 	return out;
 }
 
@@ -127,7 +145,7 @@ void cmi_xml_text(struct cmi_buf *out, struct cmi_bytes text)
 {
 	for (size_t i = 0; i < text.n;) {
 		uint8_t c = text.p[i];
-		size_t len = printable_length(text.p + i, text.n - i);
+		size_t len = cmi_printable_length(text.p + i, text.n - i);
 
 		if (c == '&')
 			cmi_buf_text(out, "&amp;");

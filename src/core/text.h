@@ -11,6 +11,11 @@
 /* Length in bytes of the well-formed UTF-8 sequence at p (n > 0 bytes there),
  * or 0 where there is none (RFC 3629 section 4). */
 size_t cmi_utf8_length(const uint8_t *p, size_t n);
+/* What the sequence of so many bytes stands for. */
+uint32_t cmi_utf8_value(const uint8_t *p, size_t len);
+/* The same length, and 0 also for what can rewrite or hide what a reader sees:
+ * C1 controls, zero-width characters, line and direction marks, tags. */
+size_t cmi_printable_length(const uint8_t *p, size_t n);
 
 /* How many bytes from p on stand for themselves in any of our texts: printable
  * ASCII but the quote and the backslash. */

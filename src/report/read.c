@@ -23,14 +23,14 @@ static void *take_room(struct reader *r, size_t n)
 	return p;
 }
 
-/* Nothing of it reaches a terminal as a control character. */
+/* Nothing of it reaches a terminal as a control character, or turns text
+ * round. */
 static void make_safe(struct cmi_buf *b)
 {
 	for (size_t i = 0; i < b->n;) {
 		size_t n = cmi_utf8_length(b->p + i, b->n - i);
-		bool c1 = n == 2 && b->p[i] == 0xc2 && b->p[i + 1] < 0xa0;
 
-		if (n > 1 && !c1) {
+		if (n > 1 && cmi_printable_length(b->p + i, b->n - i)) {
 			i += n;
 			continue;
 		}

@@ -14,8 +14,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,6 +27,10 @@
 
 /* Each returns true where it got what it tried. */
 typedef bool (*try_fn)(void);
+
+static int listening;
+/* Known beforehand: a role may not even ask. */
+static pid_t parent;
 
 static bool opens_a_file(void)
 {
@@ -81,12 +87,46 @@ static bool starts_a_thread(void)
 
 static bool traces_its_parent(void)
 {
-	return ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) == 0;
+	return ptrace(PTRACE_ATTACH, parent, NULL, NULL) == 0;
 }
 
 static bool kills_its_parent(void)
 {
-	return kill(getppid(), 0) == 0;
+	return kill(parent, 0) == 0;
+}
+
+/* By the call that abort(3) needs. */
+static bool kills_its_parent_by_thread(void)
+{
+	return syscall(SYS_tgkill, parent, parent, 0) == 0;
+}
+
+static bool limits_its_parent(void)
+{
+	struct rlimit was;
+
+	return syscall(SYS_prlimit64, parent, RLIMIT_CORE, NULL, &was) == 0;
+}
+
+static bool ends_itself(void)
+{
+	return syscall(SYS_tgkill, getpid(), gettid(), 0) == 0;
+}
+
+/* The kernel would say ENOTTY of a socket; what the filter refuses is EPERM. */
+static bool types_into_the_terminal(void)
+{
+	char c = 'x';
+
+	return ioctl(listening, TIOCSTI, &c) == 0 || errno != EPERM;
+}
+
+static bool asks_a_socket(void)
+{
+	int n, none = 0;
+
+	return ioctl(listening, FIONBIO, &none) == 0 &&
+	       (ioctl(listening, FIONREAD, &n) == 0 || errno == EINVAL);
 }
 
 static bool gets_executable_memory(void)
@@ -146,8 +186,6 @@ static bool keeps_a_file(void)
 	       rename(path, other) == 0 && unlink(other) == 0;
 }
 
-static int listening;
-
 static bool is_connected_to(void)
 {
 	struct pollfd p = {listening, POLLIN, 0};
@@ -159,8 +197,10 @@ static bool is_connected_to(void)
 static int in_role(enum cmi_role role, try_fn try)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	parent = getpid();
+	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		cmend_error err = {0};
@@ -199,6 +239,13 @@ static const struct row rows[] = {
 	{"starts a thread", starts_a_thread, false, true, false},
 	{"traces its parent", traces_its_parent, false, false, false},
 	{"kills its parent", kills_its_parent, false, false, false},
+	{"kills its parent by its thread", kills_its_parent_by_thread, false,
+		false, false},
+	{"limits its parent", limits_its_parent, false, false, false},
+	{"ends itself", ends_itself, true, true, true},
+	{"types into the terminal", types_into_the_terminal, false, false,
+		false},
+	{"asks a socket", asks_a_socket, false, true, false},
 	{"gets executable memory", gets_executable_memory, false, true, false},
 	{"gets memory", gets_memory, true, true, true},
 	{"reads what is open", reads_what_is_open, true, true, true},
@@ -244,7 +291,9 @@ static void outside_they_all_work(void **state)
 {
 	static const try_fn works[] = {opens_a_file, makes_a_file,
 		removes_a_file, opens_a_socket, connects, looks_up_hosts,
-		gets_executable_memory, gets_memory, reads_what_is_open};
+		kills_its_parent_by_thread, limits_its_parent, ends_itself,
+		types_into_the_terminal, asks_a_socket, gets_executable_memory,
+		gets_memory, reads_what_is_open};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)

@@ -22,9 +22,39 @@ static void control_characters_never_reach_the_terminal(void **state)
 	check_safe("\xc3\xa9", 2, "\xc3\xa9");
 	check_safe("\xc2\x9b", 2, "\\xc2\\x9b");
 	check_safe("\xe2\x80\xae", 3, "\\xe2\\x80\\xae");
+	/* Arabic letter mark, word joiner, soft hyphen; a letter among tags,
+	 * which shows as nothing at all. */
+	check_safe("\xd8\x9c", 2, "\\xd8\\x9c");
+	check_safe("\xe2\x81\xa0", 3, "\\xe2\\x81\\xa0");
+	check_safe("\xc2\xad", 2, "\\xc2\\xad");
+	check_safe("\xf3\xa0\x81\x81", 4, "\\xf3\\xa0\\x81\\x81");
+	/* Their neighbours are letters. */
+	check_safe("\xd8\xa7", 2, "\xd8\xa7");
+	check_safe("\xf0\x9f\x98\x80", 4, "\xf0\x9f\x98\x80");
 	check_safe("\xff", 1, "\\xff");
 	check_safe("back\\slash", 10, "back\\\\slash");
 	check_safe("\x7f", 1, "\\x7f");
+}
+
+static void a_text_is_cut_between_characters(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} rows[] = {
+		{"abcdefg", "abcdefg"},
+		{"abcdefgh", "abcd..."},
+		{"abc\xf0\x9f\x98\x80xyz", "abc..."},
+		{"ab\xe2\x82\xac\xe2\x82\xac", "ab..."},
+		{"\xf0\x9f\x98\x80xyzzy", "\xf0\x9f\x98\x80..."},
+	};
+	char out[8];
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++)
+		assert_string_equal(
+			cmi_safe_cstr(out, sizeof(out),
+				cmi_bytes_of(rows[i].in)),
+			rows[i].want);
 }
 
 /* RFC 4648 section 10. */
@@ -136,6 +166,33 @@ static void json_is_valid_whatever_comes(void **state)
 	cmi_buf_dispose(&b);
 }
 
+/* A line of JSON is also read in a terminal: nothing in it may steer one, and
+ * a reader of JSON sees the same text (RFC 8259 section 7). */
+static void json_steers_no_terminal(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} rows[] = {
+		{"\xc2\x9b[31m", "\"\\u009b[31m\""},
+		{"\x1b[31m", "\"\\u001b[31m\""},
+		{"\xe2\x80\xae", "\"\\u202e\""},
+		{"\xf3\xa0\x81\x81", "\"\\udb40\\udc41\""},
+		{"\xc3\xa9", "\"\xc3\xa9\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct cmi_buf b;
+		struct cmi_json j;
+
+		cmi_buf_init(&b, 1000);
+		cmi_json_init(&j, &b);
+		cmi_json_text(&j, NULL, cmi_bytes_of(rows[i].in));
+		assert_string_equal(cmi_buf_cstr(&b), rows[i].want);
+		cmi_buf_dispose(&b);
+	}
+}
+
 static void buffer_refuses_above_its_ceiling_and_stays_refused(void **state)
 {
 	struct cmi_buf b;
@@ -159,7 +216,9 @@ int main(void)
 		cmocka_unit_test(base64_refusals),
 		cmocka_unit_test(times),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(a_text_is_cut_between_characters),
 		cmocka_unit_test(json_is_valid_whatever_comes),
+		cmocka_unit_test(json_steers_no_terminal),
 		cmocka_unit_test(
 			buffer_refuses_above_its_ceiling_and_stays_refused),
 	};
