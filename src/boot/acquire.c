@@ -277,7 +277,7 @@ enum cmi_finding_id cmi_acquire_judge(
 	struct cmi_acquire *a = acquire;
 	struct cmi_fetch_options options = {
 		.allow_private = a->allow_private,
-		.target_host = a->aia_target,
+		.target_host = a->aia_target[0] ? a->aia_target : NULL,
 		.env = a->net->env,
 		.store = a->stores->issuers,
 	};

@@ -50,9 +50,10 @@ struct cmi_acquire {
 	const char *host; /* the web server; checked against its certificate */
 	const char *name; /* checked in its place; or NULL */
 	int64_t at_s;     /* 0: now */
-	bool allow_private;     /* AIA may go to private addresses */
-	const char *aia_target; /* the server's own address, or NULL */
-	bool first_use;         /* see boot/first_use */
+	bool allow_private; /* AIA may go to private addresses */
+	/* Whom we are connected to, where AIA may go, too; or "". */
+	char aia_target[CMI_CHANNEL_HOST];
+	bool first_use; /* see boot/first_use */
 
 	/* What happened, for whoever explains. */
 	bool downloaded; /* an answer came over port 80 */

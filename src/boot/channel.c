@@ -238,6 +238,17 @@ const char *cmi_channel_local(
 	return out;
 }
 
+void cmi_channel_peer(const struct cmi_channel *c, char out[CMI_CHANNEL_HOST])
+{
+	struct sockaddr_storage a = {0};
+	socklen_t n = sizeof(a);
+
+	if (getpeername(c->fd, (struct sockaddr *)&a, &n) != 0 ||
+		getnameinfo((struct sockaddr *)&a, n, out, CMI_CHANNEL_HOST,
+			NULL, 0, NI_NUMERICHOST) != 0)
+		out[0] = 0;
+}
+
 enum cmi_finding_id cmi_channel_trouble(const struct cmi_channel *c)
 {
 	return c->trouble;

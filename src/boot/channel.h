@@ -55,6 +55,9 @@ cmend_status cmi_channel_write(struct cmi_channel *c, struct cmi_bytes data,
 #define CMI_CHANNEL_LOCAL 64
 const char *cmi_channel_local(
 	const struct cmi_channel *c, char out[CMI_CHANNEL_LOCAL]);
+/* The address that the other end was reached at, in digits; "": not known. */
+#define CMI_CHANNEL_HOST 64
+void cmi_channel_peer(const struct cmi_channel *c, char out[CMI_CHANNEL_HOST]);
 /* At least one byte; *n is 0 at the end of the stream. */
 cmend_status cmi_channel_read(struct cmi_channel *c, uint8_t *to, size_t n_to,
 	size_t *n, cmend_error *err) __attribute__((warn_unused_result));

@@ -253,7 +253,6 @@ static cmend_status prepare(struct cmi_phone *p, cmend_error *err)
 		.at_s = o->at_s,
 		.allow_private = o->allow_private,
 		.first_use = o->first_use,
-		.aia_target = o->net.connect_to ? o->net.connect_to : host,
 	};
 	return CMEND_OK;
 }

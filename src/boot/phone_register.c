@@ -27,6 +27,7 @@ static cmend_status connect_registrar(
 	status = cmi_channel_open(
 		&p->options->net, p->acquire.name, 5061, &c, err);
 	if (!status) {
+		cmi_channel_peer(c, p->acquire.aia_target);
 		cmi_acquire_forget(&p->acquire);
 		status = cmi_channel_start_tls(c, &tls, err);
 		if (status == CMEND_REFUSED && p->acquire.judged &&
@@ -164,8 +165,6 @@ static cmend_status take_service(
 	if (!o->net.https_port)
 		o->net.https_port = port;
 	p->acquire.host = p->server;
-	if (!o->net.connect_to)
-		p->acquire.aia_target = p->server;
 	cmi_emit(o->net.env, "service", p->server,
 		"named by the registrar (sts-uri)", port);
 	return CMEND_OK;

@@ -25,6 +25,7 @@ cmend_status cmi_phone_connect_web(struct cmi_phone *p, cmend_error *err)
 	p->web = NULL;
 	CMI_TRY(cmi_channel_open(
 		&p->options->net, p->options->server, 443, &p->web, err));
+	cmi_channel_peer(p->web, p->acquire.aia_target);
 	status = cmi_channel_start_tls(p->web, &tls, err);
 	cmi_phone_note_judgement(p);
 	if (status) {

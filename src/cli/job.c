@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/job.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "probe/examine.h"
@@ -44,6 +45,8 @@ static cmend_status examine(struct cmi_job_runner *r,
 		.trust = r->setup.trust,
 		.at_s = r->setup.at_s,
 	};
+	const struct cmi_endpoint *at = &dialed->conversation.server;
+	char ip[INET6_ADDRSTRLEN] = "";
 	struct cmi_examined examined;
 	struct cmi_sent sent = {0};
 	cmend_status status;
@@ -53,8 +56,12 @@ static cmend_status examine(struct cmi_job_runner *r,
 	if (!dialed->tls.n_certs)
 		return cmi_examine_none(target->text, NULL, NULL, dialed,
 			request.at_s, sink, err);
+	if (at->family)
+		inet_ntop(at->family == 4 ? AF_INET : AF_INET6, at->addr, ip,
+			sizeof(ip));
 	/* Its budgets are one job's. */
-	CMI_TRY(cmi_setup_fetch_for(r->cli, &r->setup, target->host, err));
+	CMI_TRY(cmi_setup_fetch_for(
+		r->cli, &r->setup, ip[0] ? ip : NULL, err));
 	request.known = r->setup.sources;
 	request.n_known = r->setup.n_sources;
 	status = cmi_sent_take(dialed, &sent, err);

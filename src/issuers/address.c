@@ -46,9 +46,8 @@ struct prefix6 {
 
 /* Inside 2000::/3 only; everything outside of it is not public. */
 static const struct prefix6 special6[] = {
-	{0x2001000000000000u, 32, CMI_ADDRESS_PRIVATE}, /* Teredo */
-	{0x2001001000000000u, 28, CMI_ADDRESS_PRIVATE}, /* ORCHID */
-	{0x2001002000000000u, 28, CMI_ADDRESS_PRIVATE}, /* RFC 7343 */
+	/* Protocols' own, RFC 2928: Teredo, benchmarks, ORCHID and others. */
+	{0x2001000000000000u, 23, CMI_ADDRESS_PRIVATE},
 	{0x20010db800000000u, 32, CMI_ADDRESS_PRIVATE}, /* RFC 3849 */
 	{0x3fff000000000000u, 20, CMI_ADDRESS_PRIVATE}, /* RFC 9637 */
 };
@@ -144,6 +143,22 @@ const char *cmi_address_text(const struct sockaddr *a, char *out, size_t n_out)
 	return out;
 }
 
+/* As the URL Standard has it ("ends in a number"): what is written so is an
+ * address or a fault, never a name. */
+static bool ends_in_number(struct cmi_bytes name)
+{
+	const uint8_t *dot = memrchr(name.p, '.', name.n);
+	size_t skip = dot ? (size_t)(dot - name.p) + 1 : 0, digits = 0;
+	struct cmi_bytes last = {name.p + skip, name.n - skip};
+
+	if (cmi_text_starts(last, "0x") || cmi_text_starts(last, "0X"))
+		return true;
+	while (digits < last.n && last.p[digits] >= '0' &&
+		last.p[digits] <= '9')
+		digits++;
+	return digits == last.n;
+}
+
 /* A name that is looked up in public DNS, or may be. */
 static bool is_public_name(struct cmi_bytes name)
 {
@@ -159,7 +174,7 @@ static bool is_public_name(struct cmi_bytes name)
 
 	if (name.n && name.p[name.n - 1] == '.')
 		name.n--;
-	if (!name.n || !memchr(name.p, '.', name.n))
+	if (!name.n || !memchr(name.p, '.', name.n) || ends_in_number(name))
 		return false;
 	for (size_t i = 0; i < CMI_LEN(special); i++) {
 		struct cmi_bytes end = cmi_bytes_of(special[i]), tail = name;

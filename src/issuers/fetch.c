@@ -55,10 +55,15 @@ static cmend_status refuse(struct transfer *t, cmend_status status,
 	return cmi_fail(err, status, "%s %s%s", a->url, what, detail);
 }
 
-/* The target's own address is allowed whatever it is. */
+/* The target's own address is allowed whatever it is.  An address, never a
+ * name: whoever answers for a name could say another one by now. */
 static bool is_target(struct cmi_fetcher *f, const struct sockaddr *a)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+	struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *list = NULL;
 	bool same = false;
 
 	if (!f->target_host ||
@@ -137,8 +142,8 @@ static size_t take_header(char *p, size_t size, size_t n, void *ctx)
 		value.p = line.p + sizeof(encoding) - 1;
 		value.n = n - (sizeof(encoding) - 1);
 		value = cmi_text_trim(value);
-		t->encoded = value.n && !cmi_text_equal_nocase(
-						value, CMI_BYTES("identity"));
+		t->encoded |= value.n && !cmi_text_equal_nocase(
+						 value, CMI_BYTES("identity"));
 	}
 	return n;
 }
@@ -385,6 +390,7 @@ static cmend_status perform(struct transfer *t, struct cmi_bytes post,
 		cmi_curl.easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	}
 	t->head = 0;
+	t->encoded = false;
 	cmi_buf_clear(&a->body);
 	code = cmi_curl.easy_perform(c);
 	if (code)

@@ -20,8 +20,8 @@ struct cmi_fetcher;
 
 struct cmi_fetch_options {
 	bool allow_private; /* private and loopback addresses too */
-	/* An address that is allowed whatever it is: the target itself.  A
-	 * name is resolved once; the literal address is better. */
+	/* The address that the target was reached at, which is allowed
+	 * whatever it is.  In digits: a name is nobody's leave. */
 	const char *target_host; /* or NULL */
 	/* "http://host:port" or "socks5h://host:port"; NULL: none.  The proxy
 	 * looks names up, so where they lead is not seen here: private

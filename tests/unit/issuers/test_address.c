@@ -68,8 +68,12 @@ static const struct {
 	{"64:ff9b:1::8.8.8.8", PRIVATE},
 	{"100::1", PRIVATE},
 	{"2001::1", PRIVATE},
+	{"2001:2::1", PRIVATE}, /* benchmarking: RFC 5180 */
 	{"2001:10::1", PRIVATE},
 	{"2001:20::1", PRIVATE},
+	{"2001:30::1", PRIVATE}, /* RFC 9374 */
+	{"2001:1ff:ffff::1", PRIVATE},
+	{"2001:200::1", PUBLIC},
 	{"2001:db8::1", PRIVATE},
 	{"2001:db9::1", PUBLIC},
 	{"2002:0808:0808::1", PUBLIC},
@@ -174,6 +178,13 @@ static void hosts_that_others_look_up(void **state)
 		{"wiki", PRIVATE},
 		{"db.internal", PRIVATE},
 		{"nas.home.arpa", PRIVATE},
+		/* Numbers with the root's dot: no name, and to some resolvers
+		 * an address. */
+		{"127.0.0.1.", PRIVATE},
+		{"0x7f.1.", PRIVATE},
+		{"10.0.0.256", PRIVATE},
+		{"web.0x7f", PRIVATE},
+		{"1.web7.example", PUBLIC},
 		{".", PRIVATE},
 		{"", PRIVATE},
 	};
