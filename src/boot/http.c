@@ -9,7 +9,8 @@ static cmend_status send_ask(
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf out;
 	cmend_status status;
 
-	cmi_buf_init(&out, CMI_HTTP_HEAD_MAX + CMI_SOAP_MAX);
+	/* The body may carry a PIN or a password. */
+	cmi_buf_init_secret(&out, CMI_HTTP_HEAD_MAX + CMI_SOAP_MAX);
 	cmi_buf_printf(&out,
 		"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: chainmend/%s\r\n",
 		ask->method, ask->path, ask->host, cmend_version());
@@ -25,8 +26,6 @@ static cmend_status send_ask(
 	status = cmi_buf_status(&out, err);
 	if (!status)
 		status = cmi_channel_write(c, cmi_buf_view(&out), err);
-	/* The body may carry a PIN or a password. */
-	cmi_wipe(out.p, out.n);
 	return status;
 }
 

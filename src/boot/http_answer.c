@@ -22,7 +22,6 @@ struct answer_reader {
 
 void cmi_http_answer_dispose(struct cmi_http_answer *a)
 {
-	cmi_wipe(a->body.p, a->body.n);
 	cmi_buf_dispose(&a->body);
 }
 
@@ -273,8 +272,9 @@ cmend_status cmi_http_answer_read(const struct cmi_http_source *from,
 	cmend_status status;
 
 	*answer = (struct cmi_http_answer){0};
-	cmi_buf_init(&answer->body, max);
-	cmi_buf_init(&r.in, CMI_HTTP_HEAD_MAX + 4096);
+	/* It may hold a ticket and half of its key. */
+	cmi_buf_init_secret(&answer->body, max);
+	cmi_buf_init_secret(&r.in, CMI_HTTP_HEAD_MAX + 4096);
 	cmi_buf_init(&r.line, CMI_HTTP_HEAD_MAX + 4096);
 	status = read_final_head(&r, answer, err);
 	if (!status)
@@ -282,7 +282,6 @@ cmend_status cmi_http_answer_read(const struct cmi_http_source *from,
 	/* More than was asked for: what it would answer nobody knows. */
 	if (r.in.n)
 		answer->closes = true;
-	cmi_wipe(r.in.p, r.in.n);
 	cmi_buf_dispose(&r.in);
 	cmi_buf_dispose(&r.line);
 	return status;

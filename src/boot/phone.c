@@ -240,7 +240,7 @@ static cmend_status prepare(struct cmi_phone *p, cmend_error *err)
 	snprintf(p->service_path, sizeof(p->service_path), "%s",
 		CMI_PATH_CERTPROV);
 
-	cmi_buf_init(&p->ticket_body, CMI_SOAP_MAX);
+	cmi_buf_init_secret(&p->ticket_body, CMI_SOAP_MAX);
 	cmi_xml_init(&p->ticket_doc);
 	CMI_TRY(cmi_stores_open(o->state_dir, o->net.env, &p->stores, err));
 	CMI_TRY(know_device(p, err));
@@ -266,7 +266,6 @@ static void dispose(struct cmi_phone *p)
 	cmi_acquire_dispose(&p->acquire);
 	cmi_stores_dispose(&p->stores);
 	cmi_xml_dispose(&p->ticket_doc);
-	cmi_wipe(p->ticket_body.p, p->ticket_body.n);
 	cmi_buf_dispose(&p->ticket_body);
 	cmi_wipe(p->entropy, sizeof(p->entropy));
 }

@@ -116,13 +116,12 @@ cmend_status cmi_phone_step_ticket(
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf body;
 	cmend_status status;
 
-	cmi_buf_init(&body, CMI_SOAP_MAX);
+	cmi_buf_init_secret(&body, CMI_SOAP_MAX);
 	CMI_TRY(cmi_phone_need_web(p, err));
 	CMI_TRY(write_ask(p, &body, err));
 	p->result->secret_sent = p->options->way != CMI_WAY_CERTIFICATE;
 	status = cmi_phone_call(p, p->ticket_path, CMI_ACTION_TICKET,
 		cmi_buf_view(&body), &p->ticket_body, &p->ticket_doc, err);
-	cmi_wipe(body.p, body.n);
 	if (status == CMEND_REFUSED)
 		p->result->why = why_refused(p);
 	CMI_TRY(status);
@@ -141,7 +140,7 @@ static cmend_status keep_certificate(struct cmi_phone *p,
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem, name = {0};
 	cmend_status status;
 
-	cmi_buf_init(&pem, CMI_CERT_MAX * 2);
+	cmi_buf_init_secret(&pem, CMI_CERT_MAX * 2);
 	status = cmi_bundle_write(&cert, 1, CMI_FORM_PEM, false, &pem, err);
 	if (!status)
 		status = cmi_key_write(key, &pem, err);
@@ -149,7 +148,6 @@ static cmend_status keep_certificate(struct cmi_phone *p,
 		status = cmi_file_write(
 			cmi_stores_path(&p->stores, "client.pem", &name),
 			cmi_buf_view(&pem), 0600, err);
-	cmi_wipe(pem.p, pem.n);
 	return status;
 }
 
@@ -237,7 +235,7 @@ cmend_status cmi_phone_load_kept(struct cmi_phone *p, cmend_error *err)
 	struct cmi_bundle bundle = {0};
 	cmend_status status;
 
-	cmi_buf_init(&pem, CMI_CERT_MAX * 2);
+	cmi_buf_init_secret(&pem, CMI_CERT_MAX * 2);
 	if (cmi_file_read(path, &pem, NULL) != CMEND_OK)
 		return cmi_fail(err, CMEND_NOT_FOUND,
 			"the phone has no certificate yet: sign in by PIN");
@@ -250,6 +248,5 @@ cmend_status cmi_phone_load_kept(struct cmi_phone *p, cmend_error *err)
 	if (!status)
 		p->kept = cmi_cert_ref(bundle.list.certs[0]);
 	cmi_bundle_dispose(&bundle);
-	cmi_wipe(pem.p, pem.n);
 	return status;
 }

@@ -230,7 +230,7 @@ static bool hand_over(struct worker *w, struct evhttp_request *request,
 	j->worker = w;
 	j->ask = *ask;
 	snprintf(j->path, sizeof(j->path), "%s", ask->path);
-	cmi_buf_init(&j->body, CMI_SOAP_MAX);
+	cmi_buf_init_secret(&j->body, CMI_SOAP_MAX);
 	cmi_buf_add_bytes(&j->body, ask->body);
 	j->ask.path = j->path;
 	j->ask.query = j->ask.soap_action = "";

@@ -35,14 +35,12 @@ static void end_init(struct line_end *e, int fd, int64_t deadline_ms,
 {
 	*e = (struct line_end){
 		.fd = fd, .deadline_ms = deadline_ms, .env = env};
-	cmi_buf_init(&e->in, 2 * CMI_TETHER_FRAME_MAX);
-	cmi_buf_init(&e->payload, CMI_TETHER_FRAME_MAX);
+	cmi_buf_init_secret(&e->in, 2 * CMI_TETHER_FRAME_MAX);
+	cmi_buf_init_secret(&e->payload, CMI_TETHER_FRAME_MAX);
 }
 
 static void end_dispose(struct line_end *e)
 {
-	cmi_wipe(e->in.p, e->in.n);
-	cmi_wipe(e->payload.p, e->payload.n);
 	cmi_buf_dispose(&e->in);
 	cmi_buf_dispose(&e->payload);
 }
@@ -75,7 +73,7 @@ static cmend_status send_frame(struct line_end *e, enum cmi_frame_type type,
 	size_t sent = 0;
 	cmend_status status;
 
-	cmi_buf_init(&out, 2 * CMI_TETHER_FRAME_MAX);
+	cmi_buf_init_secret(&out, 2 * CMI_TETHER_FRAME_MAX);
 	cmi_frame_write(type, payload, &out);
 	status = cmi_buf_status(&out, err);
 	while (!status && sent < out.n) {
@@ -89,7 +87,6 @@ static cmend_status send_frame(struct line_end *e, enum cmi_frame_type type,
 		else
 			status = wait_for(e, POLLOUT, err);
 	}
-	cmi_wipe(out.p, out.n);
 	return status;
 }
 
@@ -160,7 +157,7 @@ static cmend_status prove(const char *code, const char *who,
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf all;
 	unsigned n = 0;
 
-	cmi_buf_init(&all, CMI_TETHER_FRAME_MAX);
+	cmi_buf_init_secret(&all, CMI_TETHER_FRAME_MAX);
 	cmi_buf_text(&all, who);
 	cmi_buf_add_bytes(&all, pc);
 	cmi_buf_add_bytes(&all, phone);
@@ -168,7 +165,6 @@ static cmend_status prove(const char *code, const char *who,
 	CMI_TRY(cmi_buf_status(&all, err));
 	if (!HMAC(EVP_sha256(), code, (int)strlen(code), all.p, all.n, out, &n))
 		return cmi_fail(err, CMEND_CRYPTO, "HMAC failed");
-	cmi_wipe(all.p, all.n);
 	return CMEND_OK;
 }
 
@@ -270,8 +266,8 @@ static cmend_status send_login(struct line_end *e, const char *code,
 	struct cmi_frame frame;
 	cmend_status status;
 
-	cmi_buf_init(&text, CMI_TETHER_FRAME_MAX);
-	cmi_buf_init(&all, CMI_TETHER_FRAME_MAX);
+	cmi_buf_init_secret(&text, CMI_TETHER_FRAME_MAX);
+	cmi_buf_init_secret(&all, CMI_TETHER_FRAME_MAX);
 	CMI_TRY(fields(login, &text, err));
 	CMI_TRY(prove(code, "pc", pc, phone, cmi_buf_view(&text), proof, err));
 	cmi_buf_add(&all, proof, sizeof(proof));
@@ -280,8 +276,6 @@ static cmend_status send_login(struct line_end *e, const char *code,
 	if (!status)
 		status = send_frame(
 			e, CMI_FRAME_SIGNIN, cmi_buf_view(&all), err);
-	cmi_wipe(text.p, text.n);
-	cmi_wipe(all.p, all.n);
 	CMI_TRY(status);
 	return expect(e, CMI_FRAME_DONE, &frame, err);
 }

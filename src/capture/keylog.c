@@ -134,13 +134,12 @@ static cmend_status add_line(
 	if (!kind_of(label, &kind))
 		return CMEND_OK;
 	cmi_buf_init(&random, RANDOM_N);
-	cmi_buf_init(&value, SECRET_MAX);
+	cmi_buf_init_secret(&value, SECRET_MAX);
 	if (!cmi_hex_decode(&random, next_word(&c), &why) &&
 		!cmi_hex_decode(&value, next_word(&c), &why) &&
 		random.n == RANDOM_N && value.n && c.n == 0)
 		status = put(k, kind, cmi_buf_view(&random),
 			cmi_buf_view(&value), err);
-	cmi_wipe(value.p, value.n);
 	cmi_buf_dispose(&random);
 	cmi_buf_dispose(&value);
 	return status;
@@ -164,7 +163,7 @@ cmend_status cmi_keylog_read(struct cmi_keylog *k, const char *path,
 	cmend_status status;
 	struct cmi_buf text;
 
-	cmi_buf_init(&text, CMI_FILE_MAX);
+	cmi_buf_init_secret(&text, CMI_FILE_MAX);
 	status = cmi_file_read_with(env, path, &text, err);
 	if (status == CMEND_OK)
 		status = cmi_keylog_add(k, cmi_buf_view(&text), err);
@@ -174,7 +173,6 @@ cmend_status cmi_keylog_read(struct cmi_keylog *k, const char *path,
 			"no TLS secrets in \"%s\": one line a secret is "
 			"wanted, as SSLKEYLOGFILE has them",
 			path);
-	cmi_wipe(text.p, text.n);
 	cmi_buf_dispose(&text);
 	return status;
 }

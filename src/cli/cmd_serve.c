@@ -156,10 +156,9 @@ static cmend_status read_key(
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem;
 	cmend_status status;
 
-	cmi_buf_init(&pem, CMI_CERT_MAX);
+	cmi_buf_init_secret(&pem, CMI_CERT_MAX);
 	CMI_TRY(cmi_file_read(path, &pem, err));
 	status = cmi_key_read(cmi_buf_view(&pem), out, err);
-	cmi_wipe(pem.p, pem.n);
 	return status ? cmi_fail_within(err, status, "\"%s\"", path) : CMEND_OK;
 }
 
@@ -194,7 +193,7 @@ static cmend_status make_issuer(
 	};
 	cmend_status status;
 
-	cmi_buf_init(&pem, CMI_CERT_MAX);
+	cmi_buf_init_secret(&pem, CMI_CERT_MAX);
 	CMI_TRY(cmi_key_make(CMI_KEY_EC_P256, &h->issuer_key, err));
 	issue.key = h->issuer_key;
 	CMI_TRY(cmi_issue_cert(&issue, &h->issuer, err));
@@ -204,7 +203,6 @@ static cmend_status make_issuer(
 		status = cmi_key_write(h->issuer_key, &pem, err);
 	if (!status)
 		status = cmi_file_write(path, cmi_buf_view(&pem), 0600, err);
-	cmi_wipe(pem.p, pem.n);
 	return status;
 }
 
@@ -233,7 +231,7 @@ static cmend_status furnish_lab(
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf pem;
 	char path[4096];
 
-	cmi_buf_init(&pem, CMI_CERT_MAX);
+	cmi_buf_init_secret(&pem, CMI_CERT_MAX);
 	CMI_TRY(cmi_lab_make(h->broken, o->host, cmi_env_system(), &lab, err));
 	for (size_t i = 0; i < lab.chain.n; i++)
 		CMI_TRY(cmi_cert_list_add(

@@ -60,8 +60,7 @@ static cmend_status examine(struct cmi_job_runner *r,
 		inet_ntop(at->family == 4 ? AF_INET : AF_INET6, at->addr, ip,
 			sizeof(ip));
 	/* Its budgets are one job's. */
-	CMI_TRY(cmi_setup_fetch_for(
-		r->cli, &r->setup, ip[0] ? ip : NULL, err));
+	CMI_TRY(cmi_setup_fetch_for(r->cli, &r->setup, ip[0] ? ip : NULL, err));
 	request.known = r->setup.sources;
 	request.n_known = r->setup.n_sources;
 	status = cmi_sent_take(dialed, &sent, err);

@@ -9,16 +9,42 @@ void cmi_buf_init(struct cmi_buf *b, size_t max)
 	*b = (struct cmi_buf){.max = max};
 }
 
+void cmi_buf_init_secret(struct cmi_buf *b, size_t max)
+{
+	*b = (struct cmi_buf){.max = max, .secret = true};
+}
+
 void cmi_buf_dispose(struct cmi_buf *b)
 {
+	if (b->secret)
+		cmi_wipe(b->p, b->cap);
 	cmi_free(b->p);
-	*b = (struct cmi_buf){.max = b->max};
+	*b = (struct cmi_buf){.max = b->max, .secret = b->secret};
 }
 
 void cmi_buf_clear(struct cmi_buf *b)
 {
+	if (b->secret)
+		cmi_wipe(b->p, b->cap);
 	b->n = 0;
 	b->failed = CMEND_OK;
+}
+
+/* realloc, but for a secret, of which that might leave a copy. */
+static uint8_t *grown(struct cmi_buf *b, size_t want)
+{
+	uint8_t *p;
+
+	if (!b->secret)
+		return cmi_realloc(b->p, want);
+	p = cmi_alloc(want);
+	if (!p)
+		return NULL;
+	if (b->n)
+		memcpy(p, b->p, b->n);
+	cmi_wipe(b->p, b->cap);
+	cmi_free(b->p);
+	return p;
 }
 
 uint8_t *cmi_buf_reserve(struct cmi_buf *b, size_t n)
@@ -37,7 +63,7 @@ uint8_t *cmi_buf_reserve(struct cmi_buf *b, size_t n)
 		want = b->cap < 64 ? 64 : b->cap;
 		while (want < need + 1)
 			want *= 2;
-		p = cmi_realloc(b->p, want);
+		p = grown(b, want);
 		if (!p) {
 			b->failed = CMEND_NOMEM;
 			return NULL;
@@ -124,6 +150,8 @@ void cmi_buf_consume(struct cmi_buf *b, size_t n)
 	if (n && n < b->n)
 		memmove(b->p, b->p + n, b->n - n);
 	b->n -= n;
+	if (b->secret && n)
+		cmi_wipe(b->p + b->n, b->cap - b->n);
 }
 
 struct cmi_bytes cmi_buf_view(const struct cmi_buf *b)

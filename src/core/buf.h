@@ -20,9 +20,14 @@ struct cmi_buf {
 	size_t cap;
 	size_t max;
 	cmend_status failed;
+	bool secret;
 };
 
 void cmi_buf_init(struct cmi_buf *b, size_t max);
+/* For a PIN, a key, and what has one in it: wiped wherever it was, also where
+ * the buffer grew, was shifted or cleared.  A string that is taken out of it
+ * is its taker's to wipe. */
+void cmi_buf_init_secret(struct cmi_buf *b, size_t max);
 void cmi_buf_dispose(struct cmi_buf *b);
 /* Forget the content, keep the memory. */
 void cmi_buf_clear(struct cmi_buf *b);

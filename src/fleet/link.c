@@ -32,7 +32,6 @@ void cmi_link_close(struct cmi_link *link)
 	cmi_socket_close(link->socket);
 	if (link->reader)
 		redisReaderFree(link->reader);
-	cmi_wipe(link->out.p, link->out.cap);
 	cmi_buf_dispose(&link->out);
 	cmi_free(link);
 }
@@ -100,6 +99,10 @@ cmend_status cmi_link_add(struct cmi_link *link, const struct cmi_bytes *words,
 	return cmi_buf_status(&link->out, err);
 }
 
+/* Replies of Redis nest four deep; what frees one calls itself at each level.
+ */
+#define DEPTH_MAX 8
+
 static cmend_status broke(struct cmi_link *link, cmend_status status)
 {
 	if (status != CMEND_OK)
@@ -153,6 +156,11 @@ cmend_status cmi_link_reply(struct cmi_link *link, int extra_ms,
 					      link->reader->errstr));
 		if (reply)
 			break;
+		if (link->reader->ridx > DEPTH_MAX)
+			return broke(
+				link, cmi_fail(err, CMEND_PARSE,
+					      "redis: an answer nested too "
+					      "deeply"));
 		CMI_TRY(broke(
 			link, feed_more(link, link->wait_ms + extra_ms, err)));
 	}
@@ -207,6 +215,8 @@ static cmend_status open_at(const struct cmi_redis_url *where,
 	const struct cmi_link_options *options, struct cmi_link *link,
 	cmend_error *err)
 {
+	cmend_status status;
+
 	link->wait_ms = options->wait_ms ? options->wait_ms : CMI_FLEET_WAIT_MS;
 	cmi_buf_init(&link->out, CMI_FLEET_REPLY_MAX);
 	link->reader = redisReaderCreate();
@@ -214,7 +224,10 @@ static cmend_status open_at(const struct cmi_redis_url *where,
 		return cmi_nomem(err);
 	CMI_TRY(cmi_socket_open(
 		where, options->ca_file, link->wait_ms, &link->socket, err));
-	return log_in(link, where, err);
+	status = log_in(link, where, err);
+	/* The password stood there; nothing that follows is secret. */
+	cmi_wipe(link->out.p, link->out.cap);
+	return status;
 }
 
 cmend_status cmi_link_open(const struct cmi_link_options *options,

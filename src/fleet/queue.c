@@ -254,11 +254,13 @@ static size_t batch_of(size_t max)
 static cmend_status take_reply(struct cmi_queue *q, int block_ms,
 	struct cmi_reply **out, cmend_error *err)
 {
+	char text[160];
+
 	CMI_TRY(cmi_link_reply(q->link, block_ms, out, err));
 	if (cmi_reply_kind(*out) != CMI_REPLY_ERROR)
 		return CMEND_OK;
-	return cmi_fail(err, CMEND_REFUSED, "redis: %.*s",
-		(int)cmi_reply_text(*out).n, cmi_reply_text(*out).p);
+	cmi_safe_cstr(text, sizeof(text), cmi_reply_text(*out));
+	return cmi_fail(err, CMEND_REFUSED, "redis: %s", text);
 }
 
 cmend_status cmi_queue_take(struct cmi_queue *q, size_t max, int block_ms,

@@ -46,7 +46,7 @@ static cmend_status unescape(
 	struct cmi_bytes hex;
 	uint8_t v;
 
-	cmi_buf_init(&b, text.n + 1);
+	cmi_buf_init_secret(&b, text.n + 1);
 	while (cmi_cursor_u8(&c, &v)) {
 		if (v != '%') {
 			cmi_buf_u8(&b, v);
@@ -58,7 +58,6 @@ static cmend_status unescape(
 	}
 	CMI_TRY(cmi_buf_status(&b, err));
 	CMI_TRY(keep(out, cmi_buf_view(&b), err));
-	cmi_wipe(b.p, b.n);
 	return CMEND_OK;
 }
 

@@ -259,6 +259,18 @@ static cmend_status fetch(struct cmi_shared *s, const struct cmi_cert *child,
 	return status;
 }
 
+/* The value of that field: Redis gives them in no order. */
+static struct cmi_bytes field(const struct cmi_reply *fields, const char *name)
+{
+	size_t n = cmi_reply_count(fields);
+
+	for (size_t i = 0; i + 1 < n && i < 4 * CMI_SHARED_CERTS_MAX; i += 2)
+		if (cmi_bytes_equal(cmi_reply_text(cmi_reply_at(fields, i)),
+			    cmi_bytes_of(name)))
+			return cmi_reply_text(cmi_reply_at(fields, i + 1));
+	return (struct cmi_bytes){0};
+}
+
 /* A stored answer; false where there is none. */
 static bool use_answer(struct cmi_shared *s, const char *key,
 	struct catching *c, cmend_status *status)
@@ -270,14 +282,8 @@ static bool use_answer(struct cmi_shared *s, const char *key,
 	*status = offer_fields(reply, c->child, true, c->offer, c->ctx, &n);
 	if (n || *status != CMEND_OK)
 		return true;
-	if (cmi_reply_count(reply) < 4 ||
-		!cmi_bytes_equal(
-			cmi_reply_text(cmi_reply_at(reply, 0)), W("bad")))
-		return false;
-	s->trouble =
-		cmi_finding_by_name(cmi_reply_text(cmi_reply_at(reply, 1)));
-	(void)cmi_safe_cstr(s->says, sizeof(s->says),
-		cmi_reply_text(cmi_reply_at(reply, 3)));
+	s->trouble = cmi_finding_by_name(field(reply, "bad"));
+	(void)cmi_safe_cstr(s->says, sizeof(s->says), field(reply, "says"));
 	if (s->trouble != CMI_F_NONE)
 		(void)!cmi_cert_list_add(&s->known_bad, c->child, NULL);
 	return s->trouble != CMI_F_NONE;

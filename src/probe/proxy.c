@@ -117,15 +117,13 @@ static void add_credentials(const struct cmi_proxy *p, struct cmi_buf *out)
 
 	if (!p->user[0])
 		return;
-	cmi_buf_init(&pair, 2 * sizeof(p->user) + 2);
+	cmi_buf_init_secret(&pair, 2 * sizeof(p->user) + 2);
 	cmi_buf_text(&pair, p->user);
 	cmi_buf_u8(&pair, ':');
 	cmi_buf_text(&pair, p->password);
 	cmi_buf_text(out, "Proxy-Authorization: Basic ");
 	cmi_base64(out, cmi_buf_view(&pair), 0, NULL);
 	cmi_buf_text(out, "\r\n");
-	if (pair.p)
-		cmi_wipe(pair.p, pair.n);
 	cmi_buf_dispose(&pair);
 }
 
@@ -421,14 +419,6 @@ cmend_status cmi_proxy_step(struct cmi_proxy_talk *s, struct cmi_buf *in,
 	return status;
 }
 
-/* What was said may hold a password. */
-static void forget(struct cmi_buf *out)
-{
-	if (out->p)
-		cmi_wipe(out->p, out->cap);
-	cmi_buf_clear(out);
-}
-
 static cmend_status converse(struct cmi_proxy_talk *s,
 	const struct cmi_plain *plain, struct cmi_buf *in, struct cmi_buf *out,
 	cmend_error *err)
@@ -441,7 +431,7 @@ static cmend_status converse(struct cmi_proxy_talk *s,
 		if (out->n)
 			CMI_TRY(plain->send(
 				plain->ctx, cmi_buf_view(out), err));
-		forget(out);
+		cmi_buf_clear(out);
 		if (status == CMEND_OK)
 			return status;
 		CMI_TRY(plain->receive(plain->ctx, in, err));
@@ -457,9 +447,9 @@ cmend_status cmi_proxy_connect(const struct cmi_proxy *p, const char *host,
 	struct cmi_buf out;
 	cmend_status status;
 
-	cmi_buf_init(&out, CMI_PROXY_ASK_MAX);
+	/* What is said may hold a password. */
+	cmi_buf_init_secret(&out, CMI_PROXY_ASK_MAX);
 	status = converse(&s, plain, rest, &out, err);
-	forget(&out);
 	cmi_buf_dispose(&out);
 	return status;
 }

@@ -43,13 +43,11 @@ cmend_status cmi_key_file_matches(const char *path, const struct cmi_cert *c,
 	EVP_PKEY *key = NULL, *public_key;
 	bool encrypted = false;
 
-	cmi_buf_init(&file, KEY_FILE_MAX);
+	cmi_buf_init_secret(&file, KEY_FILE_MAX);
 	status = cmi_file_read(path, &file, err);
 	ERR_set_mark();
 	if (status == CMEND_OK)
 		key = read_key(cmi_buf_view(&file), &encrypted);
-	if (file.p)
-		cmi_wipe(file.p, file.n);
 	cmi_buf_dispose(&file);
 	if (status == CMEND_OK && !key)
 		status = encrypted ? cmi_fail(err, CMEND_UNSUPPORTED,

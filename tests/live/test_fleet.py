@@ -5,8 +5,10 @@ import json
 import os
 import random
 import signal
+import socketserver
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -205,6 +207,45 @@ def test_password_is_needed_and_never_shown(chainmend, tmp_path):
         assert good.status == 0, good
     finally:
         server.stop()
+
+
+class FalseRedis(socketserver.StreamRequestHandler):
+    """Greets as Redis does, and answers what is asked for with `rude`."""
+
+    def handle(self):
+        while head := self.rfile.readline():
+            words = []
+            for _ in range(int(head[1:])):
+                length = int(self.rfile.readline()[1:])
+                words.append(self.rfile.read(length + 2)[:-2])
+            self.wfile.write({
+                b"SCRIPT": b"$40\r\n" + b"0" * 40 + b"\r\n",
+                b"XREAD": self.server.rude, b"XREADGROUP": self.server.rude,
+                b"XLEN": b":0\r\n"}.get(words[0], b"+OK\r\n"))
+
+
+@pytest.fixture
+def false_redis(tmp_path):
+    path = str(tmp_path / "false.sock")
+    with socketserver.ThreadingUnixStreamServer(path, FalseRedis) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        server.url = "unix://" + path
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("rude", [
+    b"-ERR \x1b]0;mine now\x07\r\n", b"*1\r\n" * 100000,
+    b"$-7\r\n", b"*-7\r\n", b"?\r\n", b"*2\r\n:1\r\n:2\r\n"])
+def test_a_false_redis_says_nothing_to_the_terminal(chainmend, false_redis,
+                                                    rude):
+    false_redis.rude = rude
+    run = chainmend("results", "--redis", false_redis.url)
+    assert 0 <= run.status < 5, run
+    assert all(c == "\n" or " " <= c <= "~" for c in run.err), repr(run.err)
 
 
 def test_redis_over_tls_is_verified(chainmend, pki, tmp_path):

@@ -54,6 +54,21 @@ def test_a_dead_url_is_asked_once(chainmend, redis, pki, web, s_server):
     assert web.paths().count("/gone.der") == 1, web.paths()
 
 
+def test_what_is_said_of_a_dead_url_may_be_long(chainmend, redis, pki, web,
+                                                s_server):
+    """Redis keeps no order of fields where one is longer than 64 bytes (its
+    hash-max-listpack-value), so none may be relied upon."""
+    paths = [f"/gone-{i}-{'x' * 70}.der" for i in range(8)]
+    for path in paths:
+        leaf = leaf_with_aia(pki, web, path)
+        server = s_server(leaf.pem, leaf.key)
+        for _ in range(2):
+            run = check(chainmend, redis, server, pki)
+            assert "aia-dead" in [f["id"] for f in
+                                  run.of_kind("endpoint")[0]["findings"]], run
+    assert [web.paths().count(path) for path in paths] == [1] * 8
+
+
 def test_poison_adds_no_trust_and_hides_nothing(chainmend, redis, pki, web,
                                                 s_server):
     """Rubbish and a stranger under every key the program uses."""

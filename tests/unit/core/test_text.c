@@ -51,9 +51,8 @@ static void a_text_is_cut_between_characters(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < CMI_LEN(rows); i++)
-		assert_string_equal(
-			cmi_safe_cstr(out, sizeof(out),
-				cmi_bytes_of(rows[i].in)),
+		assert_string_equal(cmi_safe_cstr(out, sizeof(out),
+					    cmi_bytes_of(rows[i].in)),
 			rows[i].want);
 }
 

@@ -214,8 +214,8 @@ static void dtls_ceiling_over_all(void **state)
 		cmi_buf_be(&fragment, 3, 65000);
 		cmi_buf_be(&fragment, 2, 0);
 		cmi_buf_be(&fragment, 3, i % 4 * sizeof(piece));
-		build_vector(&fragment, 3,
-			(struct cmi_bytes){piece, sizeof(piece)});
+		build_vector(
+			&fragment, 3, (struct cmi_bytes){piece, sizeof(piece)});
 		cmi_buf_u8(&record, 22);
 		cmi_buf_be(&record, 2, 0xfefd);
 		cmi_buf_be(&record, 8, i);

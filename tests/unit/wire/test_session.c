@@ -773,9 +773,8 @@ static void memory_of_a_handshake_filled_up(void **state)
 	talk_say(&t, CMI_SERVER, records_of(certs(1, most, false), 16000));
 	talk_say(&t, CMI_CLIENT, records_of(certs(1, rest, false), 16000));
 	talk_say(&t, CMI_CLIENT,
-		record(22,
-			hello(1, (struct build_hello){
-					 .sni = name, .cipher = 0xc02f})));
+		record(22, hello(1, (struct build_hello){
+					    .sni = name, .cipher = 0xc02f})));
 	run(&t, &r, talk_whole, NULL);
 	assert_int_equal(r.n, 1);
 	assert_non_null(strstr(cmi_buf_cstr(&r.text), "certs=1:262138/"));
