@@ -279,7 +279,8 @@ static cmend_status judge_entry(
 {
 	struct pruning *p = ctx;
 	uint64_t days = p->job->o->unused_days;
-	int64_t idle_s = p->job->at_s - e->last_s;
+	/* What is written down may be that much too early. */
+	int64_t idle_s = p->job->at_s - e->last_s - CMI_STORE_TOUCH_S;
 	bool expired = e->cert->not_after_s < p->job->at_s;
 
 	if (!expired && !(days && idle_s > (int64_t)days * 86400))

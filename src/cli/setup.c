@@ -416,6 +416,8 @@ void cmi_setup_keep_cert(
 {
 	const char *url = url_of(s->fetcher, c);
 
+	if (s->store && origin == CMI_FROM_CACHE)
+		cmi_store_touch(s->store, c);
 	if (origin != CMI_FROM_AIA)
 		return;
 	/* Its troubles are events. */

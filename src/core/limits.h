@@ -89,6 +89,9 @@
 
 /* Kept issuers: wait for another process's write, milliseconds. */
 #define CMI_STORE_BUSY_MS 1000
+/* Kept issuers: the last use that is written down may be older than the real
+ * one by so many seconds; who only reads then writes once a day. */
+#define CMI_STORE_TOUCH_S 86400
 /* Kept issuers: a file that is not older than that at its maker's end is not
  * synced: what it holds was fetched just now, and can be again. */
 #define CMI_STORE_NEW_MS 3000

@@ -182,21 +182,39 @@ static bool deal_with(struct cmi_store *s, int rc, unsigned attempt)
 	return attempt == 0 && cmi_store_file_is_damage(rc) && mend_file(s);
 }
 
-static int touch_row(struct cmi_store *s, const struct cmi_cert *c)
+/* Is the last use that is written down that old?  Readers wait for nobody. */
+static bool is_stale(
+	struct cmi_store *s, const struct cmi_cert *c, int64_t last_s)
 {
-	/* An hour is fine enough, and spares the disk a write a handshake. */
-	int64_t now = now_s(s), stale = now - 3600;
-	sqlite3_stmt *stmt = cmi_store_file_sql(&s->file, CMI_SQL_TOUCH);
-	int rc;
+	sqlite3_stmt *stmt = cmi_store_file_sql(&s->file, CMI_SQL_STALE);
+	bool stale;
 
 	if (!stmt)
-		return SQLITE_CANTOPEN;
+		return false;
+	bind_bytes(stmt, 1, sha256_of(c));
+	(void)sqlite3_bind_int64(stmt, 2, last_s);
+	stale = sqlite3_step(stmt) == SQLITE_ROW;
+	(void)sqlite3_reset(stmt);
+	return stale;
+}
+
+/* Worth neither a wait nor a word: whoever uses it next tries again. */
+static void touch_row(struct cmi_store *s, const struct cmi_cert *c)
+{
+	int64_t now = now_s(s);
+	sqlite3_stmt *stmt;
+
+	if (!is_stale(s, c, now - CMI_STORE_TOUCH_S))
+		return;
+	stmt = cmi_store_file_sql(&s->file, CMI_SQL_TOUCH);
+	if (!stmt)
+		return;
 	bind_bytes(stmt, 1, sha256_of(c));
 	(void)sqlite3_bind_int64(stmt, 2, now);
-	(void)sqlite3_bind_int64(stmt, 3, stale);
-	rc = sqlite3_step(stmt);
+	sqlite3_busy_timeout(s->file.db, 0);
+	(void)sqlite3_step(stmt);
 	(void)sqlite3_reset(stmt);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	sqlite3_busy_timeout(s->file.db, CMI_STORE_BUSY_MS);
 }
 
 /* Delete a damaged row, so that it is not read in vain again. */
@@ -315,6 +333,15 @@ cmend_status cmi_store_put(struct cmi_store *s, struct cmi_cert *cert,
 	return cmi_store_put_list(s, &one, origin, url, err);
 }
 
+void cmi_store_touch(struct cmi_store *s, const struct cmi_cert *cert)
+{
+	if (s->file.read_only)
+		return;
+	pthread_mutex_lock(&s->lock);
+	touch_row(s, cert);
+	pthread_mutex_unlock(&s->lock);
+}
+
 void cmi_store_keep_path(struct cmi_store *s, const struct cmi_path *path,
 	const char *(*url_of)(void *ctx, const struct cmi_cert *c), void *ctx)
 {
@@ -326,10 +353,8 @@ void cmi_store_keep_path(struct cmi_store *s, const struct cmi_path *path,
 		if (origin == CMI_FROM_AIA || origin == CMI_FROM_PORT80) {
 			(void)!cmi_store_put(s, c, origin,
 				url_of ? url_of(ctx, c) : NULL, NULL);
-		} else if (origin == CMI_FROM_CACHE && !s->file.read_only) {
-			pthread_mutex_lock(&s->lock);
-			(void)touch_row(s, c);
-			pthread_mutex_unlock(&s->lock);
+		} else if (origin == CMI_FROM_CACHE) {
+			cmi_store_touch(s, c);
 		}
 	}
 }

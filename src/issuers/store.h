@@ -46,6 +46,9 @@ cmend_status cmi_store_put(struct cmi_store *s, struct cmi_cert *cert,
 cmend_status cmi_store_put_list(struct cmi_store *s,
 	const struct cmi_cert_list *list, enum cmi_origin origin,
 	const char *url, cmend_error *err) __attribute__((warn_unused_result));
+/* It was of use now: written down where the last time was CMI_STORE_TOUCH_S
+ * ago, and where nobody has to be waited for. */
+void cmi_store_touch(struct cmi_store *s, const struct cmi_cert *cert);
 /* Of a path that libcrypto accepted: put what came by AIA or port 80, and
  * refresh the last use of what came from here.  Troubles are only events.
  * url_of tells a certificate's URL, or is NULL. */

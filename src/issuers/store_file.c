@@ -50,8 +50,8 @@ static const char *const sql_text[CMI_SQL_COUNT] = {
 			" VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"
 			" ON CONFLICT(sha256) DO UPDATE SET"
 			" last_s=max(last_s, excluded.last_s)",
-	[CMI_SQL_TOUCH] = "UPDATE issuer SET last_s=?2"
-			  " WHERE sha256=?1 AND last_s<?3",
+	[CMI_SQL_STALE] = "SELECT 1 FROM issuer WHERE sha256=?1 AND last_s<=?2",
+	[CMI_SQL_TOUCH] = "UPDATE issuer SET last_s=?2 WHERE sha256=?1",
 	[CMI_SQL_REMOVE] = "DELETE FROM issuer WHERE sha256=?1",
 	[CMI_SQL_LIST] = "SELECT sha256, der, origin, url, first_s, last_s"
 			 " FROM issuer ORDER BY id",

@@ -15,6 +15,7 @@
 enum cmi_store_sql {
 	CMI_SQL_FIND,
 	CMI_SQL_PUT,
+	CMI_SQL_STALE,
 	CMI_SQL_TOUCH,
 	CMI_SQL_REMOVE,
 	CMI_SQL_LIST,

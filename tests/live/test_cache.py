@@ -180,6 +180,29 @@ def test_a_home_that_is_the_root_directory(chainmend, tmp_path, pki):
     assert run.status == 0 and (tmp_path / "kept" / "c.db").exists(), run
 
 
+def test_what_was_of_no_use_for_so_long_goes(cache, chainmend, pki, tmp_path):
+    """Of use is also what mend finds there; what is written down of it may be
+    a day old, which nothing falls prey to."""
+    other = pki.anchor.issue_ca("Idle CA")
+    assert cache("add", "--roots", pki.anchor.pem, pki.intermediate.pem,
+                 other.pem).status == 0
+    with contextlib.closing(sqlite3.connect(cache.place)) as db:
+        db.execute("UPDATE issuer SET first_s = first_s - 907200, "
+                   "last_s = last_s - 907200")
+        db.commit()
+    leaf = pki.intermediate.issue("a.example")
+    run = chainmend("mend", leaf.pem, "--roots", pki.anchor.pem, "--cache",
+                    cache.place, "--offline", "-o", tmp_path / "out.pem")
+    assert run.status == 0, run
+    # Ten days and a half ago, as written down; so at least nine and a half.
+    run = cache("prune", "--unused", "10", "--dry-run")
+    assert "0 would go" in run.out, run
+    run = cache("prune", "--unused", "9")
+    assert "Idle CA" in run.out and "1 removed" in run.out, run
+    [line] = cache("list", "--json").of_kind("cache")
+    assert line["sha256"] == pki.intermediate.sha256
+
+
 def test_wrong_words_are_told(cache, tmp_path):
     assert cache("frobnicate").status == 2
     assert cache("add").status == 2

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,8 +44,18 @@ __attribute__((visibility("default"))) ssize_t pwrite(
 	return syscall(SYS_pwrite64, fd, p, n, at);
 }
 
+/* How SQLite waits for another's lock. */
+static unsigned n_waits;
+
+__attribute__((visibility("default"))) int usleep(useconds_t us)
+{
+	(void)us;
+	n_waits++;
+	return 0;
+}
+
 static char dir[64], path[96], aside[128];
-static struct forged *ca, *ca2;
+static struct forged *root, *ca, *ca2, *leaf;
 static int64_t clock_ms;
 
 static int64_t mono_ms(void *ctx)
@@ -61,23 +72,33 @@ static void on_event(void *ctx, const struct cmi_event *e)
 	n_warnings += strcmp(e->kind, "cache") == 0;
 }
 
-static const struct cmi_env env = {.mono_ms = mono_ms, .event = on_event};
+static int64_t now_s;
+
+static int64_t now_us(void *ctx)
+{
+	(void)ctx;
+	return now_s * 1000000;
+}
+
+static const struct cmi_env env = {
+	.now_us = now_us, .mono_ms = mono_ms, .event = on_event};
 
 static int setup(void **state)
 {
-	struct forged *root;
-
 	(void)state;
 	clock_ms = 5000;
+	now_s = FORGE_NOW;
 	snprintf(dir, sizeof(dir), "/tmp/chainmend-sync-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/issuers.db", dir);
 	snprintf(aside, sizeof(aside), "%s.damaged", path);
+	n_warnings = 0;
 	root = forge(&(struct forge_order){.name = "Root", .ca = true});
 	ca = forge(&(struct forge_order){
 		.name = "CA", .issuer = root, .ca = true});
 	ca2 = forge(&(struct forge_order){
 		.name = "CA 2", .issuer = root, .ca = true});
+	leaf = forge(&(struct forge_order){.name = "leaf", .issuer = ca});
 	return 0;
 }
 
@@ -166,6 +187,143 @@ static void what_is_carried_over_from_damage_is_synced(void **state)
 	assert_int_equal(access(aside, F_OK), 0);
 }
 
+static cmend_status take(
+	void *ctx, struct cmi_cert *cert, enum cmi_origin origin)
+{
+	(void)origin;
+	*(bool *)ctx |= cmi_cert_equal(cert, ca->c);
+	return CMEND_OK;
+}
+
+/* A handle that only uses what is there: did it wait for the disk? */
+static bool use_syncs(void)
+{
+	const struct cmi_path p = {
+		.certs = {leaf->c, ca->c, root->c},
+		.origins = {CMI_FROM_SENT, CMI_FROM_CACHE, CMI_FROM_ANCHOR},
+		.n = 3,
+	};
+	const struct cmi_source *from;
+	struct cmi_store *s = NULL;
+	bool found = false;
+
+	n_syncs = 0;
+	n_waits = 0;
+	assert_int_equal(cmi_store_open(path, false, &env, &s, NULL), CMEND_OK);
+	from = cmi_store_source(s);
+	assert_int_equal(
+		from->issuers_of(from->ctx, leaf->c, take, &found, NULL),
+		CMEND_OK);
+	assert_true(found);
+	cmi_store_keep_path(s, &p, NULL, NULL);
+	cmi_store_close(s);
+	return n_syncs > 0;
+}
+
+static cmend_status see_last(
+	void *ctx, const struct cmi_store_entry *e, cmend_error *err)
+{
+	(void)err;
+	*(int64_t *)ctx = e->last_s;
+	return CMEND_OK;
+}
+
+static int64_t last_use(void)
+{
+	struct cmi_store *s = NULL;
+	int64_t last_s = 0;
+
+	assert_int_equal(cmi_store_open(path, true, &env, &s, NULL), CMEND_OK);
+	assert_int_equal(
+		cmi_store_list(s, see_last, &last_s, NULL, NULL), CMEND_OK);
+	cmi_store_close(s);
+	return last_s;
+}
+
+static void who_only_reads_waits_for_no_disk(void **state)
+{
+	(void)state;
+	(void)live(ca, CMI_FROM_AIA, 40);
+	for (int hours = 1; hours < 24; hours++) {
+		now_s += 3600;
+		assert_false(use_syncs());
+	}
+	assert_int_equal(last_use(), FORGE_NOW);
+	/* Once a day it is written down, and synced as all that was there. */
+	now_s += 3600;
+	assert_true(use_syncs());
+	assert_int_equal(last_use(), now_s);
+	assert_false(use_syncs());
+	assert_int_equal(n_warnings, 0);
+}
+
+static void exec(sqlite3 *db, const char *sql)
+{
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* Somebody writes: neither a wait nor a warning, and next time it is tried
+ * again.  What is put is waited for, as ever. */
+static void a_last_use_waits_for_no_writer(void **state)
+{
+	sqlite3 *other = NULL;
+	struct cmi_store *s = NULL;
+
+	(void)state;
+	(void)live(ca, CMI_FROM_AIA, 40);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	exec(other, "BEGIN IMMEDIATE");
+	now_s += 2 * 86400;
+	(void)use_syncs();
+	assert_int_equal(n_waits, 0);
+	assert_int_equal(n_warnings, 0);
+	assert_int_equal(last_use(), FORGE_NOW);
+	assert_int_equal(cmi_store_open(path, false, &env, &s, NULL), CMEND_OK);
+	cmi_store_touch(s, ca->c);
+	assert_int_equal(n_waits, 0);
+	assert_int_equal(
+		cmi_store_put(s, ca2->c, CMI_FROM_AIA, NULL, NULL), CMEND_BUSY);
+	assert_true(n_waits > 0);
+	cmi_store_close(s);
+	exec(other, "ROLLBACK");
+	sqlite3_close(other);
+	(void)use_syncs();
+	assert_int_equal(last_use(), now_s);
+	assert_int_equal(kept(), 1);
+}
+
+/* SIGKILL before each write of a run that writes a last use down: what was
+ * there is there, whole. */
+static void killed_while_it_writes_a_last_use(void **state)
+{
+	bool killed = true;
+	unsigned i;
+
+	(void)state;
+	(void)live(ca, CMI_FROM_AIA, 40);
+	for (i = 1; killed; i++) {
+		int status = 0;
+		pid_t pid;
+
+		now_s += 2 * 86400;
+		pid = fork();
+		if (pid == 0) {
+			n_writes = 0;
+			kill_at = i;
+			(void)use_syncs();
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		killed = WIFSIGNALED(status);
+		(void)use_syncs();
+		assert_int_equal(last_use(), now_s);
+		assert_int_equal(n_warnings, 0);
+		assert_int_not_equal(access(aside, F_OK), 0);
+		assert_int_equal(kept(), 1);
+	}
+	assert_true(i > 4);
+}
+
 /* How many entries the survivors find; SIGKILL came before write n. */
 static size_t kept_after_kill(unsigned n, bool *killed)
 {
@@ -218,6 +376,9 @@ int main(void)
 		ROW(a_file_that_is_no_longer_new_is_synced),
 		ROW(what_was_put_by_hand_is_synced),
 		ROW(what_is_carried_over_from_damage_is_synced),
+		ROW(who_only_reads_waits_for_no_disk),
+		ROW(a_last_use_waits_for_no_writer),
+		ROW(killed_while_it_writes_a_last_use),
 		ROW(a_maker_killed_before_any_write_leaves_no_damage),
 	};
 
