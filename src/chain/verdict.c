@@ -453,7 +453,7 @@ static void check_host(const struct cmi_path *path,
 {
 	const struct cmi_cert *leaf = path->certs[0];
 	bool subject;
-	char host[100];
+	char host[80], names[72];
 
 	if (!request->host || cmi_cert_matches_host(leaf, request->host,
 				      !request->no_wildcards))
@@ -474,11 +474,19 @@ static void check_host(const struct cmi_path *path,
 		return;
 	}
 	out->why = CMI_F_NAME_MISMATCH;
-	snprintf(out->says, sizeof(out->says),
-		subject ? "the certificate names \"%s\" in its subject only, "
-			  "where this client does not look"
-			: "none of the certificate's names is \"%s\"",
-		host);
+	if (subject)
+		snprintf(out->says, sizeof(out->says),
+			"the certificate names \"%s\" in its subject only, "
+			"where this client does not look",
+			host);
+	else if (cmi_cert_names_text(leaf, names, sizeof(names)))
+		snprintf(out->says, sizeof(out->says),
+			"the certificate is for %s, and not for \"%s\"", names,
+			host);
+	else
+		snprintf(out->says, sizeof(out->says),
+			"the certificate names no host, and so not \"%s\"",
+			host);
 }
 
 /* Each certificate's names against the constraints of each CA above it, as

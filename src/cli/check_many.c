@@ -372,7 +372,8 @@ static bool is_directory(FILE *f)
 	return fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* A list that could not be read, or has nothing in it, is not all well. */
+/* A list that could not be read, or has nothing in it, is not all well; with
+ * results of an earlier run there may be nothing left. */
 static cmend_status look_back(const struct many *m, cmend_error *err)
 {
 	const char *name = m->in == stdin ? "standard input" : m->how->file;
@@ -380,7 +381,7 @@ static cmend_status look_back(const struct many *m, cmend_error *err)
 	if (ferror(m->in))
 		return cmi_fail(err, CMEND_IO, "cannot read \"%s\"%s", name,
 			is_directory(m->in) ? ": it is a directory" : "");
-	if (!m->any && !stopped)
+	if (!m->any && !m->how->resume && !stopped)
 		return cmi_fail(
 			err, CMEND_PARSE, "there is no target in \"%s\"", name);
 	return CMEND_OK;

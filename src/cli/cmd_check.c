@@ -133,6 +133,34 @@ static cmend_status check_key(struct check *c, const struct cmi_cert *leaf,
 	return CMEND_OK;
 }
 
+/* A server that loads this file presents the first certificate as its own,
+ * with a key that is another's: it will not start, or no client will have it.
+ */
+static void check_first(
+	const struct cmi_gathered *g, struct cmi_finding *f, size_t *n)
+{
+	const struct cmi_cert *first = g->sent.owned[0];
+
+	for (size_t i = 1; first && i < g->sent.n; i++) {
+		const struct cmi_cert *c = g->sent.owned[i];
+
+		if (!c || cmi_cert_equal(c, first) ||
+			!cmi_cert_names_issuer(c, first) ||
+			!cmi_cert_signed_by(c, first))
+			continue;
+		f[(*n)++] = (struct cmi_finding){
+			.id = CMI_F_WRONG_ORDER,
+			.severity = CMI_SEVERITY_ERROR,
+			.blame = CMI_BLAME_SERVER,
+			.subject = first->subject,
+			.says = "an issuer stands first in the file, where the "
+				"server's own certificate belongs; chainmend "
+				"mend puts the same certificates in order",
+		};
+		return;
+	}
+}
+
 /* Findings beside those of the chain. */
 static cmend_status gather_more(struct check *c, const struct cmi_gathered *g,
 	const struct cmi_finding *unlike, struct cmi_finding *more, size_t *n,
@@ -141,8 +169,10 @@ static cmend_status gather_more(struct check *c, const struct cmi_gathered *g,
 	CMI_TRY(check_key(c, g->sent.owned[0], more, n, err));
 	if (unlike)
 		more[(*n)++] = *unlike;
-	if (!g->live)
+	if (!g->live) {
+		check_first(g, more, n);
 		return CMEND_OK;
+	}
 	cmi_examine_handshake(&g->dial.out, more, n, MORE_MAX);
 	if (g->variants)
 		cmi_variants_findings(g->variants, more, n, MORE_MAX);

@@ -10,6 +10,7 @@ enum role {
 	ROLE_MALFORMED,
 	ROLE_DOUBLE,
 	ROLE_FAMILY, /* an ancestor of the leaf */
+	ROLE_BELOW,  /* issued by what stands in the leaf's place */
 };
 
 struct view {
@@ -61,6 +62,33 @@ static void assign_roles(struct view *v)
 	}
 }
 
+static bool issued_by(const struct view *v, size_t child, size_t parent)
+{
+	return cmi_cert_names_issuer(v->q->sent[child], v->q->sent[parent]) &&
+	       cmi_cert_signed_by(v->q->sent[child], v->q->sent[parent]);
+}
+
+/* A file that begins with the issuer: what is below it is not a stranger. */
+static void assign_below(struct view *v)
+{
+	bool changed = v->n > 1 && v->q->sent[0];
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 1; i < v->n; i++) {
+			for (size_t k = 0; v->role[i] == ROLE_NONE && k < v->n;
+				k++) {
+				if (k != 0 && v->role[k] != ROLE_BELOW)
+					continue;
+				if (!issued_by(v, i, k))
+					continue;
+				v->role[i] = ROLE_BELOW;
+				changed = true;
+			}
+		}
+	}
+}
+
 static bool on_path(const struct cmi_path *p, const struct cmi_cert *c)
 {
 	for (size_t i = 0; i < p->n; i++)
@@ -83,6 +111,25 @@ static void add(
 		f.subject = cmi_phrase(&v->j->arena, "%s",
 			cmi_phrase_clip(name, v->q->sent[i]->subject));
 	cmi_judgement_add(v->j, f, (int)i);
+}
+
+/* The first is the server's own, whatever it is (RFC 8446 section 4.4.2). */
+static void check_first(struct view *v)
+{
+	char first[CMI_PHRASE_NAME], other[CMI_PHRASE_NAME];
+
+	for (size_t i = 1; i < v->n; i++) {
+		if (v->role[i] != ROLE_BELOW || !issued_by(v, i, 0))
+			continue;
+		add(v, CMI_F_WRONG_ORDER, 0,
+			cmi_phrase(&v->j->arena,
+				"\"%s\" stands first, where the server's own "
+				"certificate belongs, and issued \"%s\" in "
+				"place %zu",
+				cmi_phrase_cert(first, v->q->sent[0]),
+				cmi_phrase_cert(other, v->q->sent[i]), i + 1));
+		return;
+	}
 }
 
 /* The path takes them in one order; were they sent in that order? */
@@ -147,7 +194,8 @@ static void say_superfluous(struct view *v, size_t i)
 				"\"%s\" in place %zu issued none of the "
 				"certificates sent",
 				name, i + 1));
-	} else if (v->j->accepted && !on_path(&v->j->result.path, c)) {
+	} else if (v->role[i] == ROLE_FAMILY && v->j->accepted &&
+		   !on_path(&v->j->result.path, c)) {
 		add(v, CMI_F_UNNEEDED_CERTIFICATE, i,
 			cmi_phrase(a,
 				"this client's path does not need "
@@ -199,7 +247,8 @@ static void check_dates(struct view *v, size_t i)
 static void check_name(struct view *v)
 {
 	const struct cmi_cert *leaf = v->q->sent[0];
-	char host[CMI_PHRASE_NAME];
+	char host[CMI_PHRASE_NAME], names[160];
+	bool any;
 
 	if (!v->q->host || cmi_judgement_has(v->j, CMI_F_NAME_MISMATCH) ||
 		cmi_judgement_has(v->j, CMI_F_WILDCARD_UNSUPPORTED) ||
@@ -207,13 +256,17 @@ static void check_name(struct view *v)
 		(v->q->subject_names &&
 			cmi_cert_subject_names_host(leaf, v->q->host, true)))
 		return;
+	any = cmi_cert_names_text(leaf, names, sizeof(names));
+	cmi_phrase_clip(host, v->q->host);
 	add(v, CMI_F_NAME_MISMATCH, 0,
-		cmi_phrase(&v->j->arena,
-			"the client asked for \"%s\"; the certificate has %s",
-			cmi_phrase_clip(host, v->q->host),
-			cmi_phrase_count(&v->j->arena,
-				leaf->n_dns_names + leaf->n_ip_names,
-				"other name", "other names")));
+		any ? cmi_phrase(&v->j->arena,
+			      "the client asked for \"%s\"; the certificate is "
+			      "for %s",
+			      host, names)
+		    : cmi_phrase(&v->j->arena,
+			      "the client asked for \"%s\"; the certificate "
+			      "names no host",
+			      host));
 }
 
 void cmi_tidy(const struct cmi_judge_request *q, struct cmi_judgement *j)
@@ -221,6 +274,8 @@ void cmi_tidy(const struct cmi_judge_request *q, struct cmi_judgement *j)
 	struct view v = {.q = q, .j = j};
 
 	assign_roles(&v);
+	assign_below(&v);
+	check_first(&v);
 	check_order(&v);
 	for (size_t i = 0; i < v.n; i++) {
 		say_superfluous(&v, i);

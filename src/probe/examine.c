@@ -79,6 +79,18 @@ static struct cmi_finding finding_of_end(struct cmi_examination *x)
 	};
 }
 
+/* Is the same said beside, and as an error? */
+static bool has_graver(
+	const struct cmi_examine_request *q, const struct cmi_finding *f)
+{
+	for (size_t i = 0; i < q->n_more; i++)
+		if (q->more[i].id == f->id &&
+			q->more[i].severity == CMI_SEVERITY_ERROR &&
+			f->severity != CMI_SEVERITY_ERROR)
+			return true;
+	return false;
+}
+
 cmend_status cmi_examination_tell(struct cmi_examination *x,
 	const struct cmi_examine_where *where, const struct cmi_item_sink *sink,
 	struct cmi_examined *out, cmend_error *err)
@@ -115,7 +127,8 @@ cmend_status cmi_examination_tell(struct cmi_examination *x,
 	};
 
 	for (size_t i = 0; i < x->plain.n_findings; i++)
-		all[n++] = x->plain.findings[i];
+		if (!has_graver(q, &x->plain.findings[i]))
+			all[n++] = x->plain.findings[i];
 	for (size_t i = 0; i < q->n_more && n < CMI_LEN(all); i++) {
 		all[n++] = q->more[i];
 		if (!e.verdict && q->more[i].severity == CMI_SEVERITY_ERROR)

@@ -217,7 +217,8 @@ static void evidence_head(struct cmi_buf *out, const char *caption)
 {
 	cmi_buf_printf(out,
 		"<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-		"aria-label=\"findings\"><table><caption>%s</caption><thead>"
+		"aria-label=\"findings\"><table class=\"narrow findings\">"
+		"<caption>%s</caption><thead>"
 		"<tr><th scope=\"col\">Finding</th><th scope=\"col\">What was "
 		"seen</th><th scope=\"col\">Frames</th><th scope=\"col\">See"
 		"</th><th scope=\"col\">Remedy</th></tr></thead><tbody>\n",
@@ -294,13 +295,15 @@ static bool has_room(struct cmi_page *p)
 /* In the index those that some client refuses come first. */
 static void endpoint(struct cmi_page *p, const struct cmi_item_endpoint *e)
 {
-	bool drawn = has_room(p), bad;
+	bool drawn = has_room(p), bad, none;
 	struct cmi_page_clients n;
 
 	p->n_endpoints++;
 	cmi_page_count(e, &n);
+	none = e->trouble && !e->n_sent;
 	bad = e->verdict || e->trouble || n.refuse;
-	p->n_bad_endpoints += bad;
+	p->n_none_endpoints += none;
+	p->n_bad_endpoints += bad && !none;
 	p->is_bad |= bad;
 	p->clients.accept += n.accept;
 	p->clients.refuse += n.refuse;
@@ -392,19 +395,34 @@ static bool of_endpoints(const struct cmi_page *p)
 	return p->n_endpoints && !p->has_summary;
 }
 
+static void title_of_many(const struct cmi_page *p, struct cmi_buf *out)
+{
+	size_t bad = p->n_bad_endpoints, none = p->n_none_endpoints;
+
+	if (bad)
+		cmi_buf_printf(out,
+			"%zu of %zu servers %s refused by some client", bad,
+			p->n_endpoints, bad == 1 ? "is" : "are");
+	else if (none)
+		cmi_buf_printf(out, "%zu servers, every chain seen is whole",
+			p->n_endpoints);
+	else
+		cmi_buf_printf(out, "%zu servers, every chain is whole",
+			p->n_endpoints);
+	if (none)
+		cmi_buf_printf(out, "; %zu could not be looked at", none);
+}
+
 static void check_title(struct cmi_page *p, struct cmi_buf *out)
 {
 	const struct cmi_page_clients *n = &p->clients;
 	size_t all = n->accept + n->refuse + n->unknown;
 
-	if (p->n_endpoints > 1 && p->n_bad_endpoints) {
-		cmi_buf_printf(out,
-			"%zu of %zu servers are refused by some "
-			"client",
-			p->n_bad_endpoints, p->n_endpoints);
-	} else if (p->n_endpoints > 1) {
-		cmi_buf_printf(out, "%zu servers, every chain is whole",
-			p->n_endpoints);
+	if (p->n_endpoints > 1) {
+		title_of_many(p, out);
+	} else if (p->n_none_endpoints) {
+		cmi_page_text(out, p->first_target);
+		cmi_buf_text(out, ": it could not be looked at");
 	} else if (all && n->refuse) {
 		cmi_page_text(out, p->first_target);
 		cmi_buf_printf(
@@ -458,8 +476,12 @@ static void head(struct cmi_page *p)
 	cmi_buf_text(out, "</style>\n</head>\n<body>\n<a class=\"skip\" "
 			  "href=\"#main\">to the text</a>\n<header "
 			  "class=\"head\"><div>\n<p class=\"eyebrow\">");
-	cmi_buf_text(out, of_endpoints(p) ? "Who accepts this server"
-					  : "Knowledge base article");
+	cmi_buf_text(out, of_endpoints(p)
+				  ? p->n_endpoints > 1
+					    ? "Who accepts these servers"
+					    : "Who accepts this server"
+			  : p->has_summary ? "TLS handshakes in captures"
+					   : "Knowledge base article");
 	cmi_buf_text(out, "</p>\n<h1>");
 	title_text(p, out);
 	cmi_buf_text(out, "</h1>\n<ul class=\"badges\">\n");

@@ -87,7 +87,8 @@ static void clients(struct cmi_buf *out, const struct cmi_item_endpoint *e)
 	cmi_buf_text(out,
 		"<h3>Clients</h3>\n<div class=\"scroll\" tabindex=\"0\" "
 		"role=\"region\" aria-label=\"clients\"><table "
-		"class=\"clients\"><thead><tr><th scope=\"col\">Client</th>"
+		"class=\"narrow clients\"><thead><tr><th "
+		"scope=\"col\">Client</th>"
 		"<th scope=\"col\">Takes it</th><th scope=\"col\">Why not, or "
 		"how long</th><th scope=\"col\">What would help</th></tr>"
 		"</thead><tbody>\n");
@@ -105,14 +106,17 @@ static void one_finding(struct cmi_buf *out, const struct cmi_finding *f)
 {
 	const struct cmi_finding_text *t = cmi_finding_text(f->id);
 	const char *remedy = f->remedy ? f->remedy : t->remedy;
+	/* A name that it begins with keeps its letters as they are. */
+	const char *says = f->says ? f->says : t->title;
 
 	cmi_buf_printf(out,
 		"<article class=\"finding %s\"><p class=\"what\"><span "
-		"class=\"badge %s\">%s</span>%s</p><h4>",
+		"class=\"badge %s\">%s</span>%s</p><h4%s>",
 		cmi_severity_name(f->severity), cmi_severity_name(f->severity),
 		cmi_finding_name(f->id),
-		f->inferred ? " <em>inferred</em>" : "");
-	cmi_page_text(out, f->says ? f->says : t->title);
+		f->inferred ? " <em>inferred</em>" : "",
+		says[0] == '"' ? " class=\"name\"" : "");
+	cmi_page_text(out, says);
 	cmi_buf_text(out, "</h4>\n<p>");
 	cmi_page_text(out, t->explanation);
 	if (t->reference) {

@@ -160,7 +160,8 @@ void cmi_page_groups_table(struct cmi_buf *out, const struct cmi_page_groups *g)
 	cmi_buf_text(out,
 		"<nav aria-label=\"kinds\"><div class=\"scroll index\" "
 		"tabindex=\"0\" role=\"region\" aria-label=\"What happened\">"
-		"<table><thead><tr><th scope=\"col\">Name</th><th "
+		"<table class=\"narrow groups\"><thead><tr><th "
+		"scope=\"col\">Name</th><th "
 		"scope=\"col\">Came out</th><th scope=\"col\">Why</th><th "
 		"scope=\"col\">Handshakes</th></tr></thead><tbody>\n");
 	/* What failed is what one looks for. */

@@ -52,7 +52,7 @@ struct cmi_page {
 	bool is_bad, has_summary;
 	struct cmi_item_summary summary;
 	size_t n_sections, left_out;
-	size_t n_endpoints, n_bad_endpoints;
+	size_t n_endpoints, n_bad_endpoints, n_none_endpoints;
 	struct cmi_page_clients clients;
 	struct cmi_page_groups groups;
 	/* What could not be read, and how many such there are. */

@@ -102,6 +102,9 @@ bool cmi_cert_matches_host(
  * clients took before RFC 9525 (RFC 6125 section 6.4.4), and some still do. */
 bool cmi_cert_subject_names_host(
 	const struct cmi_cert *c, const char *host, bool wildcards);
+/* Its names of hosts for a sentence, as many as there is room for: "a", "b"
+ * and 3 more.  False: it has none. */
+bool cmi_cert_names_text(const struct cmi_cert *c, char *out, size_t n_out);
 /* Valid at that second, both ends included (RFC 5280 section 4.1.2.5). */
 bool cmi_cert_valid_at(const struct cmi_cert *c, int64_t at_s);
 

@@ -98,3 +98,33 @@ def test_a_list_of_no_targets_is_not_all_well(chainmend, tmp_path, text):
 def test_a_directory_is_no_list_of_targets(chainmend, tmp_path):
     run = chainmend("check", "-f", tmp_path)
     assert run.status == 3 and "is a directory" in run.err
+
+
+@pytest.mark.parametrize("order", ["il", "ril", "rli"])
+def test_a_file_that_begins_with_an_issuer_fails(chainmend, pki, tmp_path,
+                                                 order):
+    """openssl s_server and nginx refuse it, too: the key is another's."""
+    certs = {"i": pki.intermediate, "l": pki.leaf, "r": pki.anchor}
+    file, mended = tmp_path / "chain.pem", tmp_path / "mended.pem"
+    file.write_text("".join(certs[c].text for c in order))
+    trust = ["--offline", "--roots", pki.anchor.pem]
+    run = chainmend("check", file, *trust, "--json")
+    assert run.status == 1
+    endpoint, = run.of_kind("endpoint")
+    ids = [(f["id"], f["severity"]) for f in endpoint["findings"]]
+    assert ids.count(("wrong-order", "error")) == 1
+    assert not {"unrelated-certificate", "unneeded-certificate"} & {
+        name for name, _ in ids}
+    # What it advises mends it.
+    assert chainmend("mend", file, *trust, "-o", mended).status == 0
+    assert chainmend("check", mended, *trust, "--strict").status == 0
+
+
+def test_who_asks_for_another_name_reads_the_names_there_are(chainmend, pki):
+    run = chainmend("check", pki.leaf.pem, pki.stranger.pem, "--offline",
+                    "--host", "other.example", "--roots", pki.anchor.pem,
+                    "--pool", pki.intermediate.pem)
+    assert run.status == 1
+    words = " ".join(run.out.split())
+    assert 'the certificate is for "' in words
+    assert "the certificate names no host" in words

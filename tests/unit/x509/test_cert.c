@@ -123,6 +123,41 @@ static void hostile_names_are_made_safe(void **state)
 	}
 }
 
+static void names_are_listed_as_far_as_there_is_room(void **state)
+{
+	static const struct {
+		const char *san;
+		size_t room;
+		const char *text; /* NULL: there are none */
+	} rows[] = {
+		{"", 90, NULL},
+		{"email:a@example.org", 90, NULL},
+		{"DNS:a.example", 90, "\"a.example\""},
+		{"DNS:a.example,IP:192.0.2.7", 90,
+			"\"a.example\" and \"192.0.2.7\""},
+		{"DNS:a.example,DNS:b.example,DNS:c.example", 90,
+			"\"a.example\", \"b.example\" and \"c.example\""},
+		{"DNS:a.example,DNS:b.example,DNS:c.example,DNS:d.example", 50,
+			"\"a.example\", \"b.example\" and 2 more"},
+		{"DNS:a-name-that-is-longer-than-the-room.example", 50,
+			"\"a-name-that-is-longer-...\""},
+		{"DNS:a-name-that-is-longer-than-the-room.example,DNS:b", 50,
+			"\"a-name-that-is-longer-...\" and 1 more"},
+	};
+	char text[90];
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		const struct forged *f = forge(
+			&(struct forge_order){.name = "x", .san = rows[i].san});
+
+		assert_int_equal(cmi_cert_names_text(f->c, text, rows[i].room),
+			rows[i].text != NULL);
+		if (rows[i].text)
+			assert_string_equal(text, rows[i].text);
+	}
+}
+
 static void hosts(void **state)
 {
 	static const struct {
@@ -245,6 +280,7 @@ int main(void)
 		ROW(self_issued_is_not_self_signed),
 		ROW(names_compare_canonically),
 		ROW(hostile_names_are_made_safe),
+		ROW(names_are_listed_as_far_as_there_is_room),
 		ROW(hosts),
 		ROW(no_san_means_no_name),
 		ROW(validity_includes_both_ends),
