@@ -9,7 +9,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cli/places.h"
@@ -98,28 +101,74 @@ static bool is_static(struct cmi_bytes head)
 	return true;
 }
 
+/* Of capabilities(7): its capabilities, if it has any beyond inheritable
+ * ones.  Two words each of permitted and inheritable behind one of flags. */
+static bool has_capabilities(const char *path)
+{
+	uint8_t value[64];
+	ssize_t n = getxattr(path, "security.capability", value, sizeof(value));
+	struct cmi_cursor c =
+		cmi_cursor_of((struct cmi_bytes){value, n > 0 ? (size_t)n : 0});
+	uint32_t flags, low, high = 0;
+
+	if (!cmi_cursor_u32le(&c, &flags) || !cmi_cursor_u32le(&c, &low) ||
+		!cmi_cursor_skip(&c, sizeof(low)))
+		return false;
+	(void)cmi_cursor_u32le(&c, &high);
+	return low || high;
+}
+
+/*
+ * What makes the loader preload nothing (ld.so(8), "secure-execution mode"):
+ * the file gives other rights than whoever starts it has, and the kernel lets
+ * it.  NULL: nothing does.
+ */
+static const char *why_secure(const char *path, struct cmi_bytes head)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (cmi_text_starts(head, "#!") || stat(path, &st) < 0 ||
+		statvfs(path, &fs) < 0 || fs.f_flag & ST_NOSUID ||
+		prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return NULL;
+	if (st.st_mode & S_ISUID && st.st_uid != getuid())
+		return "is setuid, and you are not its owner";
+	/* Without the group's x it is a mark for locks. */
+	if ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+		st.st_gid != getgid())
+		return "is setgid, and its group is not yours";
+	if (getuid() != 0 && has_capabilities(path))
+		return "has file capabilities, and you are not root";
+	return NULL;
+}
+
 /* Say what cannot work; the program is run all the same. */
 static void warn_of_limits(struct cmi_cli *cli, const char *path)
 {
-	uint8_t head[4096];
-	struct stat st;
+	uint8_t bytes[4096];
+	struct cmi_bytes head = {bytes, 0};
+	const char *why;
 	ssize_t n = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0) {
-		n = read(fd, head, sizeof(head));
+		n = read(fd, bytes, sizeof(bytes));
 		close(fd);
 	}
-	if (n > 0 && is_static((struct cmi_bytes){head, (size_t)n}))
+	head.n = n > 0 ? (size_t)n : 0;
+	if (is_static(head))
 		fprintf(cli->err,
 			"chainmend: %s is statically linked: its chains "
 			"cannot be completed\n",
 			path);
-	if (stat(path, &st) == 0 && (st.st_mode & (S_ISUID | S_ISGID)))
+	why = why_secure(path, head);
+	if (why)
 		fprintf(cli->err,
-			"chainmend: %s runs as another user: its chains "
-			"cannot be completed\n",
-			path);
+			"chainmend: %s %s: the system's loader preloads "
+			"nothing into it, so its chains are not completed; "
+			"start chainmend itself with those rights\n",
+			path, why);
 }
 
 static bool set_preload(const char *shim)
@@ -198,8 +247,10 @@ const struct cmi_command cmi_cmd_run = {
 		 "(3.7 or later):\ncurl, wget, git, python3, perl, ruby, php "
 		 "and most of a distribution.  It cannot\nwork for statically "
 		 "linked programs (Go, Rust, Node with its own OpenSSL), for\n"
-		 "setuid ones, nor for Java, NSS or programs that bring their "
-		 "own verification.\nNothing is trusted that was not trusted "
+		 "those that get other rights by their file (setuid, "
+		 "capabilities), nor for Java,\nNSS or programs that bring "
+		 "their own verification.\nNothing is trusted that was not "
+		 "trusted "
 		 "before: expired, wrong and untrusted\nchains still fail.\n",
 	.common = CMI_C_NET | CMI_C_CACHE,
 	.options = options,

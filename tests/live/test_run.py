@@ -5,8 +5,10 @@ servers: what must be cured, and what must not."""
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -249,6 +251,133 @@ def test_a_static_program_is_told_of(chainmend, tmp_path):
         pytest.skip("no static C library here")
     run = chainmend("run", "--", tmp_path / "a")
     assert run.status == 5 and "statically linked" in run.err
+
+
+# What the loader did: is the preload object there, and known to children?
+SELF = """
+#define _GNU_SOURCE
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int look(struct dl_phdr_info *i, size_t n, void *found)
+{
+	(void)n;
+	*(int *)found |= strstr(i->dlpi_name, "chainmend-preload") != NULL;
+	return 0;
+}
+
+int main(void)
+{
+	int loaded = 0;
+
+	dl_iterate_phdr(look, &loaded);
+	printf("%s %s\\n", loaded ? "loaded" : "bare",
+		getenv("LD_PRELOAD") ? "handed on" : "dropped");
+	return 6;
+}
+"""
+STRANGER = 65534  # nobody here
+NET_RAW = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)
+
+
+@pytest.fixture
+def own_rights(chainmend):
+    """own_rights(mode, owner, group) -> a program that says what the loader
+    did, and whether its file gives it other rights is up to them."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes a file set-user-ID for somebody else")
+    # Where others than root can go, too.
+    folder = Path(tempfile.mkdtemp(prefix="chainmend-suid-"))
+    if os.statvfs(folder).f_flag & os.ST_NOSUID:
+        folder.rmdir()
+        pytest.skip("set-user-ID means nothing here: mounted nosuid")
+    folder.chmod(0o755)
+
+    def make(mode=0o755, owner=0, group=0):
+        source, path = folder / "self.c", folder / "self"
+        source.write_text(SELF)
+        subprocess.run(["cc", "-o", path, source], check=True)
+        os.chown(path, owner, group)
+        path.chmod(mode)
+        return path
+
+    yield make
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mode,owner,group,why", [
+    (0o755, 0, 0, None),
+    (0o4755, STRANGER, 0, "is setuid"),
+    (0o4755, 0, 0, None),                  # of whoever starts it
+    (0o2755, 0, STRANGER, "is setgid"),
+    (0o2745, 0, STRANGER, None),           # mandatory locks, once
+    (0o2755, 0, 0, None),
+    (0o6755, STRANGER, STRANGER, "is setuid"),
+])
+def test_other_rights_are_told_of(chainmend, own_rights, mode, owner, group,
+                                  why):
+    """The loader is the judge: told of is what it does not preload into."""
+    path = own_rights(mode, owner, group)
+    run = chainmend("run", "--", path)
+    assert run.status == 6, run
+    assert run.out == ("bare dropped\n" if why else "loaded handed on\n")
+    if why:
+        assert run.err == f"chainmend: {path} {run.err.split(' ', 2)[2]}"
+        assert run.err.count("\n") == 1 and why in run.err, run
+        assert "preloads nothing into it" in run.err, run
+        assert chainmend("run", "-q", "--", path).err == ""
+    else:
+        assert run.err == "", run
+
+
+def test_rights_that_the_system_does_not_give(chainmend, own_rights, tmp_path):
+    """No new privileges, a mount without set-user-ID, a script: the file's
+    bits mean nothing, and the preload works."""
+    path = own_rights(0o4755, STRANGER)
+    run = chainmend("run", "--", path, prefix=["setpriv", "--no-new-privs"])
+    assert (run.out, run.err) == ("loaded handed on\n", ""), run
+    script = path.parent / "script"
+    script.write_text(f"#!/bin/sh\nexec {own_rights()}\n")
+    os.chown(script, STRANGER, 0)
+    script.chmod(0o4755)
+    run = chainmend("run", "--", script)
+    assert (run.out, run.err) == ("loaded handed on\n", ""), run
+
+
+def test_a_mount_without_such_rights(chainmend, own_rights, tmp_path):
+    path, mount = own_rights(0o4755, STRANGER), tmp_path / "mount"
+    mount.mkdir()
+    inside = ["unshare", "--mount", "sh", "-c",
+              'mount -t tmpfs -o nosuid none "$0" && cp -p "$1" "$0/self" '
+              '&& shift && exec "$@"', mount, path]
+    if subprocess.run([*inside, "true"],
+                      stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("nothing can be mounted here")
+    run = chainmend("run", "--", mount / "self", prefix=inside)
+    assert (run.out, run.err) == ("loaded handed on\n", ""), run
+
+
+def test_capabilities_are_told_of(chainmend, own_rights):
+    path = own_rights()
+    try:
+        os.setxattr(path, "security.capability", NET_RAW)
+    except OSError as e:
+        pytest.skip(f"no file capabilities here: {e}")
+    run = chainmend("run", "--", path)
+    assert (run.out, run.err) == ("loaded handed on\n", ""), run
+    stranger = ["setpriv", "--reuid", STRANGER, "--regid", STRANGER,
+                "--clear-groups", "--"]
+    if subprocess.run([*map(str, stranger), "test", "-x", chainmend.path],
+                      stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("the program stands where others than root cannot go")
+    run = chainmend("run", "--", path, prefix=stranger)
+    assert run.out == "bare dropped\n" and run.status == 6, run
+    assert "has file capabilities" in run.err, run
+    os.removexattr(path, "security.capability")
+    run = chainmend("run", "--", path, prefix=stranger)
+    assert (run.out, run.err) == ("loaded handed on\n", ""), run
 
 
 FORKS = """
