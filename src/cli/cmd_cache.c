@@ -54,7 +54,34 @@ static void hear(void *ctx, const struct cmi_event *e)
 
 static int fail(struct job *j, const cmend_error *err)
 {
-	return cmi_cli_fail(j->cli, err);
+	return err->status == CMEND_ARG
+		       ? cmi_cli_usage(j->cli, "%s", err->message)
+		       : cmi_cli_fail(j->cli, err);
+}
+
+/* --json: what was done, of one certificate (or NULL) or of all. */
+struct told {
+	struct cmi_buf line;
+	struct cmi_json json;
+};
+
+static void tell_begin(
+	struct told *t, const char *event, const struct cmi_cert *c)
+{
+	cmi_buf_init(&t->line, 65536);
+	cmi_json_begin(&t->json, &t->line, "event");
+	cmi_json_cstr(&t->json, "event", event);
+	if (!c)
+		return;
+	cmi_json_cstr(&t->json, "sha256", c->sha256_hex);
+	cmi_json_cstr(&t->json, "subject", c->subject);
+}
+
+static void tell_end(struct told *t, struct job *j)
+{
+	cmi_json_end_object(&t->json);
+	fprintf(j->cli->out, "%s\n", cmi_buf_cstr(&t->line));
+	cmi_buf_dispose(&t->line);
 }
 
 static bool open_store(struct job *j, bool read_only, cmend_error *err)
@@ -62,6 +89,12 @@ static bool open_store(struct job *j, bool read_only, cmend_error *err)
 	if (!cmi_setup_cache_path(j->cli, j->path, sizeof(j->path))) {
 		(void)cmi_fail(err, CMEND_ARG,
 			"there is no home to keep issuers in: give --cache");
+		return false;
+	}
+	if (strstr(j->path, "://")) {
+		(void)cmi_fail(err, CMEND_ARG,
+			"\"%s\" is no file: cache looks after files only",
+			j->path);
 		return false;
 	}
 	if (cmi_store_open(j->path, read_only, &j->env, &j->store, err))
@@ -130,9 +163,14 @@ static int run_list(struct job *j)
 	cmend_error err = {0};
 	size_t bad = 0;
 
-	if (!open_store(j, true, &err))
-		return err.status == CMEND_NOT_FOUND ? CMI_EXIT_OK
-						     : fail(j, &err);
+	if (!open_store(j, true, &err) && err.status != CMEND_NOT_FOUND)
+		return fail(j, &err);
+	if (!j->store) {
+		if (!j->cli->common.quiet && !j->cli->common.json)
+			fprintf(j->cli->err,
+				"chainmend: there is no \"%s\" yet\n", j->path);
+		return CMI_EXIT_OK;
+	}
 	if (cmi_store_list(j->store, show_entry, j, &bad, &err))
 		return fail(j, &err);
 	return warn_bad_rows(j, bad);
@@ -188,6 +226,22 @@ static const char *why_not(struct job *j, const struct candidates *c,
 	return result->accepted ? NULL : result->says;
 }
 
+static void tell_kept(
+	struct job *j, const struct cmi_cert *cert, const char *why)
+{
+	struct told t;
+
+	if (j->cli->common.json) {
+		tell_begin(&t, "cache-add", cert);
+		cmi_json_bool(&t.json, "kept", !why);
+		cmi_json_cstr(&t.json, "says", why);
+		tell_end(&t, j);
+	} else if (why && !j->cli->common.quiet) {
+		fprintf(j->cli->err, "chainmend: not kept: \"%s\": %s\n",
+			cert->subject, why);
+	}
+}
+
 static cmend_status keep_one(struct job *j, const struct candidates *c,
 	struct cmi_cert *cert, size_t *n_kept, cmend_error *err)
 {
@@ -199,10 +253,9 @@ static cmend_status keep_one(struct job *j, const struct candidates *c,
 		status =
 			cmi_store_put(j->store, cert, CMI_FROM_FILE, NULL, err);
 		++*n_kept;
-	} else if (!j->cli->common.quiet) {
-		fprintf(j->cli->err, "chainmend: not kept: \"%s\": %s\n",
-			cert->subject, why);
 	}
+	if (status == CMEND_OK)
+		tell_kept(j, cert, why);
 	cmi_complete_result_dispose(&result);
 	return status;
 }
@@ -226,7 +279,7 @@ static int run_add(struct job *j, bool every_one)
 	candidates_dispose(&c);
 	if (status)
 		return fail(j, &err);
-	if (!j->cli->common.quiet)
+	if (!j->cli->common.quiet && !j->cli->common.json)
 		fprintf(j->cli->out, "%zu of %zu kept in %s\n", kept, n,
 			j->path);
 	return kept == n || (!every_one && kept) ? CMI_EXIT_OK : CMI_EXIT_FAILS;
@@ -274,6 +327,22 @@ struct pruning {
 	struct cmi_cert_list gone;
 };
 
+static void tell_pruned(
+	struct job *j, const struct cmi_cert *cert, const char *why)
+{
+	struct told t;
+
+	if (j->cli->common.json) {
+		tell_begin(&t, "cache-prune", cert);
+		cmi_json_bool(&t.json, "dry_run", j->o->dry_run);
+		cmi_json_cstr(&t.json, "says", why);
+		tell_end(&t, j);
+	} else if (!j->cli->common.quiet) {
+		fprintf(j->cli->out, "%.16s  %s: %s\n", cert->sha256_hex,
+			cert->subject, why);
+	}
+}
+
 static cmend_status judge_entry(
 	void *ctx, const struct cmi_store_entry *e, cmend_error *err)
 {
@@ -285,10 +354,7 @@ static cmend_status judge_entry(
 
 	if (!expired && !(days && idle_s > (int64_t)days * 86400))
 		return CMEND_OK;
-	if (!p->job->cli->common.quiet)
-		fprintf(p->job->cli->out, "%.16s  %s: %s\n",
-			e->cert->sha256_hex, e->cert->subject,
-			expired ? "expired" : "not used");
+	tell_pruned(p->job, e->cert, expired ? "expired" : "not used");
 	return cmi_cert_list_add(&p->gone, e->cert, err);
 }
 
@@ -304,7 +370,7 @@ static int run_prune(struct job *j)
 	for (size_t i = 0; i < p.gone.n && !status && !j->o->dry_run; i++)
 		status = cmi_store_remove(
 			j->store, p.gone.certs[i]->sha256, &err);
-	if (!status && !j->cli->common.quiet)
+	if (!status && !j->cli->common.quiet && !j->cli->common.json)
 		fprintf(j->cli->out, "%zu %s\n", p.gone.n,
 			j->o->dry_run ? "would go" : "removed");
 	cmi_cert_list_dispose(&p.gone);
@@ -318,6 +384,22 @@ static cmend_status count_entry(
 	(void)err;
 	++*(size_t *)ctx;
 	return CMEND_OK;
+}
+
+static void tell_checked(struct job *j, size_t n, bool damaged)
+{
+	struct told t;
+
+	if (!j->cli->common.json) {
+		fprintf(j->cli->out, "%s: %zu issuers, sound%s\n", j->path, n,
+			damaged ? " now" : "");
+		return;
+	}
+	tell_begin(&t, "cache-check", NULL);
+	cmi_json_cstr(&t.json, "file", j->path);
+	cmi_json_int(&t.json, "issuers", (int64_t)n);
+	cmi_json_bool(&t.json, "damaged", damaged);
+	tell_end(&t, j);
 }
 
 static int run_check(struct job *j)
@@ -345,8 +427,7 @@ static int run_check(struct job *j)
 			"chainmend: set aside as \"%s.damaged\"; what was "
 			"readable was carried over\n",
 			j->path);
-	fprintf(j->cli->out, "%s: %zu issuers, sound%s\n", j->path, n,
-		damaged ? " now" : "");
+	tell_checked(j, n, damaged);
 	return damaged ? CMI_EXIT_FAILS : CMI_EXIT_OK;
 }
 

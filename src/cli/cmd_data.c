@@ -196,6 +196,25 @@ static cmend_status compare_sizes(const struct update *u, cmend_error *err)
 		u->issuers.n, before);
 }
 
+/* changed: a new file was written; else the old one is the newest. */
+static void tell_update(const struct update *u, bool changed)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf line;
+	size_t old = u->old ? cmi_preload_issuers(u->old) : 0;
+	size_t all = u->old ? cmi_preload_count(u->old) : 0;
+	struct cmi_json j;
+
+	cmi_buf_init(&line, 65536);
+	cmi_json_begin(&j, &line, "event");
+	cmi_json_cstr(&j, "event", "data-update");
+	cmi_json_cstr(&j, "file", u->path);
+	cmi_json_bool(&j, "changed", changed);
+	cmi_json_int(&j, "issuers", (int64_t)(changed ? u->issuers.n : old));
+	cmi_json_int(&j, "roots", (int64_t)(changed ? u->roots.n : all - old));
+	cmi_json_end_object(&j);
+	fprintf(u->cli->out, "%s\n", cmi_buf_cstr(&line));
+}
+
 static cmend_status make(struct update *u, cmend_error *err)
 {
 	CMI_TRY(cmi_preload_select(&u->all.list, &u->issuers, &u->roots, err));
@@ -206,13 +225,14 @@ static cmend_status make(struct update *u, cmend_error *err)
 			u->all.list.n);
 	CMI_TRY(compare_sizes(u, err));
 	CMI_TRY(write_preload(u, err));
-	if (u->cli->common.quiet)
-		return CMEND_OK;
-	fprintf(u->cli->out,
-		"%zu of %zu certificates are issuers with a proven parent, "
-		"%zu are roots; written to %s\n",
-		u->issuers.n, u->all.list.n, u->roots.n, u->path);
-	if (u->all.n_bad)
+	if (u->cli->common.json)
+		tell_update(u, true);
+	else if (!u->cli->common.quiet)
+		fprintf(u->cli->out,
+			"%zu of %zu certificates are issuers with a proven "
+			"parent, %zu are roots; written to %s\n",
+			u->issuers.n, u->all.list.n, u->roots.n, u->path);
+	if (u->all.n_bad && !u->cli->common.quiet)
 		fprintf(u->cli->err,
 			"chainmend: %zu certificates could not be read and "
 			"were passed over\n",
@@ -228,7 +248,9 @@ static cmend_status keep(struct update *u, cmend_error *err)
 	if (utimensat(AT_FDCWD, u->path, NULL, 0) != 0)
 		return cmi_fail(err, CMEND_IO, "cannot touch \"%s\": %s",
 			u->path, strerror(errno));
-	if (!u->cli->common.quiet)
+	if (u->cli->common.json)
+		tell_update(u, false);
+	else if (!u->cli->common.quiet)
 		fprintf(u->cli->out,
 			"there is nothing newer than what is at hand, made "
 			"%s\n",

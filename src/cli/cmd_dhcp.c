@@ -40,6 +40,23 @@ static bool take(char *to, size_t n_to, const char *from)
 	return n >= 0 && (size_t)n < n_to;
 }
 
+/* --json: one object for each server's lines, which are taken from text. */
+static void tell_lines(
+	struct cmi_cli *cli, const char *format, struct cmi_buf *text)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf line;
+	struct cmi_json j;
+
+	cmi_buf_init(&line, 65536);
+	cmi_json_begin(&j, &line, "event");
+	cmi_json_cstr(&j, "event", "dhcp-lines");
+	cmi_json_cstr(&j, "format", format);
+	cmi_json_cstr(&j, "text", cmi_buf_cstr(text));
+	cmi_json_end_object(&j);
+	fprintf(cli->out, "%s\n", cmi_buf_cstr(&line));
+	cmi_buf_clear(text);
+}
+
 static int encode(struct cmi_cli *cli, const struct options *o)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf out;
@@ -62,7 +79,7 @@ static int encode(struct cmi_cli *cli, const struct options *o)
 
 		if (o->format && strcmp(o->format, name) != 0)
 			continue;
-		if (!o->format)
+		if (!o->format && !cli->common.json)
 			cmi_buf_printf(
 				&out, "%s# %s\n", out.n ? "\n" : "", name);
 		if (cmi_uc_write((enum cmi_uc_format)f, &uc, &out, &err) !=
@@ -71,9 +88,18 @@ static int encode(struct cmi_cli *cli, const struct options *o)
 			return err.status == CMEND_ARG ? CMI_EXIT_USAGE
 						       : CMI_EXIT_CANNOT;
 		}
+		if (cli->common.json)
+			tell_lines(cli, name, &out);
 	}
 	fputs(cmi_buf_cstr(&out), cli->out);
 	return CMI_EXIT_OK;
+}
+
+/* Which option was wrong, before what was wrong with it. */
+static int refuse_hex(
+	struct cmi_cli *cli, const char *name, const cmend_error *err)
+{
+	return cmi_cli_usage(cli, "--%s: %s", name, err->message);
 }
 
 /* "0x", colons, dots and spaces are what people paste. */
@@ -127,10 +153,12 @@ static void tell_json(struct cmi_cli *cli, const struct cmi_uc_options *uc,
 static void tell(struct cmi_cli *cli, const struct options *o,
 	const struct cmi_uc_options *uc, const struct cmi_uc_faults *faults)
 {
-	if (o->option43)
-		fprintf(cli->out, "class  %s\nurl    %s://%s:%s%s\n",
-			uc->class_id, uc->scheme, uc->web, uc->port, uc->path);
-	if (o->option120)
+	if (o->option43 && uc->class_id[0])
+		fprintf(cli->out, "class  %s\n", uc->class_id);
+	if (o->option43 && uc->web[0])
+		fprintf(cli->out, "url    %s://%s:%s%s\n", uc->scheme, uc->web,
+			uc->port, uc->path);
+	if (o->option120 && uc->sip[0])
 		fprintf(cli->out, "sip    %s\n", uc->sip);
 	for (size_t i = 0; i < faults->n; i++) {
 		const struct cmi_uc_fault *f = &faults->faults[i];
@@ -152,9 +180,10 @@ static int decode(struct cmi_cli *cli, const struct options *o)
 	cmi_buf_init(&v120, 4096);
 	if (!o->option43 && !o->option120)
 		return cmi_cli_usage(cli, "--43 HEX or --120 HEX is needed");
-	if ((o->option43 && unhex(o->option43, &v43, &err) != CMEND_OK) ||
-		(o->option120 && unhex(o->option120, &v120, &err) != CMEND_OK))
-		return cmi_cli_fail(cli, &err);
+	if (o->option43 && unhex(o->option43, &v43, &err) != CMEND_OK)
+		return refuse_hex(cli, "43", &err);
+	if (o->option120 && unhex(o->option120, &v120, &err) != CMEND_OK)
+		return refuse_hex(cli, "120", &err);
 	if (o->option43)
 		cmi_uc_decode43(cmi_buf_view(&v43), &uc, &faults);
 	if (o->option120)

@@ -177,3 +177,45 @@ def test_options_of_a_program_that_is_run_are_its_own(chainmend):
 def test_failures_to_show_are_listed_before_anything_is_chosen(chainmend):
     run = chainmend("serve", "--break", "?")
     assert run.status == 0 and "missing-intermediate" in run.out
+
+
+def test_json_is_json_whatever_the_verb(chainmend, pki, tmp_path):
+    """Reading run.lines holds every line against the schema."""
+    roots, issuer = ["--roots", pki.anchor.pem], pki.intermediate
+    cache = ["--cache", tmp_path / "issuers.db", "--json"]
+
+    run = chainmend("cache", "add", issuer.pem, pki.leaf.pem, *roots, *cache)
+    assert run.status == 1
+    assert [(e["sha256"], e["kept"]) for e in run.of_kind("event")] == [
+        (issuer.sha256, True), (pki.leaf.sha256, False)]
+    run = chainmend("cache", "check", *cache)
+    assert run.status == 0
+    event, = run.lines
+    assert (event["issuers"], event["damaged"]) == (1, False)
+    run = chainmend("cache", "prune", *cache, "--at", "2100-01-01T00:00:00Z")
+    event, = run.lines
+    assert (event["sha256"], event["says"]) == (issuer.sha256, "expired")
+    assert chainmend("cache", "list", *cache).lines == []
+
+    run = chainmend("data", "update", "--from", pki.anchor.pem, "--from",
+                    issuer.pem, "-o", tmp_path / "known.bin", "--json")
+    event, = run.lines
+    assert (event["issuers"], event["roots"], event["changed"]) == (1, 1, True)
+
+    names = ["--web", "web.corp.example", "--sip", "sip.corp.example"]
+    run = chainmend("dhcp", "encode", *names, "--json")
+    assert run.status == 0 and len(run.lines) > 3
+    for event in run.lines:
+        assert event["text"] == chainmend("dhcp", "encode", *names, "--format",
+                                          event["format"]).out
+
+
+@pytest.mark.parametrize("args, status, says", [
+    (["cache", "list", "--cache", "redis://q.example"], 2, "is no file"),
+    (["cache", "list", "--cache", "none.db"], 0, 'no "none.db" yet'),
+    (["dhcp", "decode", "--43", "zz"], 2, "--43: not a hex digit"),
+])
+def test_what_was_wrong_is_said_with_its_place(chainmend, tmp_path, args,
+                                               status, says):
+    run = chainmend(*args, cwd=tmp_path)
+    assert run.status == status and run.out == "" and says in run.err, run
