@@ -206,6 +206,28 @@ static size_t failed_client(const struct mend *m)
 	return 0;
 }
 
+/* What whoever mends can do; of missing-intermediate the finding's own remedy
+ * is to call us. */
+static const char *remedy_of(const struct mend *m, enum cmi_finding_id id)
+{
+	switch ((int)id) {
+	case CMI_F_MISSING_INTERMEDIATE:
+		return m->cli->common.offline
+			       ? "Give that certificate, too, as one more file "
+				 "or with --pool (a root of your own: with "
+				 "--roots), or leave out --offline."
+			       : "Give that certificate, too, as one more file "
+				 "or with --pool (a root of your own: with "
+				 "--roots); the CA's site has it.";
+	case CMI_F_UNTRUSTED_ROOT:
+	case CMI_F_SELF_SIGNED_LEAF:
+		return "Where clients trust a root of your own, name it with "
+		       "--roots; else get a certificate from a CA that they "
+		       "trust.";
+	}
+	return cmi_finding_text(id)->remedy;
+}
+
 static void tell_failure(struct mend *m)
 {
 	size_t client = failed_client(m);
@@ -216,6 +238,8 @@ static void tell_failure(struct mend *m)
 		"that trusts %s: %s: %s; nothing is written\n",
 		m->leaf->subject, cmi_trust_name(m->trusts[client]),
 		cmi_finding_name(why->reason), why->says);
+	if (remedy_of(m, why->reason) && !m->cli->common.quiet)
+		fprintf(m->cli->err, "  do: %s\n", remedy_of(m, why->reason));
 	for (size_t i = 0; m->cli->common.verbose && i < why->n_refusals; i++)
 		fprintf(m->cli->err, "  %s: %s%s%s\n",
 			cmi_origin_name(why->refusals[i].origin),

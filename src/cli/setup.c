@@ -6,6 +6,31 @@
 #include <string.h>
 #include <unistd.h>
 
+/* An intermediate is trusted as it was told, and then none is ever missing:
+ * rarely what was meant by who gave a chain file for the roots. */
+static void note_no_roots(struct cmi_cli *cli, const struct cmi_trust *t)
+{
+	const struct cmi_cert *first = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < cmi_trust_count(t); i++) {
+		const struct cmi_cert *c = cmi_trust_at(t, i);
+
+		if (c->self_issued)
+			continue;
+		first = first ? first : c;
+		n++;
+	}
+	if (!n || cli->common.quiet)
+		return;
+	fprintf(cli->err, "chainmend: note: --roots has \"%s\"",
+		first->subject);
+	if (n > 1)
+		fprintf(cli->err, " and %zu more", n - 1);
+	fprintf(cli->err, ", trusted as told though no root: a server that "
+			  "does not send it looks whole\n");
+}
+
 cmend_status cmi_setup_trust(
 	struct cmi_cli *cli, struct cmi_trust **out, cmend_error *err)
 {
@@ -16,7 +41,9 @@ cmend_status cmi_setup_trust(
 		roots->n ? "the roots given" : "the system's roots", &t, err));
 	for (size_t i = 0; i < roots->n; i++)
 		CMI_TRY(cmi_trust_add_path(t, roots->items[i], err));
-	if (!roots->n)
+	if (roots->n)
+		note_no_roots(cli, t);
+	else
 		CMI_TRY(cmi_trust_add_system(t, err));
 	*out = CMI_TAKE(t);
 	return CMEND_OK;

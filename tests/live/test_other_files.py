@@ -128,3 +128,27 @@ def test_who_asks_for_another_name_reads_the_names_there_are(chainmend, pki):
     words = " ".join(run.out.split())
     assert 'the certificate is for "' in words
     assert "the certificate names no host" in words
+
+
+def test_an_intermediate_among_the_roots_is_remarked(chainmend, pki):
+    """certbot's chain.pem is no list of roots: nothing would be missing."""
+    args = ["check", pki.leaf.pem, "--offline", "--roots"]
+    run = chainmend(*args, pki.intermediate.pem)
+    assert run.status == 0
+    assert "no root: a server that does not send it looks whole" in run.err
+    assert chainmend(*args, pki.intermediate.pem, "-q").err == ""
+    run = chainmend(*args, pki.anchor.pem)
+    assert run.status == 1 and run.err == ""
+
+
+def test_who_cannot_be_mended_is_told_what_to_do(chainmend, pki):
+    trust = ["--offline", "--roots", pki.anchor.pem]
+    for file, advice in ((pki.leaf.pem, "--pool"),
+                         (pki.expired.pem, "Renew"),
+                         (pki.stranger.pem, "--roots")):
+        run = chainmend("mend", file, *([] if file == pki.leaf.pem else
+                                        [pki.intermediate.pem]), *trust)
+        assert run.status == 1 and run.out == "", run
+        says, do = run.err.splitlines()
+        assert says.startswith("chainmend: no chain could be proven")
+        assert do.startswith("  do: ") and advice in do, run
