@@ -171,6 +171,20 @@ static void warn_of_limits(struct cmi_cli *cli, const char *path)
 			path, why);
 }
 
+static cmend_status choose_shim(char *out, size_t n_out, cmend_error *err)
+{
+	if (!find_shim(out, n_out))
+		return cmi_fail(err, CMEND_NOT_FOUND,
+			"cannot find %s; CHAINMEND_SHIM may name it", SHIM);
+	if (strpbrk(out, " :"))
+		return cmi_fail(err, CMEND_UNSUPPORTED,
+			"\"%s\" cannot be preloaded: in its path the system's "
+			"loader takes a space or a colon for the end; copy it "
+			"elsewhere, and let CHAINMEND_SHIM name the copy",
+			out);
+	return CMEND_OK;
+}
+
 static bool set_preload(const char *shim)
 {
 	const char *was = getenv("LD_PRELOAD");
@@ -213,11 +227,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	if (!command)
 		return cmi_cli_fail(cli, (cmi_nomem(&err), &err));
 	memcpy(command, argv, argc * sizeof(*command));
-	if (!find_shim(shim, sizeof(shim))) {
-		(void)cmi_fail(&err, CMEND_NOT_FOUND,
-			"cannot find %s; CHAINMEND_SHIM may name it", SHIM);
+	if (choose_shim(shim, sizeof(shim), &err) != CMEND_OK)
 		return cmi_cli_fail(cli, &err);
-	}
 	if (!find_program(argv[0], path, sizeof(path))) {
 		(void)cmi_fail(&err, CMEND_NOT_FOUND,
 			"cannot find the program \"%s\"", argv[0]);

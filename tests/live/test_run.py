@@ -253,6 +253,16 @@ def test_a_static_program_is_told_of(chainmend, tmp_path):
     assert run.status == 5 and "statically linked" in run.err
 
 
+@pytest.mark.parametrize("name", ["a b", "a:b"])
+def test_a_path_that_the_loader_takes_for_two(chainmend, tmp_path, name):
+    shim = tmp_path / name / "libchainmend-preload.so"
+    shim.parent.mkdir()
+    shim.write_bytes(b"")
+    run = chainmend("run", "--", "true", env={"CHAINMEND_SHIM": str(shim)})
+    assert run.status == 3 and str(shim) in run.err, run
+    assert "space or a colon" in run.err
+
+
 # What the loader did: is the preload object there, and known to children?
 SELF = """
 #define _GNU_SOURCE
