@@ -103,7 +103,8 @@ cmend_status cmi_http_queue_place(struct cmi_http_queue *q,
 	if (q->n == q->cap)
 		CMI_TRY(grow(q, err));
 	*out = &q->ring[(q->first + q->n) % q->cap];
-	request_dispose(*out); /* it may have been used, and not pushed */
+	if ((*out)->text.n)
+		request_dispose(*out); /* used, and not pushed */
 	return CMEND_OK;
 }
 

@@ -66,12 +66,14 @@ struct cmi_session {
 	struct cmi_session_tls *tls;
 	struct cmi_session_http *http;
 	struct cmi_session_seek *seek;
+	struct cmi_session_openvpn *openvpn;
 };
 
 extern const struct cmi_session_mode cmi_session_mode_seek;
 extern const struct cmi_session_mode cmi_session_mode_tls;
 extern const struct cmi_session_mode cmi_session_mode_http;
 extern const struct cmi_session_mode cmi_session_mode_dns;
+extern const struct cmi_session_mode cmi_session_mode_openvpn;
 
 /* Leave the present mode, whose state is freed, for another or for none. */
 void cmi_session_enter(
@@ -81,6 +83,8 @@ cmend_status cmi_session_tls_open(struct cmi_session *s, cmend_error *err)
 	__attribute__((warn_unused_result));
 cmend_status cmi_session_http_open(struct cmi_session *s, cmend_error *err)
 	__attribute__((warn_unused_result));
+cmend_status cmi_session_openvpn_open(struct cmi_session *s, size_t signature,
+	cmend_error *err) __attribute__((warn_unused_result));
 cmend_status cmi_session_seek_open(struct cmi_session *s, cmend_error *err)
 	__attribute__((warn_unused_result));
 

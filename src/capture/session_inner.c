@@ -16,6 +16,8 @@ static cmend_status begin(
 	CMI_TRY(cmi_session_new(s->hub, s->info, &in->session, err));
 	in->session->depth = (uint8_t)(s->depth + 1);
 	in->session->flip = s->flip;
+	in->session->starttls =
+		s->mode == &cmi_session_mode_openvpn ? s->starttls : NULL;
 	return CMEND_OK;
 }
 

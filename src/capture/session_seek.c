@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "wire/http1.h"
+#include "wire/openvpn.h"
 #include "wire/starttls.h"
 #include "wire/tls.h"
 
@@ -166,6 +167,36 @@ static cmend_status enter_tls(struct cmi_session *s, cmend_error *err)
 	return cmi_session_tls_open(s, err);
 }
 
+static cmend_status open_tls(
+	struct cmi_session *s, struct cmi_bytes data, cmend_error *err)
+{
+	(void)data;
+	return enter_tls(s, err);
+}
+
+static cmend_status open_http(
+	struct cmi_session *s, struct cmi_bytes data, cmend_error *err)
+{
+	(void)data;
+	return cmi_session_http_open(s, err);
+}
+
+static enum cmi_match match_openvpn(struct cmi_bytes data, size_t *need)
+{
+	size_t signature;
+
+	return cmi_openvpn_match(data, need, &signature);
+}
+
+static cmend_status open_openvpn(
+	struct cmi_session *s, struct cmi_bytes data, cmend_error *err)
+{
+	size_t need, signature;
+
+	(void)cmi_openvpn_match(data, &need, &signature);
+	return cmi_session_openvpn_open(s, signature, err);
+}
+
 /* The first bytes of a direction, or of a segment when the start is not to be
  * had.  *part: it cannot be told yet. */
 static cmend_status seek_start(struct cmi_session *s, enum cmi_side side,
@@ -173,11 +204,13 @@ static cmend_status seek_start(struct cmi_session *s, enum cmi_side side,
 {
 	static const struct {
 		enum cmi_match (*match)(struct cmi_bytes data, size_t *need);
-		bool http;
+		cmend_status (*open)(struct cmi_session *s,
+			struct cmi_bytes data, cmend_error *err);
 	} rows[] = {
-		{match_record, false},
-		{match_ssl2, false},
-		{match_http, true},
+		{match_record, open_tls},
+		{match_ssl2, open_tls},
+		{match_http, open_http},
+		{match_openvpn, open_openvpn},
 	};
 
 	for (size_t i = 0; i < CMI_LEN(rows); i++) {
@@ -191,8 +224,7 @@ static cmend_status seek_start(struct cmi_session *s, enum cmi_side side,
 			*part = true;
 			return CMEND_OK;
 		case CMI_MATCH_WHOLE:
-			return rows[i].http ? cmi_session_http_open(s, err)
-					    : enter_tls(s, err);
+			return rows[i].open(s, data, err);
 		}
 	}
 	return CMEND_OK;
