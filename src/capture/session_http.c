@@ -19,6 +19,7 @@ struct cmi_session_http {
 	enum cmi_side client; /* stream side that asks */
 	bool knows_client;
 	bool tunnel_asked; /* CONNECT: hold the client's next bytes */
+	bool asked_early;  /* the head being kept was taken as far as it is */
 	/* The answer being read. */
 	unsigned status;
 	struct cmi_buf type;
@@ -210,8 +211,12 @@ static cmend_status take_head(struct cmi_session *s, enum cmi_side side,
 	}
 	if (head.response)
 		CMI_TRY(find_cut_request(s, err));
-	CMI_TRY(head.response ? take_response(s, &head, err)
-			      : take_request(s, side, &head, err));
+	if (head.response)
+		CMI_TRY(take_response(s, &head, err));
+	else if (!h->asked_early)
+		CMI_TRY(take_request(s, side, &head, err));
+	else
+		h->asked_early = false;
 	cmi_http_body_begin(&h->in[side], &head,
 		head.response ? asked_method(h) : head.method);
 	h->reading[side] = true;
@@ -272,27 +277,32 @@ static cmend_status eat_body(struct cmi_session *s, enum cmi_side side,
 
 static bool keeps_head(const struct cmi_session_dir *d, struct cmi_bytes *lines)
 {
-	return !d->waits && !d->lost &&
+	return !d->waits && !d->lost && !d->dead &&
 	       cmi_http_head_begun(cmi_buf_view(&d->kept), lines);
 }
 
-/* Of a head that was cut, as a snap length cuts it, the whole lines count: a
- * message of its own, of the frame that it stands in.  How long its body is
- * may have stood in the rest. */
-static cmend_status take_cut_head(struct cmi_session *s, enum cmi_side side,
-	struct cmi_bytes lines, cmend_error *err)
+/* Be at the moment when the latest of what is kept came; and back again. */
+static void swap_moment(struct cmi_session *s, struct cmi_session_dir *d)
 {
-	struct cmi_session_dir *d = &s->dir[side];
 	uint64_t frame = s->frame;
 	int64_t t_us = s->t_us;
-	cmend_status status;
 
 	s->frame = d->kept_frame;
 	s->t_us = d->kept_us;
-	d->lost = true;
+	d->kept_frame = frame;
+	d->kept_us = t_us;
+}
+
+/* Of a head that was cut, as a snap length cuts it, the whole lines count.
+ * How long the body is may have stood in the rest. */
+static cmend_status take_cut_head(struct cmi_session *s, enum cmi_side side,
+	struct cmi_bytes lines, cmend_error *err)
+{
+	cmend_status status;
+
+	swap_moment(s, &s->dir[side]);
 	status = take_head(s, side, lines, err);
-	s->frame = frame;
-	s->t_us = t_us;
+	swap_moment(s, &s->dir[side]);
 	if (status || s->mode != &cmi_session_mode_http ||
 		!s->http->reading[side])
 		return status;
@@ -301,20 +311,25 @@ static cmend_status take_cut_head(struct cmi_session *s, enum cmi_side side,
 }
 
 /* An answer comes, and no request waits for it: one whose end was not captured
- * may be there. */
+ * may be there.  Should its end come after all, that is passed over. */
 static cmend_status find_cut_request(struct cmi_session *s, cmend_error *err)
 {
-	enum cmi_side client = s->http->client;
-	struct cmi_session_dir *d = &s->dir[client];
+	struct cmi_session_http *h = s->http;
+	struct cmi_session_dir *d = &s->dir[h->client];
+	struct cmi_http_head head;
 	struct cmi_bytes lines;
+	cmend_status status;
+	cmend_error why;
 
-	if (s->http->waiting.n || s->http->reading[client] ||
-		!keeps_head(d, &lines))
+	if (h->waiting.n || h->reading[h->client] || h->asked_early ||
+		!keeps_head(d, &lines) || cmi_http_head(lines, &head, &why) ||
+		head.response)
 		return CMEND_OK;
-	CMI_TRY(take_cut_head(s, client, lines, err));
-	cmi_buf_clear(&d->kept);
-	d->scanned = 0;
-	return CMEND_OK;
+	h->asked_early = true;
+	swap_moment(s, d);
+	status = take_request(s, h->client, &head, err);
+	swap_moment(s, d);
+	return status;
 }
 
 /* Bytes were missing: a segment that begins as a message does goes on. */
@@ -386,33 +401,19 @@ static cmend_status lose_message(
 static cmend_status gap_in_head(
 	struct cmi_session *s, enum cmi_side side, cmend_error *err)
 {
+	struct cmi_session_http *h = s->http;
 	struct cmi_session_dir *d = &s->dir[side];
 	struct cmi_bytes lines;
+	bool begun = keeps_head(d, &lines);
+	bool known = d->lost || (side == h->client && h->asked_early);
 
-	if (keeps_head(d, &lines))
-		return take_cut_head(s, side, lines, err);
-	if (d->lost)
-		return CMEND_OK;
 	d->lost = true;
-	return lose_message(s, side, err);
-}
-
-/* The missing bytes are all of this body. */
-static bool body_swallows(struct cmi_http_body *b, uint64_t n)
-{
-	bool chunk = b->framing == CMI_HTTP_CHUNKED && !b->bad &&
-		     b->chunk == CMI_CHUNK_DATA;
-
-	if (b->framing == CMI_HTTP_UNTIL_CLOSE)
-		return true;
-	if ((b->framing != CMI_HTTP_LENGTH && !chunk) || n > b->left)
-		return false;
-	b->left -= n;
-	if (chunk && b->left == 0)
-		b->chunk = CMI_CHUNK_END;
-	else
-		b->done = b->left == 0;
-	return true;
+	if (side == h->client)
+		h->asked_early = false;
+	if (known)
+		return CMEND_OK;
+	return begun ? take_cut_head(s, side, lines, err)
+		     : lose_message(s, side, err);
 }
 
 static cmend_status gap_in_body(
@@ -422,7 +423,7 @@ static cmend_status gap_in_body(
 	struct cmi_http_body *b = &h->in[side];
 	bool counted = b->framing == CMI_HTTP_LENGTH;
 
-	if (body_swallows(b, n))
+	if (cmi_http_body_lose(b, n))
 		return b->done ? finish_message(s, side, err) : CMEND_OK;
 	s->dir[side].lost = true;
 	CMI_TRY(finish_message(s, side, err));

@@ -386,3 +386,20 @@ size_t cmi_http_body_take(struct cmi_http_body *b, struct cmi_bytes data,
 		b->done = b->left == 0;
 	return n;
 }
+
+bool cmi_http_body_lose(struct cmi_http_body *b, uint64_t n)
+{
+	bool chunk = b->framing == CMI_HTTP_CHUNKED && !b->bad &&
+		     b->chunk == CMI_CHUNK_DATA;
+
+	if (b->framing == CMI_HTTP_UNTIL_CLOSE)
+		return true;
+	if ((b->framing != CMI_HTTP_LENGTH && !chunk) || n > b->left)
+		return false;
+	b->left -= n;
+	if (chunk && b->left == 0)
+		b->chunk = CMI_CHUNK_END;
+	else
+		b->done = b->left == 0;
+	return true;
+}

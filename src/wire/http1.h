@@ -79,4 +79,7 @@ void cmi_http_body_begin(struct cmi_http_body *b,
 size_t cmi_http_body_take(struct cmi_http_body *b, struct cmi_bytes data,
 	struct cmi_bytes *content);
 
+/* n bytes are missing here.  False: the body ends among them, or may. */
+bool cmi_http_body_lose(struct cmi_http_body *b, uint64_t n);
+
 #endif

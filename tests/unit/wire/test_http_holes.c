@@ -107,6 +107,16 @@ static void requests_cut(struct talk *t)
 	talk_lose(t, CMI_CLIENT, 30);
 }
 
+/* The server answers before it has the whole head. */
+static void answered_early(struct talk *t)
+{
+	talk_say(t, CMI_CLIENT,
+		CMI_BYTES("POST /one HTTP/1.1\r\nHost: a\r\nContent-Le"));
+	talk_say(t, CMI_SERVER, CMI_BYTES(ANSWER("413", "abcd")));
+	talk_say(t, CMI_CLIENT, CMI_BYTES("ngth: 6\r\n\r\nGET /a" ASK("two")));
+	talk_say(t, CMI_SERVER, CMI_BYTES(ANSWER("202", "abcd")));
+}
+
 /* Of the first line itself too much is missing to tell. */
 static void first_line_cut(struct talk *t)
 {
@@ -172,6 +182,9 @@ static const struct {
 		{"http 201 method=GET url=http://a/one ",
 			"http 202 method=GET url=http://a/two ",
 			"http 203 method= url= "}},
+	{"an answer to half a head", answered_early,
+		{"http 413 method=POST url=http://a/one ",
+			"http 202 method=GET url=http://a/two "}},
 	{"a first line that is cut", first_line_cut,
 		{"http 0 method=GET url=http://a/one ",
 			"http 202 method= url= "}},
