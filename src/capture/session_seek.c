@@ -11,6 +11,7 @@
 
 #include "wire/http1.h"
 #include "wire/openvpn.h"
+#include "wire/socks.h"
 #include "wire/starttls.h"
 #include "wire/tls.h"
 
@@ -27,7 +28,8 @@ struct said {
 struct cmi_session_seek {
 	struct cmi_session_seek *next; /* of the spare ones */
 	uint64_t passed[2];
-	bool weak; /* the start was not seen */
+	bool fresh[2]; /* what comes next is somebody's first word */
+	bool weak;     /* the start was not seen */
 	struct said said[2];
 };
 
@@ -62,6 +64,7 @@ cmend_status cmi_session_seek_open(struct cmi_session *s, cmend_error *err)
 	for (int i = 0; i < 2; i++) {
 		seek->said[i].n = 0;
 		seek->passed[i] = 0;
+		seek->fresh[i] = true;
 	}
 	seek->next = NULL;
 	seek->weak = (!s->info->saw_syn && !s->info->saw_syn_ack) ||
@@ -177,7 +180,13 @@ static cmend_status open_tls(
 static cmend_status open_http(
 	struct cmi_session *s, struct cmi_bytes data, cmend_error *err)
 {
+	const struct said *said = s->seek->said;
+	struct cmi_bytes client = {said[CMI_CLIENT].p, said[CMI_CLIENT].n};
+	struct cmi_bytes server = {said[CMI_SERVER].p, said[CMI_SERVER].n};
+
 	(void)data;
+	if (!s->starttls && s->seek->fresh[CMI_CLIENT] && client.n)
+		s->starttls = cmi_starttls_name(client, server);
 	return cmi_session_http_open(s, err);
 }
 
@@ -206,16 +215,22 @@ static cmend_status seek_start(struct cmi_session *s, enum cmi_side side,
 		enum cmi_match (*match)(struct cmi_bytes data, size_t *need);
 		cmend_status (*open)(struct cmi_session *s,
 			struct cmi_bytes data, cmend_error *err);
+		bool first; /* only of a direction's first bytes */
 	} rows[] = {
-		{match_record, open_tls},
-		{match_ssl2, open_tls},
-		{match_http, open_http},
-		{match_openvpn, open_openvpn},
+		{match_record, open_tls, false},
+		{match_ssl2, open_tls, false},
+		{match_http, open_http, false},
+		{match_openvpn, open_openvpn, true},
 	};
+	/* A zero byte alone, which the last begins with, keeps alive. */
+	bool first = s->seek->fresh[side] &&
+		     (s->info->saw_syn || s->info->saw_syn_ack);
 
 	for (size_t i = 0; i < CMI_LEN(rows); i++) {
 		size_t need = 0;
 
+		if (rows[i].first && !first)
+			continue;
 		switch (rows[i].match(data, &need)) {
 		case CMI_MATCH_NONE:
 			break;
@@ -241,6 +256,37 @@ static void note_said(struct said *said, struct cmi_bytes more)
 	said->n += more.n;
 }
 
+/* Do these bytes end what a client says to a SOCKS proxy, after so many? Behind
+ * them a talk begins anew. */
+static bool ends_socks(
+	const struct said *said, struct cmi_bytes data, size_t *used)
+{
+	const uint8_t *first = said->n ? said->p : data.p;
+	struct said all;
+	size_t end;
+
+	if (!data.n || (*first != 4 && *first != 5) ||
+		said->n == sizeof(said->p))
+		return false;
+	all.n = 0;
+	note_said(&all, (struct cmi_bytes){said->p, said->n});
+	note_said(&all, data);
+	if (cmi_socks_asked((struct cmi_bytes){all.p, all.n}, &end) !=
+			CMI_MATCH_WHOLE ||
+		end <= said->n)
+		return false;
+	*used = end - said->n;
+	return true;
+}
+
+static void pass_by(struct cmi_session_seek *seek, enum cmi_side side,
+	struct cmi_bytes data, bool fresh)
+{
+	note_said(&seek->said[side], data);
+	seek->passed[side] += data.n;
+	seek->fresh[side] = fresh;
+}
+
 static cmend_status seek_eat(struct cmi_session *s, enum cmi_side side,
 	struct cmi_bytes data, size_t *used, cmend_error *err)
 {
@@ -250,10 +296,14 @@ static cmend_status seek_eat(struct cmi_session *s, enum cmi_side side,
 	bool part = false;
 	size_t at;
 
-	if (seek->passed[side] == 0 || seek->weak) {
+	if (seek->fresh[side] || seek->weak) {
 		CMI_TRY(seek_start(s, side, data, &part, err));
 		if (part || s->mode != &cmi_session_mode_seek)
 			return CMEND_OK;
+	}
+	if (ends_socks(&seek->said[side], data, used)) {
+		pass_by(seek, side, (struct cmi_bytes){data.p, *used}, true);
+		return CMEND_OK;
 	}
 	passed = seek->passed[CMI_CLIENT] + seek->passed[CMI_SERVER];
 	budget = SEEK_MAX - passed;
@@ -269,8 +319,8 @@ static cmend_status seek_eat(struct cmi_session *s, enum cmi_side side,
 		return enter_tls(s, err);
 	if (match != CMI_MATCH_NONE)
 		s->dir[side].need = CMI_TLS_MATCH_NEEDS;
-	note_said(&seek->said[side], (struct cmi_bytes){data.p, at});
-	seek->passed[side] += at;
+	if (at)
+		pass_by(seek, side, (struct cmi_bytes){data.p, at}, false);
 	*used = at;
 	return CMEND_OK;
 }
@@ -283,6 +333,7 @@ static cmend_status seek_gap(
 	cmi_buf_clear(&s->dir[side].kept);
 	s->dir[side].skip = 0;
 	s->seek->passed[side] += s->seek->passed[side] == 0;
+	s->seek->fresh[side] = false;
 	s->seek->weak = true;
 	return CMEND_OK;
 }

@@ -337,6 +337,29 @@ static void a_lost_request_takes_the_lost_answer(void **state)
 	recorder_dispose(&r);
 }
 
+/* The capture begins in the middle; a byte that keeps the connection alive
+ * comes before the request. */
+static void kept_alive(void **state)
+{
+	struct cmi_stream_info late = info;
+	struct talk t = {0};
+	struct recorder r;
+	cmend_error err;
+
+	(void)state;
+	late.saw_syn = late.saw_syn_ack = false;
+	talk_say(&t, CMI_CLIENT, CMI_BYTES("\0"));
+	talk_say(&t, CMI_CLIENT, CMI_BYTES(ASK("one")));
+	talk_say(&t, CMI_SERVER, CMI_BYTES(ANSWER("201", "abcd")));
+	recorder_init(&r);
+	assert_int_equal(
+		talk_run(&t, &r, &late, talk_whole, NULL, &err), CMEND_OK);
+	assert_int_equal(r.n, 1);
+	assert_non_null(strstr(cmi_buf_cstr(&r.text),
+		"http 201 method=GET url=http://a/one "));
+	recorder_dispose(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +367,7 @@ int main(void)
 		cmocka_unit_test(a_body_with_a_hole_is_cut),
 		cmocka_unit_test(a_request_comes_behind_its_answer),
 		cmocka_unit_test(a_lost_request_takes_the_lost_answer),
+		cmocka_unit_test(kept_alive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
