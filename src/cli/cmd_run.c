@@ -249,12 +249,14 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 const struct cmi_command cmi_cmd_run = {
 	.name = "run",
 	.summary = "run a program whose TLS library completes chains",
-	.usage = "run [options] [--] COMMAND [ARGUMENT...]",
+	.usage = "run [options] -- COMMAND [ARGUMENT...]",
 	.examples = "  chainmend run -- curl https://incomplete-chain.badssl."
 		    "com/\n"
 		    "  chainmend run --trace -- python3 fetch.py\n"
 		    "  chainmend run --offline -- git pull",
-	.notes = "Works for programs that use the shared OpenSSL 3 or GnuTLS "
+	.notes = "Our own options end at COMMAND: those behind it are its "
+		 "own.\n\nWorks for programs that use the shared OpenSSL 3 or "
+		 "GnuTLS "
 		 "(3.7 or later):\ncurl, wget, git, python3, perl, ruby, php "
 		 "and most of a distribution.  It cannot\nwork for statically "
 		 "linked programs (Go, Rust, Node with its own OpenSSL), for\n"
