@@ -305,8 +305,9 @@ static void lost(struct cmi_member *m, int error)
 	else if (error)
 		fail_errno(m, error);
 	else if (m->phase < CMI_GLANCING)
-		cmi_member_fail(
-			m, CMEND_NET, "closed the connection before TLS");
+		cmi_member_fail(m, CMEND_NET,
+			"closed the connection before TLS: where it speaks "
+			"TLS at once, leave out --starttls");
 	else
 		cmi_member_fail(m, CMEND_NET,
 			"closed the connection at the TLS hello: perhaps it "

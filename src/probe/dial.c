@@ -280,7 +280,9 @@ static cmend_status plain_receive(
 		return fail_connect(d, errno, err);
 	if (n == 0)
 		return cmi_fail(err, CMEND_NET,
-			"%s closed the connection before TLS", target_text(d));
+			"%s closed the connection before TLS: where it speaks "
+			"TLS at once, leave out --starttls",
+			target_text(d));
 	cmi_buf_add(to, chunk, (size_t)n);
 	keep_greeting(d, (struct cmi_bytes){chunk, (size_t)n});
 	return cmi_buf_status(to, err);

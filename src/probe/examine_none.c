@@ -20,9 +20,26 @@ static enum cmi_finding_id finding_of_alert(uint8_t code)
 	return CMI_F_SERVER_CLOSED;
 }
 
-static struct cmi_finding finding_without_chain(
-	const struct cmi_tls_seen *t, char *says, size_t n_says)
+/* An address is asked for without a name, and some servers have a chain for
+ * names only; NULL: the finding's own remedy serves. */
+static const char *remedy_by_name(
+	enum cmi_finding_id id, const char *server_name)
 {
+	if (!server_name[0] &&
+		(id == CMI_F_WRONG_HOST || id == CMI_F_NO_SHARED_CIPHER ||
+			id == CMI_F_SERVER_CLOSED))
+		return "No server name was sent, as none was given: ask again "
+		       "by the name that clients use, or with --sni NAME.";
+	if (id == CMI_F_WRONG_HOST)
+		return "Check the name, and that the server has a virtual host "
+		       "for it; --sni NAME asks for another.";
+	return NULL;
+}
+
+static struct cmi_finding finding_without_chain(
+	const struct cmi_dialed *dialed, char *says, size_t n_says)
+{
+	const struct cmi_tls_seen *t = &dialed->tls;
 	struct cmi_finding f = {.severity = CMI_SEVERITY_ERROR};
 	const struct cmi_seen_alert *alert = NULL;
 	const char *name;
@@ -44,6 +61,7 @@ static struct cmi_finding finding_without_chain(
 			"chain");
 	}
 	f.says = says;
+	f.remedy = remedy_by_name(f.id, dialed->server_name);
 	f.blame = cmi_finding_text(f.id)->blame;
 	return f;
 }
@@ -66,7 +84,7 @@ cmend_status cmi_examine_none(const char *target, const char *address,
 	};
 
 	if (dialed) {
-		f = finding_without_chain(&dialed->tls, text, sizeof(text));
+		f = finding_without_chain(dialed, text, sizeof(text));
 		e.verdict = f.id;
 		e.findings = &f;
 		e.n_findings = 1;

@@ -10,6 +10,8 @@
 #include "core/cursor.h"
 #include "core/text.h"
 #include "wire/tls.h"
+#include "x509/bundle.h"
+#include "x509/key.h"
 #include "x509/lean.h"
 
 struct cmi_tls_maker {
@@ -257,19 +259,51 @@ static int no_passphrase(char *out, int n, int writing, void *ctx)
 	return -1;
 }
 
-static cmend_status fail_identity(
-	cmend_error *err, const char *file, const char *what)
+/* Why libssl has read no certificate: in our words, which name what the file
+ * is.  It reads PEM only. */
+static cmend_status fail_cert(const char *file, cmend_error *err)
 {
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(code);
-	cmend_status status = CMEND_PARSE;
+	struct cmi_bundle b = {0};
+	cmend_status status = cmi_bundle_read_file(file, 1, &b, err);
 
-	if (ERR_GET_LIB(code) == ERR_LIB_SYS || ERR_SYSTEM_ERROR(code))
-		status = CMEND_IO;
-	(void)cmi_fail(err, status, "no %s can be read from \"%s\": %s", what,
-		file, reason ? reason : "unknown form");
 	ERR_clear_error();
-	return status;
+	cmi_bundle_dispose(&b);
+	return status != CMEND_OK && status != CMEND_LIMIT
+		       ? status
+		       : cmi_fail(err, CMEND_PARSE,
+				 "the certificate in \"%s\" is not in PEM, as "
+				 "a "
+				 "client's must be: openssl x509 -in FILE -out "
+				 "cert.pem makes it so",
+				 file);
+}
+
+/* The same of its key; apart: it has a file of its own. */
+static cmend_status fail_key(
+	const char *cert_file, const char *file, bool apart, cmend_error *err)
+{
+	struct cmi_bundle b = {0};
+	bool matches;
+	cmend_status status =
+		cmi_bundle_read_file(cert_file, CMI_BUNDLE_CERTS_MAX, &b, err);
+
+	ERR_clear_error();
+	if (status == CMEND_OK)
+		status = cmi_key_file_matches(
+			file, b.list.certs[0], &matches, err);
+	cmi_bundle_dispose(&b);
+	if (status == CMEND_PARSE && !apart)
+		return cmi_fail(err, CMEND_PARSE,
+			"no private key beside the certificate in \"%s\": give "
+			"it with --key FILE",
+			file);
+	return status != CMEND_OK
+		       ? status
+		       : cmi_fail(err, CMEND_PARSE,
+				 "the key in \"%s\" is not in PEM, as a "
+				 "client's must be: openssl pkey -in FILE -out "
+				 "key.pem makes it so",
+				 file);
 }
 
 cmend_status cmi_tls_maker_identity(struct cmi_tls_maker *m,
@@ -284,7 +318,7 @@ cmend_status cmi_tls_maker_identity(struct cmi_tls_maker *m,
 	ERR_clear_error();
 	SSL_CTX_set_default_passwd_cb(m->ctx, no_passphrase);
 	if (SSL_CTX_use_certificate_chain_file(m->ctx, cert_file) != 1)
-		return fail_identity(err, cert_file, "client certificate");
+		return fail_cert(cert_file, err);
 	if (!key_file)
 		key_file = cert_file;
 	if (SSL_CTX_use_PrivateKey_file(m->ctx, key_file, SSL_FILETYPE_PEM) !=
@@ -296,8 +330,8 @@ cmend_status cmi_tls_maker_identity(struct cmi_tls_maker *m,
 				"certificate in \"%s\"",
 				key_file, cert_file);
 		}
-		return fail_identity(
-			err, key_file, "private key without a passphrase");
+		return fail_key(
+			cert_file, key_file, key_file != cert_file, err);
 	}
 	return CMEND_OK;
 }

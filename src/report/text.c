@@ -484,7 +484,8 @@ static void summary(const struct pen *p, const struct cmi_item_summary *s)
 	counted(p, s->dark, "encrypted");
 	counted(p, s->cut, "not whole");
 	counted(p, s->given_up, "given up at a ceiling");
-	counted(p, s->notes, "damaged places");
+	counted(p, s->notes,
+		s->notes == 1 ? "damaged place" : "damaged places");
 	cmi_buf_printf(
 		p->out, "; %llu packets\n", (unsigned long long)s->packets);
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words and files that people give in place of what was meant."""
+import socket
+import threading
 import zipfile
 
 import pytest
@@ -152,3 +154,48 @@ def test_who_cannot_be_mended_is_told_what_to_do(chainmend, pki):
         says, do = run.err.splitlines()
         assert says.startswith("chainmend: no chain could be proven")
         assert do.startswith("  do: ") and advice in do, run
+
+
+@pytest.fixture
+def alerting():
+    """A server that answers each hello with one fatal alert."""
+    listeners = []
+
+    def start(code):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def serve():
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                with peer:
+                    peer.recv(65536)
+                    peer.sendall(bytes([21, 3, 1, 0, 2, 2, code]))
+
+        threading.Thread(target=serve, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.mark.parametrize("code, host, verdict, advice", [
+    (112, "127.0.0.1", "wrong-host", "No server name was sent"),
+    (112, "localhost", "wrong-host", "virtual host"),
+    (40, "127.0.0.1", "no-shared-cipher", "No server name was sent"),
+    (40, "localhost", "no-shared-cipher", "suite that both know"),
+    (70, "127.0.0.1", "protocol-version", "version"),
+])
+def test_a_refusal_for_want_of_a_name(chainmend, alerting, code, host, verdict,
+                                      advice):
+    """RFC 6066 section 3: no name is sent for an address."""
+    run = chainmend("check", f"{host}:{alerting(code)}", "-4", "--json")
+    assert run.status == 1
+    endpoint, = run.of_kind("endpoint")
+    assert endpoint["verdict"] == verdict
+    assert advice in endpoint["findings"][0]["remedy"]

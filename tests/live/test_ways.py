@@ -316,10 +316,18 @@ def test_files_that_are_no_certificate_or_key(check, pki, s_server, client,
     subprocess.run(["openssl", "ec", "-aes256", "-passout", "pass:secret",
                     "-in", own.key, "-out", sealed], check=True,
                    stderr=subprocess.DEVNULL)
+    der, key_der = tmp_path / "own.der", tmp_path / "key.der"
+    der.write_bytes(own.der)
+    subprocess.run(["openssl", "pkey", "-in", own.key, "-outform", "DER",
+                    "-out", key_der], check=True)
     for args, status, says in (
             (("--cert", tmp_path / "none.pem"), 3, "none.pem"),
-            (("--cert", own.key, "--key", own.key), 3, "client certificate"),
-            (("--cert", own.pem, "--key", sealed), 3, "passphrase"),
+            (("--cert", own.key, "--key", own.key), 3, "it is a private key"),
+            (("--cert", own.pem, "--key", sealed), 3, "encrypted"),
+            (("--cert", own.pem), 3, "--key FILE"),
+            (("--cert", own.pem, "--key", pki.leaf.pem), 3, "no private key"),
+            (("--cert", der, "--key", own.key), 3, "openssl x509 -in"),
+            (("--cert", own.pem, "--key", key_der), 3, "openssl pkey -in"),
             (("--cert", own.pem, "--key", pki.leaf.key), 2, "not the key")):
         run = check(server.address, *args)
         assert run.status == status and says in run.err, run
