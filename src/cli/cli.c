@@ -92,6 +92,45 @@ const struct cmi_option *cmi_cli_option(const struct cmi_command *c, size_t i)
 	return NULL;
 }
 
+#define HELP_COLUMNS 80
+#define HELP_INDENT  31
+
+/* One line of text, of which indent columns are used already; what does not
+ * fit goes on below, indented as much. */
+static void show_wrapped(FILE *out, size_t indent, struct cmi_bytes text)
+{
+	size_t column = indent;
+
+	while (text.n) {
+		const uint8_t *space = memchr(text.p, ' ', text.n);
+		size_t n = space ? (size_t)(space - text.p) : text.n;
+
+		if (column > indent && column + 1 + n > HELP_COLUMNS) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			fputc(' ', out);
+			column++;
+		}
+		fwrite(text.p, 1, n, out);
+		column += n;
+		n += space != NULL;
+		text = (struct cmi_bytes){text.p + n, text.n - n};
+	}
+	fputc('\n', out);
+}
+
+static void show_notes(FILE *out, const char *notes)
+{
+	while (*notes) {
+		size_t n = strcspn(notes, "\n");
+
+		show_wrapped(
+			out, 0, (struct cmi_bytes){(const uint8_t *)notes, n});
+		notes += n + (notes[n] == '\n');
+	}
+}
+
 static void show_option(FILE *out, const struct cmi_option *o)
 {
 	char left[64];
@@ -100,11 +139,12 @@ static void show_option(FILE *out, const struct cmi_option *o)
 	n = snprintf(left, sizeof(left), "%s--%s%s%s", o->letter ? "" : "    ",
 		o->name, o->arg ? " " : "", o->arg ? o->arg : "");
 	if (o->letter)
-		fprintf(out, "  -%c, %-*s %s\n", o->letter, 24, left, o->help);
+		fprintf(out, "  -%c, %-*s ", o->letter, 24, left);
 	else if (n <= 28)
-		fprintf(out, "  %-28s %s\n", left, o->help);
+		fprintf(out, "  %-28s ", left);
 	else
-		fprintf(out, "  %s\n  %-28s %s\n", left, "", o->help);
+		fprintf(out, "  %s\n  %-28s ", left, "");
+	show_wrapped(out, HELP_INDENT, cmi_bytes_of(o->help));
 }
 
 bool cmi_cli_is_help(const char *word)
@@ -127,8 +167,10 @@ void cmi_cli_help(struct cmi_cli *cli, const struct cmi_command *command)
 	for (size_t i = 0; (o = cmi_cli_option(command, i)); i++)
 		show_option(out, o);
 	fprintf(out, "  %-28s %s\n", "-h, --help", "this text");
-	if (command->notes)
-		fprintf(out, "\n%s", command->notes);
+	if (command->notes) {
+		fputc('\n', out);
+		show_notes(out, command->notes);
+	}
 }
 
 /* The option by long name or letter; *base is the struct it writes to. */

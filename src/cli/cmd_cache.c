@@ -483,7 +483,7 @@ const struct cmi_command cmi_cmd_cache = {
 	.usage = "cache list|add|import|export|prune|check [options] [FILE...]",
 	.examples = "  chainmend cache list\n"
 		    "  chainmend cache add intermediates.pem\n"
-		    "  chainmend cache export -o issuers.pem",
+		    "  chainmend cache export -o issuers.pem\n",
 	.notes = "Only CA certificates that chain to a root of --roots (else "
 		 "the system's)\nare kept, and roots never.  The file is "
 		 "--cache, $CHAINMEND_CACHE, or\nchainmend/issuers.db in the "

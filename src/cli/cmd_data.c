@@ -412,7 +412,7 @@ static int run(struct cmi_cli *cli, void *o, size_t argc, char **argv)
 const struct cmi_command cmi_cmd_data = {
 	.name = "data",
 	.summary = "get or look at the file of known issuers and roots",
-	.usage = "data update [--from FILE...] | data status",
+	.usage = "data update [--from FILE...] | data status\n",
 	.examples = "  chainmend data update\n"
 		    "  chainmend data update --from ccadb.csv\n"
 		    "  chainmend data status",

@@ -530,7 +530,7 @@ const struct cmi_command cmi_cmd_phone = {
 		    "/dev/ttyACM0 --firmware broken\n",
 	.notes = "Exits 0 only when signed in: registered, and the registrar's "
 		 "signature verified. A PIN comes from --pin-file, "
-		 "--pin-fd or a prompt, and goes\nonly into a connection whose "
+		 "--pin-fd or a prompt, and goes only into a connection whose "
 		 "certificate leads to an anchor and bears the server's name.\n"
 		 "again uses the certificate kept in --state, and renews it in "
 		 "the last quarter of its life; where it is no good, the PIN "

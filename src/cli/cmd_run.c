@@ -253,7 +253,7 @@ const struct cmi_command cmi_cmd_run = {
 	.examples = "  chainmend run -- curl https://incomplete-chain.badssl."
 		    "com/\n"
 		    "  chainmend run --trace -- python3 fetch.py\n"
-		    "  chainmend run --offline -- git pull",
+		    "  chainmend run --offline -- git pull\n",
 	.notes = "Our own options end at COMMAND: those behind it are its "
 		 "own.\n\nWorks for programs that use the shared OpenSSL 3 or "
 		 "GnuTLS "

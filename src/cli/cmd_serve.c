@@ -433,8 +433,8 @@ const struct cmi_command cmi_cmd_serve = {
 		"--pin-days 90 --pin-history 3\n",
 	.notes = "Port 80 gives away certificates and takes no PIN, password "
 		 "or ticket. The registrar on port 5061 takes the certificates "
-		 "issued here,\nproved by TLS-DSK. PINs and passwords "
-		 "are\nkept with scrypt and "
+		 "issued here, proved by TLS-DSK. PINs and passwords "
+		 "are kept with scrypt and "
 		 "cannot be read back.\n",
 	.options = option_table,
 	.options_size = sizeof(struct cmi_serve_options),

@@ -48,9 +48,8 @@ static cmend_status prompt(
 
 	if (fd < 0)
 		return cmi_fail(err, CMEND_ARG,
-			"no terminal to ask for the %s: give it with a file or "
-			"descriptor",
-			what);
+			"there is no terminal to ask for it: give a file or a "
+			"descriptor with it (--help names the options)");
 	/* Quiet before it is asked: who types at once is neither shown nor
 	 * flushed away. */
 	is_terminal = tcgetattr(fd, &was) == 0;

@@ -35,6 +35,19 @@ def test_help_of_each_command_starts_with_an_example(chainmend, commands):
             assert "--" + option["name"] in run.out
 
 
+def test_help_fits_a_terminal_and_says_all(chainmend, commands):
+    """80 columns, but for the examples and ways of use."""
+    for command in commands:
+        run = chainmend(command["name"], "--help")
+        options = run.out.split("\noptions:\n", 1)[1]
+        assert max(map(len, options.splitlines())) <= 80, command["name"]
+        words = " ".join(options.split())
+        for text in [o["help"] for o in command["options"]] + [
+                command["notes"] or ""]:
+            assert " ".join(text.split()) in words
+        assert "\n\nusage: " in run.out
+
+
 def test_summaries_read_as_one_list(commands):
     for command in commands:
         summary = command["summary"]
