@@ -412,10 +412,10 @@ static int run(struct cmi_cli *cli, void *o, size_t argc, char **argv)
 const struct cmi_command cmi_cmd_data = {
 	.name = "data",
 	.summary = "get or look at the file of known issuers and roots",
-	.usage = "data update [--from FILE...] | data status\n",
+	.usage = "data update [--from FILE...] | data status",
 	.examples = "  chainmend data update\n"
 		    "  chainmend data update --from ccadb.csv\n"
-		    "  chainmend data status",
+		    "  chainmend data status\n",
 	.notes = "With this file most missing intermediates are found without "
 		 "asking anybody,\nand profiles find roots that the system "
 		 "lacks.  It is $CHAINMEND_PRELOAD,\nchainmend/preload.bin in "
