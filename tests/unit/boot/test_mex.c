@@ -132,6 +132,7 @@ static const struct {
 	{"root", "https://web.x/", "/"},
 	{"empty", "", NULL},
 	{"http", "http://web.x/a", NULL},
+	{"http, as long", "http:///web.x/a", NULL},
 	{"upper scheme", "HTTPS://web.x/a", NULL},
 	{"foreign host", "https://evil.example/a", NULL},
 	{"host before", "https://web.x.evil.example/a", NULL},

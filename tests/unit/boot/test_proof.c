@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "boot/proof.h"
 #include "boot/soap.h"
 #include "core/text.h"
@@ -76,8 +79,36 @@ static void canonical_forms(void **state)
 
 static const uint8_t key[CMI_PROOF_LEN] = {7};
 
-/* A security element with one text in it replaced by another. */
-static cmend_status checked(const char *from, const char *to, int64_t now_s)
+/* Signed anew, as one who has the key would: SignedInfo as it stands. */
+static void sign_again(struct cmi_buf *text)
+{
+	struct cmi_buf info;
+	struct cmi_xml doc;
+	uint8_t mac[20], b64[32];
+	char *hit;
+
+	cmi_buf_init(&info, 65536);
+	cmi_xml_init(&doc);
+	assert_int_equal(
+		cmi_xml_read(&doc, cmi_buf_view(text), NULL), CMEND_OK);
+	assert_int_equal(
+		cmi_xml_c14n(cmi_xml_find(doc.root, NULL, "SignedInfo"), &info,
+			NULL),
+		CMEND_OK);
+	assert_non_null(
+		HMAC(EVP_sha1(), key, sizeof(key), info.p, info.n, mac, NULL));
+	assert_int_equal(EVP_EncodeBlock(b64, mac, sizeof(mac)), 28);
+	hit = strstr((char *)text->p, "<ds:SignatureValue>");
+	assert_non_null(hit);
+	memcpy(hit + strlen("<ds:SignatureValue>"), b64, 28);
+	cmi_xml_dispose(&doc);
+	cmi_buf_dispose(&info);
+}
+
+/* A security element with one text in it replaced by another; signed anew by
+ * one who has the key, or not. */
+static cmend_status checked_as(
+	const char *from, const char *to, bool again, int64_t now_s)
 {
 	struct cmi_buf stamp, signature, all, changed;
 	struct cmi_xml doc;
@@ -102,6 +133,10 @@ static cmend_status checked(const char *from, const char *to, int64_t now_s)
 			&changed, all.p, (size_t)(hit - (const char *)all.p));
 		cmi_buf_text(&changed, to);
 		cmi_buf_text(&changed, hit + strlen(from));
+		if (again) {
+			(void)cmi_buf_cstr(&changed);
+			sign_again(&changed);
+		}
 	}
 	cmi_xml_init(&doc);
 	assert_int_equal(
@@ -117,6 +152,33 @@ static cmend_status checked(const char *from, const char *to, int64_t now_s)
 	return got;
 }
 
+static cmend_status checked(const char *from, const char *to, int64_t now_s)
+{
+	return checked_as(from, to, false, now_s);
+}
+
+/* A right signature of another kind, of which nobody said it would do. */
+static void other_algorithms_are_not_tried(void **state)
+{
+	static const char *const changes[][2] = {
+		{"#hmac-sha1", "#hmac-sha256"},
+		{"#sha1", "#sha256"},
+		{"xml-exc-c14n#", "xml-exc-c14n#WithComments"},
+		{"<ds:DigestMethod", "<ds:DigestMethod Algorithm=\"urn:x\"/>"
+				     "<ds:DigestMethod"},
+		{"Algorithm=", "algorithm="},
+	};
+
+	(void)state;
+	assert_int_equal(checked_as("<ds:Reference ", "<ds:Reference Id=\"x\" ",
+				 true, NOW),
+		CMEND_OK);
+	for (size_t i = 0; i < CMI_LEN(changes); i++)
+		if (checked_as(changes[i][0], changes[i][1], true, NOW) !=
+			CMEND_REFUSED)
+			fail_msg("%s passes", changes[i][1]);
+}
+
 static void a_signature_holds_or_not(void **state)
 {
 	static const char *const changes[][2] = {
@@ -129,7 +191,9 @@ static void a_signature_holds_or_not(void **state)
 		{"wsu:Id=\"timestamp\"", "wsu:Id=\"other\""},
 		{"<ds:Reference ", "<ds:Reference Id=\"x\" "},
 		{"<wsu:Created>", "<wsu:Created> "},
-		{"ds:Signature ", "ds:Signature x=\"1\" "},
+		/* The beginning of the right value. */
+		{"=</ds:SignatureValue>", "</ds:SignatureValue>"},
+		{"=</ds:DigestValue>", "</ds:DigestValue>"},
 	};
 
 	(void)state;
@@ -137,7 +201,7 @@ static void a_signature_holds_or_not(void **state)
 	assert_int_equal(checked(NULL, NULL, NOW + 600), CMEND_OK);
 	assert_int_equal(checked(NULL, NULL, NOW + 1200), CMEND_REFUSED);
 	assert_int_equal(checked(NULL, NULL, NOW - 600), CMEND_REFUSED);
-	for (size_t i = 0; i + 1 < CMI_LEN(changes); i++)
+	for (size_t i = 0; i < CMI_LEN(changes); i++)
 		if (checked(changes[i][0], changes[i][1], NOW) != CMEND_REFUSED)
 			fail_msg("%s passes", changes[i][1]);
 	/* Outside what is signed: allowed. */
@@ -152,6 +216,7 @@ int main(void)
 		cmocka_unit_test(the_key_of_both_entropies),
 		cmocka_unit_test(canonical_forms),
 		cmocka_unit_test(a_signature_holds_or_not),
+		cmocka_unit_test(other_algorithms_are_not_tried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,7 @@ static const struct {
 	{"64:ff9b::10.0.0.1", PRIVATE},
 	{"64:ff9b::127.0.0.1", PRIVATE},
 	{"64:ff9b::224.0.0.1", NEVER},
+	{"64:ff9b::1:8.8.8.8", PRIVATE}, /* not the prefix */
 	{"64:ff9b:1::8.8.8.8", PRIVATE},
 	{"100::1", PRIVATE},
 	{"2001::1", PRIVATE},

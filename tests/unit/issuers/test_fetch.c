@@ -17,26 +17,40 @@ static struct cmi_fetcher *fetcher(const struct cmi_fetch_options *o)
 static const struct cmi_fetch_options lab = {
 	.allow_private = true, .total_ms = 600, .fetches_max = 100};
 
-/* URLs that are refused before anything is sent. */
+/* URLs that are refused before anything is sent, and by what check: not by
+ * luck, in a library that might be forgiving tomorrow. */
 static const struct {
 	const char *name, *url;
 	enum cmi_finding_id trouble;
+	const char *says;
 } refused[] = {
-	{"https", "https://127.0.0.1/x", CMI_F_AIA_NOT_HTTP},
-	{"ldap", "ldap:///CN=Root", CMI_F_AIA_NOT_HTTP},
-	{"file", "file:///etc/passwd", CMI_F_AIA_NOT_HTTP},
-	{"gopher", "gopher://127.0.0.1:25/x", CMI_F_AIA_NOT_HTTP},
-	{"no scheme", "127.0.0.1/x", CMI_F_AIA_NOT_HTTP},
-	{"empty", "", CMI_F_AIA_NOT_HTTP},
-	{"user", "http://user@127.0.0.1/x", CMI_F_AIA_REFUSED},
-	{"password", "http://u:p@127.0.0.1/x", CMI_F_AIA_REFUSED},
-	{"CR LF", "http://127.0.0.1/x\r\nHost: y", CMI_F_AIA_REFUSED},
-	{"tab", "http://127.0.0.1/\tx", CMI_F_AIA_REFUSED},
-	{"space", "http://127.0.0.1/a b", CMI_F_AIA_REFUSED},
-	{"backslash", "http://127.0.0.1\\@good/", CMI_F_AIA_REFUSED},
-	{"byte over 126", "http://127.0.0.1/\xc3\xa9", CMI_F_AIA_REFUSED},
-	{"no host", "http:///x", CMI_F_AIA_REFUSED},
-	{"bad port", "http://127.0.0.1:99999/x", CMI_F_AIA_REFUSED},
+	{"https", "https://127.0.0.1/x", CMI_F_AIA_NOT_HTTP,
+		"is not plain http"},
+	{"ldap", "ldap:///CN=Root", CMI_F_AIA_NOT_HTTP, "is not plain http"},
+	{"file", "file:///etc/passwd", CMI_F_AIA_NOT_HTTP, "is not plain http"},
+	{"gopher", "gopher://127.0.0.1:25/x", CMI_F_AIA_NOT_HTTP,
+		"is not plain http"},
+	{"no scheme", "127.0.0.1/x", CMI_F_AIA_NOT_HTTP, "is not plain http"},
+	{"empty", "", CMI_F_AIA_NOT_HTTP, "is not plain http"},
+	{"user", "http://user@127.0.0.1/x", CMI_F_AIA_REFUSED,
+		"carries a user name"},
+	{"password", "http://u:p@127.0.0.1/x", CMI_F_AIA_REFUSED,
+		"carries a user name"},
+	{"CR LF", "http://127.0.0.1/x\r\nHost: y", CMI_F_AIA_REFUSED,
+		"has a character"},
+	{"tab", "http://127.0.0.1/\tx", CMI_F_AIA_REFUSED, "has a character"},
+	{"space", "http://127.0.0.1/a b", CMI_F_AIA_REFUSED, "has a character"},
+	{"backslash", "http://127.0.0.1\\@good/", CMI_F_AIA_REFUSED,
+		"has a character"},
+	{"backslash in the path", "http://127.0.0.1/a\\b", CMI_F_AIA_REFUSED,
+		"has a character"},
+	{"delete", "http://127.0.0.1/\x7f", CMI_F_AIA_REFUSED,
+		"has a character"},
+	{"byte over 126", "http://127.0.0.1/\xc3\xa9", CMI_F_AIA_REFUSED,
+		"has a character"},
+	{"no host", "http:///x", CMI_F_AIA_REFUSED, "names no host"},
+	{"bad port", "http://127.0.0.1:99999/x", CMI_F_AIA_REFUSED,
+		"is no URL"},
 };
 
 static void bad_urls_are_never_asked(void **state)
@@ -49,11 +63,68 @@ static void bad_urls_are_never_asked(void **state)
 
 		if (cmi_fetch(f, refused[i].url, (struct cmi_bytes){0}, NULL,
 			    NULL, &a, &err) != CMEND_REFUSED ||
-			a.trouble != refused[i].trouble)
+			a.trouble != refused[i].trouble ||
+			!strstr(a.says, refused[i].says))
 			fail_msg("%s: %s", refused[i].name, err.message);
 		cmi_fetch_answer_dispose(&a);
 		cmi_fetcher_free(f);
 	}
+}
+
+/* What is judged by the URL alone, where private addresses have no leave, and
+ * through a proxy, where nobody sees an address.  The proxy is a server of the
+ * lab: what reaches it was let through. */
+static const struct {
+	const char *url;
+	bool proxy, private_too, ok;
+	const char *says;
+} judged[] = {
+	{"http://127.0.0.1:25/x", false, false, false, "another service"},
+	{"http://127.0.0.1:0/x", false, false, false, "another service"},
+	{"http://127.0.0.1:1023/x", false, false, false, "another service"},
+	{"http://127.0.0.1:1/x", false, true, false, "cannot be had"},
+	{"http://good.example/good", true, false, true, ""},
+	{"http://good.example:1024/good", true, false, true, ""},
+	{"http://good.example:22/good", true, false, false, "another service"},
+	{"http://10.0.0.1/good", true, false, false, "private address"},
+	{"http://[::1]/good", true, false, false, "private address"},
+	{"http://localhost/good", true, false, false, "private address"},
+	{"http://169.254.169.254/good", true, false, false, "private address"},
+	{"http://10.0.0.1/good", true, true, true, ""},
+	{"http://localhost/good", true, true, true, ""},
+	{"http://0.0.0.0/good", true, true, false, "private address"},
+	{"http://[ff02::1]/good", true, true, false, "private address"},
+};
+
+static struct web *lab_server(void);
+
+static void hosts_and_ports_are_judged(void **state)
+{
+	struct web *w = lab_server();
+	char proxy[64];
+
+	(void)state;
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", w->port);
+	for (size_t i = 0; i < CMI_LEN(judged); i++) {
+		const struct cmi_fetch_options o = {
+			.total_ms = 900,
+			.proxy = judged[i].proxy ? proxy : NULL,
+			.allow_private = judged[i].private_too,
+		};
+		struct cmi_fetcher *f = fetcher(&o);
+		struct cmi_fetch_answer a;
+		cmend_status status = cmi_fetch(f, judged[i].url,
+			(struct cmi_bytes){0}, NULL, NULL, &a, NULL);
+
+		/* The lab knows no path of a whole URL; it answered, though. */
+		if (judged[i].ok ? status == CMEND_REFUSED
+				 : status == CMEND_OK ||
+					   !strstr(a.says, judged[i].says))
+			fail_msg("%s: %s", judged[i].url, a.says);
+		cmi_fetch_answer_dispose(&a);
+		cmi_fetcher_free(f);
+	}
+	web_stop(w);
 }
 
 static char endless_url[CMI_URL_MAX + 100];
@@ -353,6 +424,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_urls_are_never_asked),
+		cmocka_unit_test(hosts_and_ports_are_judged),
 		cmocka_unit_test(a_url_without_end_is_refused),
 		cmocka_unit_test(every_behaviour_ends_within_its_limits),
 		cmocka_unit_test(a_closed_port_is_dead),
