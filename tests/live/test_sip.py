@@ -401,7 +401,8 @@ def test_only_published_certificates_of_that_user(holder, dial, pki, tmp_path,
         # A good certificate of the enterprise CA, never published.
         Phone(dial(server)).handshake(pki.leaf.pem, pki.leaf.key, tmp_path)
     for phone in (Phone(dial(server), "sip:eve@corp.example"),
-                  Phone(dial(server), SIP, "sip:eve@corp.example")):
+                  Phone(dial(server), SIP, "sip:eve@corp.example"),
+                  Phone(dial(server), "sip:eve@corp.example", SIP)):
         assert phone.handshake(pem, None, tmp_path)
         assert phone.signed().status == 403
     phone = Phone(dial(server))

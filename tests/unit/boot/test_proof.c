@@ -166,6 +166,9 @@ static void other_algorithms_are_not_tried(void **state)
 		{"xml-exc-c14n#", "xml-exc-c14n#WithComments"},
 		{"<ds:DigestMethod", "<ds:DigestMethod Algorithm=\"urn:x\"/>"
 				     "<ds:DigestMethod"},
+		{"</ds:DigestMethod>",
+			"</ds:DigestMethod>"
+			"<ds:DigestMethod Algorithm=\"urn:x\"/>"},
 		{"Algorithm=", "algorithm="},
 	};
 

@@ -238,7 +238,9 @@ static void wrong_code_gives_nothing_away(void **state)
 /* What a cable left behind when it was pulled does not spoil the next one. */
 static void noise_is_passed_by(void **state)
 {
-	static const char noise[] = "CMT1 HELLO 16 dead\xff\xfe CMT1 SIG";
+	/* Longer than any frame, and than what is kept of one. */
+	static char noise[3 * CMI_TETHER_FRAME_MAX] =
+		"CMT1 HELLO 16 dead\xff\xfe CMT1 SIG";
 	int64_t deadline = cmi_mono_ms(NULL) + 5000;
 	struct side phone = {.code = CODE, .deadline_ms = deadline};
 	pthread_t thread;
@@ -247,7 +249,7 @@ static void noise_is_passed_by(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
 	phone.fd = a[1];
-	assert_true(send(a[0], noise, sizeof(noise) - 1, 0) > 0);
+	assert_int_equal(send(a[0], noise, sizeof(noise), 0), sizeof(noise));
 	pthread_create(&thread, NULL, phone_main, &phone);
 	assert_int_equal(
 		cmi_tether_send(a[0], CODE, &ada, deadline, NULL, NULL),
@@ -257,6 +259,37 @@ static void noise_is_passed_by(void **state)
 	assert_string_equal(phone.login.user, "ada");
 	close(a[0]);
 	close(a[1]);
+}
+
+/* A field that would be two. */
+static void no_field_is_smuggled(void **state)
+{
+	static const struct cmi_tether_login rows[] = {
+		{.user = "ada\nuser=eve", .password = "x"},
+		{.user = "ada", .sip = "sip:a\rb", .password = "x"},
+		{.user = "ada", .domain = "a\nb", .password = "x"},
+		{.user = "ada", .password = "x\nuser=eve"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct side phone = {
+			.code = CODE, .deadline_ms = cmi_mono_ms(NULL) + 5000};
+		pthread_t thread;
+		int a[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
+		phone.fd = a[1];
+		pthread_create(&thread, NULL, phone_main, &phone);
+		assert_int_equal(cmi_tether_send(a[0], CODE, &rows[i],
+					 phone.deadline_ms, NULL, NULL),
+			CMEND_ARG);
+		close(a[0]);
+		pthread_join(thread, NULL);
+		assert_int_equal(phone.status, CMEND_NET);
+		assert_string_equal(phone.login.user, "");
+		close(a[1]);
+	}
 }
 
 static void a_silent_end_times_out(void **state)
@@ -282,6 +315,7 @@ int main(void)
 		cmocka_unit_test(pulled_at_every_byte),
 		cmocka_unit_test(wrong_code_gives_nothing_away),
 		cmocka_unit_test(noise_is_passed_by),
+		cmocka_unit_test(no_field_is_smuggled),
 		cmocka_unit_test(a_silent_end_times_out),
 	};
 

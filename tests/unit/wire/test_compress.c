@@ -76,6 +76,24 @@ static void every_algorithm(void **state)
 	}
 }
 
+/* What stands behind the certificate is not passed by unread; the reference
+ * decoder of Brotli alone does so, as in the clients that use it. */
+static void nothing_may_follow(void **state)
+{
+	(void)state;
+	for (uint16_t algorithm = 1; algorithm <= 3; algorithm += 2) {
+		struct cmi_tls_compressed z = {algorithm, TEXT_N, {0}};
+		uint8_t room[256];
+		size_t n;
+
+		print_message("row: algorithm %u\n", algorithm);
+		z.packed = pack(algorithm, room);
+		room[z.packed.n++] = 'x';
+		assert_int_equal(unpack(&z, &n), CMEND_PARSE);
+		assert_int_equal(n, 0);
+	}
+}
+
 static void refusals(void **state)
 {
 	static const struct {
@@ -107,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_algorithm),
+		cmocka_unit_test(nothing_may_follow),
 		cmocka_unit_test(refusals),
 	};
 

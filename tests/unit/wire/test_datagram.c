@@ -5,6 +5,7 @@
 #include "recorder.h"
 #include "tls_build.h"
 #include "wire/dtls.h"
+#include "wire/tls.h"
 
 static const struct cmi_endpoint client = {
 	.family = 4, .addr = {10, 0, 0, 9}, .port = 50112};
@@ -443,7 +444,18 @@ static void dtls_refused(void **state)
 				  "\x03xy")},
 	};
 
+	/* One byte more than a record may have, all of them there. */
+	static uint8_t large[13 + CMI_TLS_RECORD_MAX + 1] = {
+		0x16, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0x48, 0x01};
+	struct cmi_cursor all =
+		cmi_cursor_of((struct cmi_bytes){large, sizeof(large)});
+	struct cmi_dtls_record got;
+
 	(void)state;
+	assert_false(cmi_dtls_record(&all, &got));
+	large[12] = 0;
+	assert_true(cmi_dtls_record(&all, &got));
+	assert_int_equal(got.body.n, CMI_TLS_RECORD_MAX);
 	for (size_t i = 0; i < CMI_LEN(rows); i++) {
 		struct cmi_cursor c = cmi_cursor_of(rows[i].record);
 		struct cmi_dtls_record r;
