@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "capture/file.h"
+#include "core/limits.h"
 #include "forge_packets.h"
 
 #define US  ((int64_t)1000000)
@@ -474,6 +475,130 @@ static void hostile_pcapng_blocks(void **state)
 	}
 }
 
+/* What a time of that resolution is in microseconds, in numbers wide enough
+ * for any; at most half of what fits. */
+static int64_t exactly(unsigned resolution, uint64_t t)
+{
+	const int64_t most = INT64_MAX / 2;
+	unsigned n = resolution & 0x7f;
+	__uint128_t us = (__uint128_t)t * 1000000;
+
+	if (resolution & 0x80)
+		return us >> n > (__uint128_t)most ? most : (int64_t)(us >> n);
+	for (; n && us; n--)
+		us /= 10;
+	return us > (__uint128_t)most ? most : (int64_t)us;
+}
+
+static void times_of_every_resolution(void **state)
+{
+	static const uint64_t rows[] = {0, 1, 999, (uint64_t)FORGE_T0,
+		UINT64_C(1) << 44, UINT64_C(1) << 62, UINT64_C(1) << 63,
+		UINT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct cmi_capfile *f = NULL;
+		struct cmi_frame frame;
+		char path[64];
+		bool more;
+
+		cmi_buf_init(&b, BIG);
+		forge_section(&b, false);
+		for (int r = 0; r < 256; r++)
+			forge_interface(&b, false, 1, 0, r);
+		for (unsigned r = 0; r < 256; r++)
+			forge_enhanced(&b, false, r, rows[i], CMI_BYTES("a"));
+		forge_file(path, &b);
+		assert_int_equal(
+			cmi_capfile_open(path, NULL, &f, NULL), CMEND_OK);
+		for (unsigned r = 0; r < 256; r++) {
+			int64_t want = exactly(r, rows[i]);
+
+			assert_int_equal(
+				cmi_capfile_next(f, &frame, &more, NULL),
+				CMEND_OK);
+			assert_true(more);
+			/* Seconds and tenths of ages to come: any late time. */
+			if (r < 6 && want > INT64_MAX / 20)
+				assert_true(frame.t_us >= INT64_MAX / 40);
+			else if (frame.t_us != want && frame.t_us + 1 != want)
+				fail_msg("resolution %u, %llu: %lld", r,
+					(unsigned long long)rows[i],
+					(long long)frame.t_us);
+		}
+		cmi_capfile_close(f);
+		unlink(path);
+	}
+}
+
+/* An offset of any size, and a time at either end. */
+static void offsets_of_any_size(void **state)
+{
+	static const struct {
+		const char *name, *offset;
+		uint64_t t;
+		int64_t want;
+	} rows[] = {
+		{"one second", "\1\0\0\0\0\0\0\0", 5, US + 5},
+		{"one before", "\377\377\377\377\377\377\377\377", 5, 5 - US},
+		{"the largest", "\377\377\377\377\377\377\377\177", 5, 5},
+		{"the least", "\0\0\0\0\0\0\0\200", 5, 5},
+		{"a late one", "\1\0\0\0\0\0\0\0", UINT64_MAX,
+			INT64_MAX / 2 + US},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b, body;
+		struct got g;
+
+		print_message("row: %s\n", rows[i].name);
+		cmi_buf_init(&b, BIG);
+		cmi_buf_init(&body, 64);
+		cmi_buf_add_bytes(
+			&body, CMI_BYTES("\1\0\0\0\0\0\0\0\x0e\0\x08\0"));
+		cmi_buf_add(&body, rows[i].offset, 8);
+		forge_section(&b, false);
+		forge_block(&b, false, 1, cmi_buf_view(&body));
+		forge_enhanced(&b, false, 0, rows[i].t, CMI_BYTES("a"));
+		read_bytes(&b, &g);
+		assert_int_equal(g.n, 1);
+		assert_int_equal(g.t_us[0], rows[i].want);
+	}
+}
+
+static void ceilings_of_pcapng(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	static uint8_t bytes[CMI_PACKET_MAX + 1];
+	struct got g;
+
+	(void)state;
+	cmi_buf_init(&b, BIG);
+	forge_section(&b, false);
+	for (size_t i = 0; i <= CMI_INTERFACES_MAX; i++)
+		forge_interface(&b, false, i ? 1 : 113, 0, -1);
+	forge_enhanced(&b, false, 0, 1, CMI_BYTES("a"));
+	forge_enhanced(&b, false, CMI_INTERFACES_MAX - 1, 1, CMI_BYTES("b"));
+	forge_enhanced(&b, false, CMI_INTERFACES_MAX, 1, CMI_BYTES("c"));
+	read_bytes(&b, &g);
+	assert_int_equal(g.n, 2);
+	assert_int_equal(g.link[0], 113);
+	assert_non_null(strstr(g.note, "more than 4096 interfaces"));
+	for (size_t more = 0; more < 2; more++) {
+		cmi_buf_clear(&b);
+		forge_section(&b, false);
+		forge_interface(&b, false, 1, 0, -1);
+		forge_enhanced(&b, false, 0, 1,
+			(struct cmi_bytes){bytes, CMI_PACKET_MAX + more});
+		read_bytes(&b, &g);
+		assert_int_equal(g.n, 1 - more);
+		assert_int_equal(g.damaged, more);
+	}
+}
+
 /* Larger than the read buffer, packets at every place relative to its end. */
 static void a_long_file_through_a_small_buffer(void **state)
 {
@@ -534,6 +659,9 @@ int main(void)
 		cmocka_unit_test(reading_goes_on_behind_damage),
 		cmocka_unit_test(garbage_between_pcapng_blocks),
 		cmocka_unit_test(hostile_pcapng_blocks),
+		cmocka_unit_test(times_of_every_resolution),
+		cmocka_unit_test(offsets_of_any_size),
+		cmocka_unit_test(ceilings_of_pcapng),
 		cmocka_unit_test(a_long_file_through_a_small_buffer),
 		cmocka_unit_test(standard_input_is_a_stream),
 	};

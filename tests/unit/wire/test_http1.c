@@ -167,6 +167,9 @@ static const struct {
 	{"chunk size no number: the rest as it is",
 		"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n", "GET",
 		"zz\r\nhello", "zz\r\nhello", false, true, 0},
+	{"chunk size with a rest that is none",
+		"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n", "GET",
+		"5x\r\nhello", "5x\r\nhello", false, true, 0},
 	{"chunk without its line end",
 		"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n", "GET",
 		"2\r\nabcd\r\n", "abcd\r\n", false, true, 0},
@@ -231,6 +234,29 @@ static void bodies_whole_and_split(void **state)
 	}
 }
 
+/* A size line that never ends is not waited for. */
+static void an_endless_chunk_line_is_none(void **state)
+{
+	static const char text[] =
+		"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n";
+	static char line[4096];
+	struct cmi_http_head h;
+	struct cmi_bytes content;
+	size_t n[] = {sizeof(line) - 1, sizeof(line)};
+
+	(void)state;
+	memset(line, '0', sizeof(line));
+	assert_int_equal(cmi_http_head(cmi_bytes_of(text), &h, NULL), CMEND_OK);
+	for (size_t i = 0; i < CMI_LEN(n); i++) {
+		struct cmi_http_body b;
+
+		cmi_http_body_begin(&b, &h, cmi_bytes_of("GET"));
+		(void)cmi_http_body_take(&b,
+			(struct cmi_bytes){(uint8_t *)line, n[i]}, &content);
+		assert_int_equal(b.bad, i == 1);
+	}
+}
+
 static void head_end_is_found_over_pieces(void **state)
 {
 	struct cmi_bytes text = CMI_BYTES("GET / HTTP/1.1\r\nA: b\r\n\r\nrest");
@@ -255,6 +281,7 @@ int main(void)
 		cmocka_unit_test(urls),
 		cmocka_unit_test(url_too_long),
 		cmocka_unit_test(bodies_whole_and_split),
+		cmocka_unit_test(an_endless_chunk_line_is_none),
 		cmocka_unit_test(head_end_is_found_over_pieces),
 	};
 
