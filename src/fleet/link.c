@@ -16,14 +16,50 @@ struct cmi_reply {
 	redisReply r;
 };
 
+#if HIREDIS_MAJOR >= 1
+typedef size_t element_count;
+#else
+typedef int element_count;
+#endif
+
+/* No element of a reply is shorter than "+\r\n". */
+#define ELEMENTS_MAX (CMI_FLEET_REPLY_MAX / 3)
+
 struct cmi_link {
 	struct cmi_socket *socket;
 	redisReader *reader;
+	redisReplyObjectFunctions functions; /* hiredis' own, but for arrays */
+	void *(*create_array)(const redisReadTask *task, element_count n);
 	struct cmi_buf out;
 	int wait_ms;
-	size_t fed; /* bytes since the last whole reply */
+	size_t fed;      /* bytes since the last whole reply */
+	size_t elements; /* announced since then */
 	bool broken;
 };
+
+/* hiredis believes what is announced, and takes room for two thousand million
+ * at one word. */
+static void *create_array(const redisReadTask *task, element_count n)
+{
+	struct cmi_link *link = task->privdata;
+
+	link->elements += (size_t)n;
+	return link->elements > ELEMENTS_MAX ? NULL
+					     : link->create_array(task, n);
+}
+
+static bool make_reader(struct cmi_link *link)
+{
+	link->reader = redisReaderCreate();
+	if (!link->reader)
+		return false;
+	link->functions = *link->reader->fn;
+	link->create_array = link->functions.createArray;
+	link->functions.createArray = create_array;
+	link->reader->fn = &link->functions;
+	link->reader->privdata = link;
+	return true;
+}
 
 void cmi_link_close(struct cmi_link *link)
 {
@@ -143,6 +179,15 @@ static cmend_status feed_more(
 	return CMEND_OK;
 }
 
+static cmend_status unreadable(const struct cmi_link *link, cmend_error *err)
+{
+	if (link->elements > ELEMENTS_MAX)
+		return cmi_fail(err, CMEND_LIMIT,
+			"redis: an answer of more than %zu elements",
+			ELEMENTS_MAX);
+	return cmi_fail(err, CMEND_PARSE, "redis: %s", link->reader->errstr);
+}
+
 cmend_status cmi_link_reply(struct cmi_link *link, int extra_ms,
 	struct cmi_reply **out, cmend_error *err)
 {
@@ -151,9 +196,7 @@ cmend_status cmi_link_reply(struct cmi_link *link, int extra_ms,
 	CMI_TRY(cmi_link_flush(link, err));
 	for (;;) {
 		if (redisReaderGetReply(link->reader, &reply) != REDIS_OK)
-			return broke(
-				link, cmi_fail(err, CMEND_PARSE, "redis: %s",
-					      link->reader->errstr));
+			return broke(link, unreadable(link, err));
 		if (reply)
 			break;
 		if (link->reader->ridx > DEPTH_MAX)
@@ -164,7 +207,7 @@ cmend_status cmi_link_reply(struct cmi_link *link, int extra_ms,
 		CMI_TRY(broke(
 			link, feed_more(link, link->wait_ms + extra_ms, err)));
 	}
-	link->fed = 0;
+	link->fed = link->elements = 0;
 	*out = reply;
 	return CMEND_OK;
 }
@@ -219,8 +262,7 @@ static cmend_status open_at(const struct cmi_redis_url *where,
 
 	link->wait_ms = options->wait_ms ? options->wait_ms : CMI_FLEET_WAIT_MS;
 	cmi_buf_init(&link->out, CMI_FLEET_REPLY_MAX);
-	link->reader = redisReaderCreate();
-	if (!link->reader)
+	if (!make_reader(link))
 		return cmi_nomem(err);
 	CMI_TRY(cmi_socket_open(
 		where, options->ca_file, link->wait_ms, &link->socket, err));

@@ -3,17 +3,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/env.h"
 #include "core/file.h"
 #include "core/limits.h"
 
 /* In the file's header, so that file(1) and we know our own: "cmnd". */
 #define APPLICATION_ID 0x636d6e64
+
+/* Between two looks at a lock that another holds. */
+#define LOCK_LOOK_MS 10
 
 /* One entry a version; user_version counts those that were run.  Entries are
  * never edited, only added. */
@@ -209,6 +214,21 @@ sqlite3 *cmi_store_file_open_aside(const char *aside)
 	return db;
 }
 
+/* Whoever may read a directory may lock it, so nobody's lock is waited for
+ * longer than SQLite's own. */
+static bool lock_soon(int fd)
+{
+	int64_t until_ms = cmi_mono_ms(NULL) + CMI_STORE_BUSY_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) ||
+			cmi_mono_ms(NULL) >= until_ms)
+			return false;
+		(void)poll(NULL, 0, LOCK_LOOK_MS);
+	}
+	return true;
+}
+
 /* One process at a time creates, migrates or replaces: a lock on the
  * directory, which leaves no litter.  -1: go on without. */
 static int lock_directory(const char *path)
@@ -220,8 +240,10 @@ static int lock_directory(const char *path)
 	if (slash)
 		slash[slash == dir] = 0;
 	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		(void)flock(fd, LOCK_EX);
+	if (fd >= 0 && !lock_soon(fd)) {
+		close(fd);
+		return -1;
+	}
 	return fd;
 }
 

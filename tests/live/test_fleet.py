@@ -248,6 +248,14 @@ def test_a_false_redis_says_nothing_to_the_terminal(chainmend, false_redis,
     assert all(c == "\n" or " " <= c <= "~" for c in run.err), repr(run.err)
 
 
+def test_announced_elements_cost_nothing(chainmend, false_redis):
+    """Twenty bytes took room for two thousand million, and five seconds."""
+    for rude in (b"*2147483647\r\n+a\r\n@", b"*9999999\r\n" * 8):
+        false_redis.rude = rude
+        run = chainmend("results", "--redis", false_redis.url)
+        assert run.status == 3 and "elements" in run.err, run
+
+
 def test_redis_over_tls_is_verified(chainmend, pki, tmp_path):
     if not servers.program("redis-server"):
         pytest.skip("no redis-server on this machine")

@@ -54,6 +54,7 @@ static void a_ticket_is_good_once(void **state)
 {
 	struct cmi_tickets *t = fresh();
 	struct cmi_ticket_given given = give(t, ADA), got;
+	char request[65] = "";
 
 	(void)state;
 #define USE(id, to, request)                                                   \
@@ -64,6 +65,9 @@ static void a_ticket_is_good_once(void **state)
 	assert_int_equal(USE(given.id, "https://other", "r1"), CMEND_REFUSED);
 	assert_int_equal(USE(given.id, ENDPOINT "/", "r1"), CMEND_REFUSED);
 	assert_int_equal(USE(given.id, ENDPOINT, ""), CMEND_PARSE);
+	/* One that would be kept cut, and equal others. */
+	memset(request, 'r', sizeof(request) - 1);
+	assert_int_equal(USE(given.id, ENDPOINT, request), CMEND_PARSE);
 	assert_int_equal(USE(given.id, "HTTPS://WEB/certprov", "r1"), CMEND_OK);
 	assert_string_equal(got.sip, ADA);
 	assert_string_equal(got.id, given.id);

@@ -19,6 +19,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +36,26 @@ static pid_t parent;
 static bool opens_a_file(void)
 {
 	return open("/etc/passwd", O_RDONLY) >= 0;
+}
+
+static bool looks_at_a_file(void)
+{
+	struct stat st;
+
+	return fstatat(AT_FDCWD, "/etc/passwd", &st, 0) == 0;
+}
+
+/* What fstat(2) is, in some C libraries. */
+static bool looks_at_what_is_open(void)
+{
+	struct stat st;
+
+	return fstatat(listening, "", &st, AT_EMPTY_PATH) == 0;
+}
+
+static bool changes_what_is_open(void)
+{
+	return fcntl(listening, F_SETFL, O_NONBLOCK | O_ASYNC) == 0;
 }
 
 static bool makes_a_file(void)
@@ -226,6 +247,9 @@ struct row {
 
 static const struct row rows[] = {
 	{"opens a file", opens_a_file, false, false, false},
+	{"looks at a file", looks_at_a_file, false, true, true},
+	{"looks at what is open", looks_at_what_is_open, true, true, true},
+	{"changes what is open", changes_what_is_open, false, true, true},
 	{"makes a file", makes_a_file, false, false, false},
 	{"removes a file", removes_a_file, false, false, false},
 	{"keeps a file", keeps_a_file, false, false, true},
@@ -289,8 +313,9 @@ static void a_watcher_writes_where_it_keeps(void **state)
 /* Without a role the same tries go through: the rows can fail. */
 static void outside_they_all_work(void **state)
 {
-	static const try_fn works[] = {opens_a_file, makes_a_file,
-		removes_a_file, opens_a_socket, connects, looks_up_hosts,
+	static const try_fn works[] = {opens_a_file, looks_at_a_file,
+		looks_at_what_is_open, makes_a_file, removes_a_file,
+		opens_a_socket, connects, looks_up_hosts,
 		kills_its_parent_by_thread, limits_its_parent, ends_itself,
 		types_into_the_terminal, asks_a_socket, gets_executable_memory,
 		gets_memory, reads_what_is_open};

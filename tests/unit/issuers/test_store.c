@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/limits.h"
 #include "core/text.h"
 #include "issuers/store.h"
 
@@ -611,6 +613,27 @@ static void two_handles_agree_after_damage(void **state)
 	cmi_store_close(a);
 }
 
+/* Whoever may read the directory may lock it, and keep it locked: a second of
+ * waiting is all that this costs. */
+static void a_locked_directory_stops_nobody(void **state)
+{
+	int64_t start = cmi_mono_ms(NULL);
+	struct cmi_store *s;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/issuers.db", dir);
+	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	s = open_at(path, false);
+	put(s, ca1);
+	assert_int_equal(issuers(s, leaf, ca1->c), 1);
+	cmi_store_close(s);
+	assert_true(cmi_mono_ms(NULL) - start < 5 * CMI_STORE_BUSY_MS);
+	close(fd);
+}
+
 static void memory_is_a_place_too(void **state)
 {
 	struct cmi_store *s = open_at(":memory:", false);
@@ -640,6 +663,7 @@ int main(void)
 		ROW(a_full_disk_loses_nothing),
 		ROW(killed_writers_lose_nothing_that_was_put),
 		ROW(two_handles_agree_after_damage),
+		ROW(a_locked_directory_stops_nobody),
 		ROW(memory_is_a_place_too),
 	};
 

@@ -197,6 +197,19 @@ static void message_in_tiny_records(struct talk *t)
 	talk_say(t, CMI_SERVER, records_of(DONE, 1));
 }
 
+/* Whoever says it first is believed: what a hello and a chain say behind
+ * others, in the same clear text, is not of the handshake that was judged. */
+static void said_twice(struct talk *t)
+{
+	add_opening(t);
+	talk_say(t, CMI_SERVER,
+		record(22,
+			join(hello(2, (struct build_hello){.cipher = 0x0005}),
+				join(certs(1, 300, false), DONE))));
+	talk_say(t, CMI_CLIENT, record(21, CMI_BYTES("\x02\x30")));
+	talk_close(t, CMI_CLIENT, CMI_CLOSE_FIN);
+}
+
 static void more_certificates_than_kept(struct talk *t)
 {
 	talk_say(t, CMI_CLIENT, record(22, CLIENT_HELLO));
@@ -521,6 +534,8 @@ static const struct {
 	{"messages in tiny records", message_in_tiny_records, 1,
 		{"sni=web.example", "version=0303", "certs=3:5000/", "done=1"},
 		NULL},
+	{"a hello and a chain said twice", said_twice, 1,
+		{"tls failed", " cipher=c02f ", " certs=2:700/"}, "1:300"},
 	{"more certificates than kept", more_certificates_than_kept, 1,
 		{"certs=16:", "toomany=1"}, NULL},
 	{"TLS 1.3: an alert's size", dark_alert, 1,
