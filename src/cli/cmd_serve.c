@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/serve_user.h"
 #include "core/file.h"
+#include "core/nearest.h"
 #include "x509/bundle.h"
 
 #define AT(field) offsetof(struct cmi_serve_options, field)
@@ -377,10 +378,16 @@ static cmend_status serve(struct cmi_cli *cli,
 
 static int list_breaks(struct cmi_cli *cli, const char *asked)
 {
+	struct cmi_nearest near = cmi_nearest_to(cmi_bytes_of(asked));
+
+	for (const struct cmi_lab_break *b = cmi_lab_breaks; b->name; b++)
+		cmi_nearest_offer(&near, b->name);
 	if (!asked || strcmp(asked, "?") != 0)
 		return cmi_cli_usage(cli,
-			"no failure \"%s\"; --break ? lists them",
-			asked ? asked : "");
+			"no failure \"%s\"%s%s%s; --break ? lists them",
+			asked ? asked : "",
+			near.best ? ", but there is \"" : "",
+			near.best ? near.best : "", near.best ? "\"" : "");
 	for (const struct cmi_lab_break *b = cmi_lab_breaks; b->name; b++)
 		fprintf(cli->out, "%-22s %s\n", b->name, b->what);
 	return CMI_EXIT_OK;

@@ -131,8 +131,12 @@ cmend_status cmi_examination_tell(struct cmi_examination *x,
 			all[n++] = x->plain.findings[i];
 	for (size_t i = 0; i < q->n_more && n < CMI_LEN(all); i++) {
 		all[n++] = q->more[i];
-		if (!e.verdict && q->more[i].severity == CMI_SEVERITY_ERROR)
-			e.verdict = q->more[i].id;
+		if (q->more[i].severity != CMI_SEVERITY_ERROR)
+			continue;
+		/* Then the chain's end is not what it is good until. */
+		e.verdict = e.verdict ? e.verdict : q->more[i].id;
+		e.until_s = 0;
+		e.until_profile = e.until_subject = NULL;
 	}
 	if (where->own && n < CMI_LEN(all))
 		all[n++] = *where->own;

@@ -103,7 +103,7 @@ static void gap_box(struct cmi_buf *out, const char *issuer)
 {
 	cmi_buf_text(out, "<li class=\"missing\">");
 	cmi_page_text(out, issuer);
-	cmi_buf_text(out, "<small>nobody sent it</small></li>\n");
+	cmi_buf_text(out, "<small>not sent by the server</small></li>\n");
 }
 
 static void path_row(struct cmi_buf *out, const struct cmi_item_cert *certs,

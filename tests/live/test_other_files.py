@@ -113,6 +113,7 @@ def test_a_file_that_begins_with_an_issuer_fails(chainmend, pki, tmp_path,
     run = chainmend("check", file, *trust, "--json")
     assert run.status == 1
     endpoint, = run.of_kind("endpoint")
+    assert "until" not in endpoint or endpoint["until"] is None
     ids = [(f["id"], f["severity"]) for f in endpoint["findings"]]
     assert ids.count(("wrong-order", "error")) == 1
     assert not {"unrelated-certificate", "unneeded-certificate"} & {
