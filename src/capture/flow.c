@@ -355,8 +355,12 @@ static cmend_status take_rst(
 		f->closed[end] = CMI_CLOSE_RST;
 		f->closed_frame[end] = t->frame;
 	}
-	if ((f->flags & CMI_FLOW_SYN) && !(f->flags & CMI_FLOW_SYN_ACK) &&
-		end != f->client)
+	if ((f->flags & CMI_FLOW_SYN) && (f->flags & CMI_FLOW_SYN_ACK)) {
+		/* Anybody may have sent it: the two may talk all the same. */
+		cmi_flow_move(&t->table, f, CMI_FLOWS_RESET);
+		return CMEND_OK;
+	}
+	if ((f->flags & CMI_FLOW_SYN) && end != f->client)
 		f->flags |= CMI_FLOW_REFUSED;
 	return retire(t, f, err);
 }
