@@ -171,7 +171,7 @@ size_t cmend_path_added(const cmend_job *job)
 
 const char *cmend_job_explain(const cmend_job *job, char *out, size_t n)
 {
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b = {0};
 	cmend_link link = {.size = sizeof(link)};
 
 	if (!out || !n)

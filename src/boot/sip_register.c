@@ -373,7 +373,7 @@ static cmend_status read_expires(struct dialog *d, cmend_error *err)
 static cmend_status ask_plainly(struct dialog *d, cmend_error *err)
 {
 	const struct cmi_sip_login *l = d->login;
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf out;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf out = {0};
 
 	CMI_TRY(cmi_sip_random_hex(l->env, 16, d->call_id, err));
 	CMI_TRY(cmi_sip_random_hex(l->env, 8, d->tag, err));

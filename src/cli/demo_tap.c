@@ -212,7 +212,7 @@ static void on_datagram(void *ctx, const struct cmi_tap_ends *ends,
 		by_phone ? &ends->phone : &ends->server;
 	const struct cmi_endpoint *to = by_phone ? &ends->server : &ends->phone;
 	uint32_t pseudo = pseudo_header(from, to, PROTO_UDP, 8 + data.n);
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf udp;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf udp = {0};
 	uint16_t check = 0;
 
 	if (from->family != to->family || !from->family || data.n > 65507)

@@ -110,7 +110,7 @@ static bool is_special(const char *path)
 cmend_status cmi_draft_open(
 	struct cmi_draft *out, const char *path, cmend_error *err)
 {
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name = {0};
 
 	*out = (struct cmi_draft){.fd = -1};
 	if (is_special(path)) {

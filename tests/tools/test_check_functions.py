@@ -55,3 +55,23 @@ def test_what_only_looks_like_one_is_not(tool, tree, line):
     text = function("f", 5) + f"int g(void)\n{{\n\t{line}\n}}\n"
     run = tool("check-functions", "--root", tree({"src/core/a.c": text}))
     assert run.returncode == 0, run.stdout
+
+
+OWNED = "int g(int a)\n{{\n\tCMI_AUTO(buf_dispose) struct buf {};\n\n{}}}\n"
+
+
+@pytest.mark.parametrize("declared, body, faulty", [
+    ("b", "\tif (a)\n\t\treturn 1;\n\tinit(&b);\n", True),
+    ("b", "\tCMI_TRY(f(a));\n\tinit(&b);\n", True),
+    ("x, b", "\tinit(&x);\n\tCMI_TRY(f(a));\n\tinit(&b);\n", True),
+    ("b", "\treturn 1;\n", True),
+    ("b = {0}", "\tif (a)\n\t\treturn 1;\n\tinit(&b);\n", False),
+    ("b", "\tinit(&b);\n\tif (a)\n\t\treturn 1;\n", False),
+    ("b", "\ta++;\n\tCMI_TRY(open(&b, a));\n", False),
+])
+def test_an_owner_has_a_value_on_every_way_out(tool, tree, declared, body,
+                                               faulty):
+    text = function("f", 5) + OWNED.format(declared, body)
+    run = tool("check-functions", "--root", tree({"src/core/a.c": text}))
+    assert run.returncode == faulty, run.stdout
+    assert ("src/core/a.c:8: b has no value" in run.stdout) == faulty

@@ -13,4 +13,13 @@
 
 #include <cmocka.h>
 
+/* What a call finds on the stack where it has initialised nothing. */
+__attribute__((noinline, unused)) static void test_dirty_stack(void)
+{
+	volatile unsigned char dirt[16384];
+
+	for (size_t i = 0; i < sizeof(dirt); i++)
+		dirt[i] = 0x5a;
+}
+
 #endif

@@ -369,6 +369,8 @@ static void broken_contracts_are_told(void **state)
 		CMEND_PARSE);
 	assert_int_equal(
 		cmend_store_open("/tmp/x", 0x80, NULL, NULL), CMEND_ARG);
+	test_dirty_stack();
+	assert_string_equal(cmend_job_explain(job, NULL, 0), "");
 	assert_int_equal(cmend_job_accepted(NULL), 0);
 	assert_int_equal(cmend_path_count(NULL), 0);
 	cmend_job_free(NULL);

@@ -138,6 +138,7 @@ static void a_pipe_is_written_in_place(void **state)
 	assert_int_equal(mkfifo(path, 0600), 0);
 	fd = open(path, O_RDWR | O_NONBLOCK);
 	assert_true(fd >= 0);
+	test_dirty_stack();
 	assert_int_equal(
 		cmi_file_write(path, CMI_BYTES("here"), 0600, NULL), CMEND_OK);
 	assert_int_equal(read(fd, got, sizeof(got)), 4);
