@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include "boot/keys.h"
+#include "core/buf.h"
 #include "public_rsa.h"
 
 /* What becomes of a request for that key, signed by that other one. */
@@ -56,6 +57,25 @@ static void sizes_of_rsa_are_bounded(void **state)
 	EVP_PKEY_free(signer);
 }
 
+static void nothing_follows_a_request(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256"), *out = NULL;
+	struct cmi_buf b;
+
+	(void)state;
+	cmi_buf_init(&b, 4096);
+	assert_int_equal(cmi_csr_make(key, "ada", &b, NULL), CMEND_OK);
+	assert_int_equal(cmi_csr_key(cmi_buf_view(&b), &out, NULL), CMEND_OK);
+	cmi_key_free(out);
+	cmi_buf_u8(&b, 0);
+	out = NULL;
+	assert_int_equal(
+		cmi_csr_key(cmi_buf_view(&b), &out, NULL), CMEND_PARSE);
+	assert_null(out);
+	cmi_buf_dispose(&b);
+	EVP_PKEY_free(key);
+}
+
 static void curves_are_bounded(void **state)
 {
 	static const struct {
@@ -85,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_of_rsa_are_bounded),
+		cmocka_unit_test(nothing_follows_a_request),
 		cmocka_unit_test(curves_are_bounded),
 	};
 

@@ -144,6 +144,8 @@ static void breaks_when_anything_is_changed(void **state)
 			"xml-exc-c14n#WithComments\"></ds:Canon"},
 		{"<ds:DigestValue>", "<ds:DigestValue>A"},
 		{"<ds:SignatureValue>", "<ds:SignatureValue>AAAA"},
+		/* Both numbers, and two bytes more. */
+		{"==</ds:SignatureValue>", "AA</ds:SignatureValue>"},
 		{"URI=\"#timestamp\"", "URI=\"#body\""},
 		{"URI=\"#body\"", "URI=\"\""},
 		{"wsu:Id=\"body\"", "wsu:Id=\"other\""},

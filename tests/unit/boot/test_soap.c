@@ -102,6 +102,21 @@ static void too_many_and_too_large(void **state)
 				 false, &b, NULL),
 		CMEND_OK);
 	assert_int_equal(read_chain(cmi_buf_view(&b), &n), CMEND_LIMIT);
+	/* One in each of as many elements, then one more. */
+	for (size_t more = 0; more < 2; more++) {
+		cmi_buf_clear(&b);
+		cmi_buf_text(
+			&b, "<e:Envelope xmlns:e='" CMI_NS_SOAP "'><e:Body>");
+		for (size_t i = 0; i < CMI_DOWNLOAD_CERTS_MAX + more; i++) {
+			cmi_buf_text(&b, "<c>");
+			add_base64(&b, many[i]);
+			cmi_buf_text(&b, "</c>");
+		}
+		cmi_buf_text(&b, "</e:Body></e:Envelope>");
+		assert_int_equal(read_chain(cmi_buf_view(&b), &n),
+			more ? CMEND_LIMIT : CMEND_OK);
+		assert_int_equal(n, CMI_DOWNLOAD_CERTS_MAX);
+	}
 	cmi_buf_clear(&b);
 	while (b.n <= CMI_DOWNLOAD_MAX)
 		cmi_buf_text(&b, "0123456789abcdef");

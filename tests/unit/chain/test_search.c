@@ -2,6 +2,7 @@
 #include "forge.h"
 
 #include "chain/search.h"
+#include "core/limits.h"
 
 #define MANY 40
 
@@ -499,6 +500,31 @@ static void budgets_say_that_they_gave_up(void **state)
 	EXPECT_PATH(e, leaf, ca, root);
 }
 
+/* Whatever depth is asked for: a path has so many places and no more. */
+static void no_path_is_longer_than_a_path_may_be(void **state)
+{
+	(void)state;
+	for (size_t more = 0; more < 4; more++) {
+		struct scene scene = {
+			.anchors = {root->c}, .budget = {.depth = 1000}};
+		struct forged *at = root;
+		struct ended e;
+		char name[16];
+
+		/* With the leaf and the root. */
+		for (size_t i = 0; i < CMI_PATH_MAX - 2 + more; i++) {
+			snprintf(name, sizeof(name), "CA %zu", i);
+			at = ORDER(.name = name, .issuer = at, .ca = true);
+			scene.sent[i] = at->c;
+		}
+		scene.leaf = ORDER(.name = "deep", .issuer = at)->c;
+		e = run(&scene);
+		assert_int_equal(e.accepted, more == 0);
+		if (more)
+			expect_refused(&e, CMI_F_SEARCH_DEPTH, NULL);
+	}
+}
+
 static void goes_on_after_it_was_exhausted(void **state)
 {
 	CMI_AUTO(cmi_trust_freep) struct cmi_trust *trust = NULL;
@@ -613,6 +639,7 @@ int main(void)
 		ROW(path_length_picks_the_shorter_way),
 		ROW(a_refused_leaf_ends_it),
 		ROW(budgets_say_that_they_gave_up),
+		ROW(no_path_is_longer_than_a_path_may_be),
 		ROW(time_is_a_budget),
 		ROW(goes_on_after_it_was_exhausted),
 		ROW(meshes_do_not_explode),
