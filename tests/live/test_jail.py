@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from pki import Pki
 from servers import wait_until
+from starving import preload
 from tape import Tape, client_context, server_context, talk
 
 CORPUS = Path(__file__).resolve().parents[1] / "fuzz" / "corpus" / "capture"
@@ -80,6 +81,38 @@ def test_the_reader_is_locked_in(chainmend, tmp_path):
         with pytest.raises(PermissionError):
             os.listdir(descriptors)
     held.end()
+
+
+@pytest.fixture(scope="module")
+def lie(tmp_path_factory):
+    return preload(tmp_path_factory.mktemp("lie"), "lie")
+
+
+def test_a_reader_that_was_taken_over_gets_no_other_file(chainmend, leaf_only,
+                                                         lie):
+    secret = leaf_only.capture
+    honest = chainmend("explain", GOOD, env={"LD_PRELOAD": lie})
+    assert honest.status == 1, honest
+    # The lie works: what was named is what it may have.
+    named = chainmend("explain", GOOD, secret,
+                      env={"LD_PRELOAD": lie, "LIE": f"f{secret}"})
+    assert named.out.count("web.example") > honest.out.count("web.example")
+    run = chainmend("explain", GOOD,
+                    env={"LD_PRELOAD": lie, "LIE": f"f{secret}"})
+    assert run.status == 3 and "web.example" not in run.out, run
+    assert "Permission denied" in run.err, run
+
+
+@pytest.mark.parametrize("name", ["../" + "x" * 61, "x" * 64, "a" * 63,
+                                  "A" * 64, "a" * 60 + "/../"])
+def test_a_reader_that_was_taken_over_names_no_file(chainmend, leaf_only, lie,
+                                                    tmp_path, name):
+    out = tmp_path / "deep" / "certs"
+    before = set(tmp_path.rglob("*.pem"))
+    run = chainmend("explain", "--export-certs", out, leaf_only.capture,
+                    env={"LD_PRELOAD": lie, "LIE": f"c{name}"})
+    assert run.status == 3, run
+    assert set(tmp_path.rglob("*.pem")) == before, run
 
 
 def test_a_dead_reader_costs_one_file(chainmend, tmp_path):
