@@ -36,10 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf once;
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf twice;
 
-	if (size > MAX / 16)
-		return 0;
 	cmi_buf_init(&once, 16 * MAX);
 	cmi_buf_init(&twice, 16 * MAX);
+	if (size > MAX / 16)
+		return 0;
 	if (!rewrite((struct cmi_bytes){data, size}, &once))
 		return 0;
 	FUZZ_CHECK(rewrite(cmi_buf_view(&once), &twice));
