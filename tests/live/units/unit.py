@@ -20,6 +20,7 @@ def groups():
     """{"@name": its words} of all sets of system calls that systemd knows."""
     text = subprocess.run(["systemd-analyze", "--no-pager", "syscall-filter"],
                           check=True, text=True, stdout=subprocess.PIPE).stdout
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)  # systemd 255, asked or not
     found, name = {}, None
     for line in text.splitlines():
         if line.startswith("@"):
