@@ -123,6 +123,17 @@ void cmi_http_queue_drop_oldest(struct cmi_http_queue *q)
 	q->n--;
 }
 
+bool cmi_http_queue_asked_again(const struct cmi_http_queue *q, uint64_t frame)
+{
+	uint64_t oldest, next;
+
+	if (q->n < 2)
+		return false;
+	oldest = q->ring[q->first].frame;
+	next = q->ring[(q->first + 1) % q->cap].frame;
+	return oldest != next && next < frame;
+}
+
 void cmi_http_queue_early_answer(struct cmi_http_queue *q, uint64_t frame)
 {
 	q->early++;

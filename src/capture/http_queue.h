@@ -54,6 +54,9 @@ cmend_status cmi_http_queue_place(struct cmi_http_queue *q,
 void cmi_http_queue_push(struct cmi_http_queue *q);
 void cmi_http_queue_drop_oldest(struct cmi_http_queue *q);
 
+/* Did another request follow the oldest, in another frame, before this one? */
+bool cmi_http_queue_asked_again(const struct cmi_http_queue *q, uint64_t frame);
+
 /* An answer came, or was lost, at this frame, and no request waits. */
 void cmi_http_queue_early_answer(struct cmi_http_queue *q, uint64_t frame);
 /* Has the request of this frame, which comes only now, had its answer? */

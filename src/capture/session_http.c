@@ -310,8 +310,8 @@ static cmend_status take_cut_head(struct cmi_session *s, enum cmi_side side,
 	return finish_message(s, side, err);
 }
 
-/* An answer comes, and no request waits for it: one whose end was not captured
- * may be there.  Should its end come after all, that is passed over. */
+/* No request waits for this answer: one whose end was not captured may be
+ * there.  Should its end come after all, that is passed over. */
 static cmend_status find_cut_request(struct cmi_session *s, cmend_error *err)
 {
 	struct cmi_session_http *h = s->http;
@@ -332,16 +332,22 @@ static cmend_status find_cut_request(struct cmi_session *s, cmend_error *err)
 	return status;
 }
 
-/* Bytes were missing: a segment that begins as a message does goes on. */
-static bool found_again(
-	struct cmi_session *s, enum cmi_side side, struct cmi_bytes data)
+/* Bytes were missing: a segment that begins as a message does goes on.  An
+ * answer is that of the latest request before it, for clients wait; only what
+ * was asked in one packet was asked without waiting. */
+static cmend_status find_again(struct cmi_session *s, enum cmi_side side,
+	struct cmi_bytes data, cmend_error *err)
 {
-	struct cmi_session_dir *d = &s->dir[side];
+	struct cmi_session_http *h = s->http;
 
-	if (d->lost && (cmi_http_match_request(data) == CMI_MATCH_WHOLE ||
-			       cmi_http_looks_like_response(data)))
-		d->lost = false;
-	return !d->lost;
+	if (cmi_http_match_request(data) != CMI_MATCH_WHOLE &&
+		!cmi_http_looks_like_response(data))
+		return CMEND_OK;
+	s->dir[side].lost = false;
+	while (side != h->client &&
+		cmi_http_queue_asked_again(&h->waiting, s->frame))
+		CMI_TRY(give(s, err));
+	return CMEND_OK;
 }
 
 static cmend_status eat_head(struct cmi_session *s, enum cmi_side side,
@@ -375,15 +381,15 @@ static cmend_status http_eat(struct cmi_session *s, enum cmi_side side,
 	}
 	if (h->reading[side])
 		return eat_body(s, side, data, used, err);
-	if (found_again(s, side, data))
-		CMI_TRY(eat_head(s, side, data, used, err));
-	else
-		*used = data.n;
+	if (s->dir[side].lost)
+		CMI_TRY(find_again(s, side, data, err));
+	if (!s->dir[side].lost)
+		return eat_head(s, side, data, used, err);
+	*used = data.n;
 	return CMEND_OK;
 }
 
-/* Bytes are missing where a message begins.  An answer was the oldest
- * request's. */
+/* Bytes are missing where a message begins: the oldest request's answer. */
 static cmend_status lose_message(
 	struct cmi_session *s, enum cmi_side side, cmend_error *err)
 {
@@ -419,8 +425,7 @@ static cmend_status gap_in_head(
 static cmend_status gap_in_body(
 	struct cmi_session *s, enum cmi_side side, uint64_t n, cmend_error *err)
 {
-	struct cmi_session_http *h = s->http;
-	struct cmi_http_body *b = &h->in[side];
+	struct cmi_http_body *b = &s->http->in[side];
 	bool counted = b->framing == CMI_HTTP_LENGTH;
 
 	if (cmi_http_body_lose(b, n))

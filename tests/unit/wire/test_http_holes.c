@@ -316,6 +316,42 @@ static void a_request_comes_behind_its_answer(void **state)
 	recorder_dispose(&r);
 }
 
+/* Of three requests, each in its own frame, the last is answered behind the
+ * hole; of the two in one frame the first is. */
+static void the_latest_request_is_answered(void **state)
+{
+	static const struct step steps[] = {
+		{CMI_CLIENT, 1, CMI_BYTES(ASK("one"))},
+		{CMI_CLIENT, 2, CMI_BYTES(ASK("two"))},
+		{CMI_CLIENT, 3, CMI_BYTES(ASK("three") ASK("four"))},
+		{CMI_CLIENT, 9, CMI_BYTES(ASK("later"))},
+		{CMI_SERVER, 4, {0}},
+		{CMI_SERVER, 4, CMI_BYTES("the end of a body")},
+		{CMI_SERVER, 5, CMI_BYTES(ANSWER("203", "abcd"))},
+		{CMI_SERVER, 6, CMI_BYTES(ANSWER("204", ""))},
+		{CMI_SERVER, 10, CMI_BYTES(ANSWER("205", "abcd"))},
+	};
+	static const char *const says[] = {
+		"http 0 method=GET url=http://a/one ",
+		"http 0 method=GET url=http://a/two ",
+		"http 203 method=GET url=http://a/three ",
+		"http 204 method=GET url=http://a/four ",
+		"http 205 method=GET url=http://a/later ",
+	};
+	const char *at;
+	struct recorder r;
+
+	(void)state;
+	play(steps, CMI_LEN(steps), &r);
+	assert_int_equal(r.n, CMI_LEN(says));
+	at = cmi_buf_cstr(&r.text);
+	for (size_t i = 0; i < CMI_LEN(says); i++) {
+		assert_ptr_equal(strstr(at, says[i]), at);
+		at = strchr(at, '\n') + 1;
+	}
+	recorder_dispose(&r);
+}
+
 /* The same, and the client's hole is noticed first. */
 static void a_lost_request_takes_the_lost_answer(void **state)
 {
@@ -366,6 +402,7 @@ int main(void)
 		cmocka_unit_test(holes),
 		cmocka_unit_test(a_body_with_a_hole_is_cut),
 		cmocka_unit_test(a_request_comes_behind_its_answer),
+		cmocka_unit_test(the_latest_request_is_answered),
 		cmocka_unit_test(a_lost_request_takes_the_lost_answer),
 		cmocka_unit_test(kept_alive),
 	};
