@@ -183,19 +183,20 @@ static void server_extension(
 	}
 }
 
-/* The rest of a hello: nothing (before RFC 3546), or a block of extensions.
- * A block that is cut or overlong is read as far as it goes. */
-static void read_extensions(struct cmi_cursor c, struct cmi_tls_hello *h,
+/* The rest of a hello: nothing (before RFC 3546), or a block of extensions,
+ * which is read as far as it is whole.  False: it goes on behind the end. */
+static bool read_extensions(struct cmi_cursor c, struct cmi_tls_hello *h,
 	void (*take)(struct cmi_tls_hello *, uint16_t, struct cmi_cursor))
 {
 	struct cmi_cursor block, value;
 	uint16_t type;
 
 	if (!cmi_cursor_vector(&c, 2, &block))
-		return;
+		return c.n == 0;
 	while (cmi_cursor_u16(&block, &type) &&
 		cmi_cursor_vector(&block, 2, &value))
 		take(h, type, value);
+	return true;
 }
 
 bool cmi_tls_client_hello(
@@ -216,7 +217,7 @@ bool cmi_tls_client_hello(
 	h.session_id = cmi_cursor_rest(&id);
 	h.ciphers = cmi_cursor_rest(&ciphers);
 	h.version = h.version_min = h.legacy_version;
-	read_extensions(c, &h, client_extension);
+	(void)read_extensions(c, &h, client_extension);
 	*out = h;
 	return true;
 }
@@ -232,6 +233,14 @@ static const uint8_t retry_random[32] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a,
 static bool is_early_draft(uint16_t version)
 {
 	return version == 0x0304 || (version >> 8 == 0x7f && version <= 0x7f15);
+}
+
+/* RFC 8446 appendix B.4: suites of TLS 1.3 alone, when the extension that says
+ * so is cut off. */
+static void heed_cipher(struct cmi_tls_hello *h)
+{
+	if (h->cipher >> 8 == 0x13 && h->version == 0x0303)
+		h->version = 0x0304;
 }
 
 bool cmi_tls_server_hello(struct cmi_bytes body, struct cmi_tls_hello *out)
@@ -256,7 +265,8 @@ bool cmi_tls_server_hello(struct cmi_bytes body, struct cmi_tls_hello *out)
 	}
 	h.retry = cmi_bytes_equal(h.random,
 		(struct cmi_bytes){retry_random, sizeof(retry_random)});
-	read_extensions(c, &h, server_extension);
+	if (!read_extensions(c, &h, server_extension))
+		heed_cipher(&h);
 	*out = h;
 	return true;
 }
@@ -264,7 +274,7 @@ bool cmi_tls_server_hello(struct cmi_bytes body, struct cmi_tls_hello *out)
 bool cmi_tls_encrypted_extensions(
 	struct cmi_bytes body, struct cmi_tls_hello *out)
 {
-	read_extensions(cmi_cursor_of(body), out, server_extension);
+	(void)read_extensions(cmi_cursor_of(body), out, server_extension);
 	return body.n >= 2;
 }
 

@@ -179,6 +179,8 @@ static void server_hello_chooses(void **state)
 				.versions = CMI_BYTES("\x03\x04"),
 				.more = CMI_BYTES("\x00\x29\x00\x02\x00\x00")},
 			0x0304, true},
+		{"a suite of TLS 1.3, and nothing is cut",
+			{.version = 0x0303, .cipher = 0x1302}, 0x0303, false},
 		{"draft 28",
 			{.version = 0x0303,
 				.cipher = 0x1301,
@@ -198,6 +200,32 @@ static void server_hello_chooses(void **state)
 		assert_int_equal(h.cipher, rows[i].hello.cipher);
 		assert_int_equal(h.psk, rows[i].psk);
 		assert_false(h.retry);
+		cmi_buf_dispose(&b);
+	}
+}
+
+/* As a snap length cuts it: within the extensions that say the version. */
+static void server_hello_cut(void **state)
+{
+	static const struct {
+		uint16_t cipher, version;
+	} rows[] = {{0x1301, 0x0304}, {0x1302, 0x0304}, {0xc02f, 0x0303}};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		struct build_hello hello = {.version = 0x0303,
+			.cipher = rows[i].cipher,
+			.versions = CMI_BYTES("\x03\x04")};
+		struct cmi_buf b = build_new();
+		struct cmi_bytes body;
+		struct cmi_tls_hello h;
+
+		build_hello(&b, 2, &hello);
+		body = body_of(&b);
+		body.n -= 3;
+		assert_true(cmi_tls_server_hello(body, &h));
+		assert_int_equal(h.cipher, rows[i].cipher);
+		assert_int_equal(h.version, rows[i].version);
 		cmi_buf_dispose(&b);
 	}
 }
@@ -347,6 +375,7 @@ int main(void)
 		cmocka_unit_test(hello_cut_anywhere),
 		cmocka_unit_test(hellos_refused),
 		cmocka_unit_test(server_hello_chooses),
+		cmocka_unit_test(server_hello_cut),
 		cmocka_unit_test(certificates_in_both_forms),
 		cmocka_unit_test(certificate_lists_refused),
 		cmocka_unit_test(starts_in_the_middle),
