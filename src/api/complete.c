@@ -174,9 +174,9 @@ const char *cmend_job_explain(const cmend_job *job, char *out, size_t n)
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b = {0};
 	cmend_link link = {.size = sizeof(link)};
 
-	cmi_buf_init(&b, 65536);
 	if (!out || !n)
 		return "";
+	cmi_buf_init(&b, 65536);
 	for (size_t i = 1; cmend_job_accepted(job) &&
 			   cmend_path_link(job, i, &link) == CMEND_OK;
 		i++) {

@@ -375,10 +375,10 @@ static cmend_status ask_plainly(struct dialog *d, cmend_error *err)
 	const struct cmi_sip_login *l = d->login;
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf out = {0};
 
-	cmi_buf_init(&out, CMI_SIP_HEAD_MAX);
 	CMI_TRY(cmi_sip_random_hex(l->env, 16, d->call_id, err));
 	CMI_TRY(cmi_sip_random_hex(l->env, 8, d->tag, err));
 	(void)cmi_channel_local(d->channel, d->local);
+	cmi_buf_init(&out, CMI_SIP_HEAD_MAX);
 	CMI_TRY(begin(d, CMI_SIP_EXPIRES_S, &out, err));
 	CMI_TRY(exchange(d, &out, err));
 	if (d->answer.status / 100 == 2) {

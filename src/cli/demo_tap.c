@@ -215,9 +215,9 @@ static void on_datagram(void *ctx, const struct cmi_tap_ends *ends,
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf udp = {0};
 	uint16_t check = 0;
 
-	cmi_buf_init(&udp, 65536);
 	if (from->family != to->family || !from->family || data.n > 65507)
 		return;
+	cmi_buf_init(&udp, 65536);
 	for (int round = 0; round < 2; round++) {
 		cmi_buf_clear(&udp);
 		cmi_buf_be(&udp, 2, from->port);

@@ -112,12 +112,12 @@ cmend_status cmi_draft_open(
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name = {0};
 
-	cmi_buf_init(&name, 8192);
 	*out = (struct cmi_draft){.fd = -1};
 	if (is_special(path)) {
 		out->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 		return out->fd < 0 ? fail_errno(err, "write", path) : CMEND_OK;
 	}
+	cmi_buf_init(&name, 8192);
 	cmi_buf_printf(&name, "%s.XXXXXX", path);
 	CMI_TRY(cmi_buf_status(&name, err));
 	out->name = cmi_buf_take_cstr(&name);
