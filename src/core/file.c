@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,12 +132,29 @@ cmend_status cmi_draft_open(
 	return CMEND_OK;
 }
 
+/* What the user's umask leaves of mode.  It is told only by being changed: one
+ * thread at a time, and for so long nothing is made that others may read. */
+static mode_t by_umask(unsigned mode)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	mode_t mask;
+
+	pthread_mutex_lock(&lock);
+	mask = umask(0077);
+	if (mask <= 0777)
+		(void)umask(mask);
+	else
+		mask = 0022; /* a sandbox does not let us ask */
+	pthread_mutex_unlock(&lock);
+	return (mode_t)mode & ~mask;
+}
+
 static cmend_status settle(
 	struct cmi_draft *d, const char *path, unsigned mode, cmend_error *err)
 {
 	int fd = d->fd;
 
-	if (d->name && (fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0))
+	if (d->name && (fchmod(fd, by_umask(mode)) < 0 || fsync(fd) < 0))
 		return fail_errno(err, "write", path);
 	d->fd = -1;
 	if (close(fd) < 0)

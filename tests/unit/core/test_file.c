@@ -149,6 +149,27 @@ static void a_pipe_is_written_in_place(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static void the_umask_is_heeded(void **state)
+{
+	static const struct {
+		unsigned mask, mode, comes;
+	} rows[] = {{0022, 0644, 0644}, {0077, 0644, 0600}, {0, 0666, 0666},
+		{0027, 0600, 0600}};
+	mode_t was = umask(0);
+	struct stat st;
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(rows); i++) {
+		umask(rows[i].mask);
+		assert_int_equal(cmi_file_write(in_dir("a"), CMI_BYTES("x"),
+					 rows[i].mode, NULL),
+			CMEND_OK);
+		assert_int_equal(stat(in_dir("a"), &st), 0);
+		assert_int_equal(st.st_mode & 0777, rows[i].comes);
+	}
+	umask(was);
+}
+
 static void a_claimed_file_is_private_and_the_directorys_owners(void **state)
 {
 	static char target[128];
@@ -191,6 +212,7 @@ int main(void)
 			a_failed_write_leaves_the_old_file_and_no_litter),
 		cmocka_unit_test(directories_are_made_once_or_twice),
 		cmocka_unit_test(a_pipe_is_written_in_place),
+		cmocka_unit_test(the_umask_is_heeded),
 		cmocka_unit_test(
 			a_claimed_file_is_private_and_the_directorys_owners),
 	};
