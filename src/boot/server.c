@@ -19,6 +19,7 @@
 
 #include "boot/http.h"
 #include "boot/server_pool.h"
+#include "boot/server_strangers.h"
 #include "boot/tls.h"
 #include "core/text.h"
 
@@ -44,6 +45,7 @@ struct worker {
 	struct event_base *base;
 	struct evhttp *http, *https;
 	struct cmi_sip_listener *sip;
+	struct cmi_strangers *strangers;
 	struct event *wake, *ready;
 	int fd_ready;
 	pthread_mutex_t lock; /* of done */
@@ -286,6 +288,9 @@ static void on_request(
 	};
 	bool slow = cmi_web_is_slow(&r);
 
+	cmi_strangers_forget(
+		w->strangers, evhttp_connection_get_bufferevent(
+				      evhttp_request_get_connection(request)));
 	if (slow && hand_over(w, request, &r))
 		wipe_body(&r);
 	else
@@ -302,11 +307,28 @@ static void on_https(struct evhttp_request *request, void *arg)
 	on_request(request, arg, true);
 }
 
+/* Without memory for the time that it may take, NULL: evhttp makes one of its
+ * own then, where it can, for which the idle timeout alone holds. */
+static struct bufferevent *as_stranger(struct worker *w, struct bufferevent *b)
+{
+	if (b && cmi_strangers_add(w->strangers, b))
+		return b;
+	if (b)
+		bufferevent_free(b);
+	return NULL;
+}
+
+static struct bufferevent *new_connection(struct event_base *base, void *arg)
+{
+	return as_stranger(
+		arg, bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
+}
+
 static struct bufferevent *new_tls_connection(
 	struct event_base *base, void *arg)
 {
-	struct cmi_server *s = arg;
-	SSL *ssl = SSL_new(s->tls);
+	struct worker *w = arg;
+	SSL *ssl = SSL_new(w->server->tls);
 	struct bufferevent *b;
 
 	if (!ssl)
@@ -315,7 +337,7 @@ static struct bufferevent *new_tls_connection(
 		BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	if (b)
 		bufferevent_openssl_set_allow_dirty_shutdown(b, 1);
-	return b;
+	return as_stranger(w, b);
 }
 
 static void accept_again(evutil_socket_t fd, short what, void *listener)
@@ -399,20 +421,24 @@ static cmend_status start_worker(
 	if (!w->wake || event_add(w->wake, NULL) != 0 || !w->ready ||
 		event_add(w->ready, NULL) != 0)
 		return cmi_nomem(err);
+	CMI_TRY(cmi_strangers_new(
+		w->base, s->state.options.env, &w->strangers, err));
 	if (s->fd_http >= 0) {
 		w->http = new_http(w, s->fd_http, on_http);
 		if (!w->http)
 			return cmi_nomem(err);
+		evhttp_set_bevcb(w->http, new_connection, w);
 	}
 	if (s->fd_https >= 0) {
 		w->https = new_http(w, s->fd_https, on_https);
 		if (!w->https)
 			return cmi_nomem(err);
-		evhttp_set_bevcb(w->https, new_tls_connection, s);
+		evhttp_set_bevcb(w->https, new_tls_connection, w);
 	}
 	if (s->fd_sip >= 0)
 		CMI_TRY(cmi_sip_listen(w->base, s->fd_sip, s->sip_tls,
-			s->registrar, s->state.options.env, &w->sip, err));
+			s->registrar, w->strangers, s->state.options.env,
+			&w->sip, err));
 	if (pthread_create(&w->thread, NULL, work, w) != 0)
 		return cmi_fail(err, CMEND_IO, "cannot start a thread");
 	w->running = true;
@@ -518,6 +544,7 @@ static void free_worker(struct worker *w)
 	if (w->https)
 		evhttp_free(w->https);
 	cmi_sip_listener_free(w->sip);
+	cmi_strangers_free(w->strangers);
 	if (w->wake)
 		event_free(w->wake);
 	if (w->ready)

@@ -79,13 +79,15 @@ void cmi_web_ticket_cert(struct cmi_server_state *s,
 void cmi_web_certificate(struct cmi_server_state *s,
 	const struct cmi_web_request *request, struct cmi_web_reply *reply);
 
-/* SIP connections of one worker.  fd listens already and stays the caller's. */
+/* SIP connections of one worker.  fd listens already and stays the caller's;
+ * strangers are borrowed. */
 struct event_base;
 struct ssl_ctx_st;
 struct cmi_sip_listener;
+struct cmi_strangers;
 cmend_status cmi_sip_listen(struct event_base *base, int fd,
 	struct ssl_ctx_st *tls, struct cmi_registrar *registrar,
-	const struct cmi_env *env, struct cmi_sip_listener **out,
+	struct cmi_strangers *strangers, const struct cmi_env *env, struct cmi_sip_listener **out,
 	cmend_error *err) __attribute__((warn_unused_result));
 void cmi_sip_listener_free(struct cmi_sip_listener *l);
 

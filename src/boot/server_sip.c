@@ -12,10 +12,10 @@
 #include <event2/listener.h>
 #include <openssl/ssl.h>
 
+#include "boot/server_strangers.h"
 #include "wire/sip.h"
 
-/* Who has not registered by then goes, and so does who says nothing for so
- * long. */
+/* Who has not registered and says nothing for so long goes. */
 #define STRANGER_S 30
 /* A phone that registered may be silent until it renews. */
 #define KNOWN_S (7200 + 120)
@@ -32,7 +32,6 @@ struct connection {
 	struct bufferevent *b;
 	struct cmi_sip_peer *peer;
 	struct cmi_sip_framer framer;
-	int64_t begun_ms;
 	unsigned messages;
 	bool known;
 };
@@ -43,6 +42,7 @@ struct cmi_sip_listener {
 	struct event *resume;
 	struct ssl_ctx_st *tls;
 	struct cmi_registrar *registrar;
+	struct cmi_strangers *strangers;
 	const struct cmi_env *env;
 	struct connection *first;
 	size_t n;
@@ -59,8 +59,10 @@ static void drop(struct connection *c)
 	if (c->next)
 		c->next->previous = c->previous;
 	l->n--;
-	if (c->b)
+	if (c->b) {
+		cmi_strangers_forget(l->strangers, c->b);
 		bufferevent_free(c->b);
+	}
 	cmi_sip_peer_free(c->peer);
 	cmi_free(c);
 }
@@ -86,6 +88,7 @@ static bool answer(struct connection *c, struct cmi_bytes data)
 		const struct timeval longer = {.tv_sec = KNOWN_S};
 
 		c->known = true;
+		cmi_strangers_forget(c->listener->strangers, c->b);
 		bufferevent_set_timeouts(c->b, &longer, &longer);
 	}
 	return bufferevent_write(c->b, out.p, out.n) == 0 &&
@@ -107,12 +110,9 @@ static bool pass_lead(struct connection *c, struct evbuffer *in)
 static bool take(struct connection *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->b);
-	int64_t age_ms = cmi_mono_ms(c->listener->env) - c->begun_ms;
 	struct cmi_bytes data;
 	cmend_error err = {0};
 
-	if (!c->known && age_ms > STRANGER_S * INT64_C(1000))
-		return false;
 	while ((data.n = evbuffer_get_length(in))) {
 		data.p = evbuffer_pullup(in, -1);
 		if (!data.p)
@@ -165,7 +165,8 @@ static bool start(struct connection *c, evutil_socket_t fd)
 	bufferevent_setcb(c->b, on_read, NULL, on_event, c);
 	bufferevent_setwatermark(c->b, EV_READ, 0, UNREAD_MAX);
 	bufferevent_set_timeouts(c->b, &wait, &wait);
-	return bufferevent_enable(c->b, EV_READ | EV_WRITE) == 0;
+	return cmi_strangers_add(c->listener->strangers, c->b) &&
+	       bufferevent_enable(c->b, EV_READ | EV_WRITE) == 0;
 }
 
 static void on_accept(struct evconnlistener *accepts, evutil_socket_t fd,
@@ -187,7 +188,6 @@ static void on_accept(struct evconnlistener *accepts, evutil_socket_t fd,
 		NULL, 0, NI_NUMERICHOST);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	c->listener = l;
-	c->begun_ms = cmi_mono_ms(l->env);
 	c->next = l->first;
 	if (l->first)
 		l->first->previous = c;
@@ -222,8 +222,8 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 
 cmend_status cmi_sip_listen(struct event_base *base, int fd,
 	struct ssl_ctx_st *tls, struct cmi_registrar *registrar,
-	const struct cmi_env *env, struct cmi_sip_listener **out,
-	cmend_error *err)
+	struct cmi_strangers *strangers, const struct cmi_env *env,
+	struct cmi_sip_listener **out, cmend_error *err)
 {
 	struct cmi_sip_listener *l = cmi_alloc(sizeof(*l));
 	int own = dup(fd);
@@ -234,8 +234,11 @@ cmend_status cmi_sip_listen(struct event_base *base, int fd,
 		cmi_free(l);
 		return cmi_nomem(err);
 	}
-	*l = (struct cmi_sip_listener){
-		.base = base, .tls = tls, .registrar = registrar, .env = env};
+	*l = (struct cmi_sip_listener){.base = base,
+		.tls = tls,
+		.registrar = registrar,
+		.strangers = strangers,
+		.env = env};
 	l->resume = event_new(base, -1, 0, on_resume, l);
 	/* It listens already: one queue for all workers. */
 	l->accepts = evconnlistener_new(base, on_accept, l,

@@ -226,6 +226,10 @@
  * then is told so at once.  At one hash in 60 ms two threads need half a
  * minute for them, about as long as a phone waits. */
 #define CMI_SERVE_QUEUE_MAX ((size_t)1024)
+/* Device sign-in: milliseconds from a connection's begin to its first whole
+ * request (on the SIP port: to its registration), the TLS handshake included.
+ * A phone needs one, or some where thousands come at once. */
+#define CMI_SERVE_FIRST_MS 30000
 /* Device sign-in: tickets that one server remembers, some 500 bytes each;
  * above it the oldest goes.  A phone uses its own within seconds. */
 #define CMI_TICKETS_MAX ((size_t)16384)
