@@ -193,9 +193,11 @@ cmend_status cmi_acquire_download(struct cmi_acquire *a, cmend_error *err)
 		CMI_TRY(cmi_cert_list_add(&a->came, came.certs[i], err));
 	CMI_TRY(cmi_acquire_sort(a, &came, err));
 	snprintf(a->download_says, sizeof(a->download_says),
-		"%zu certificates came, %zu kept, %u in quarantine, %u without "
+		"%zu certificate%s came, %zu kept, %u in quarantine, %u "
+		"without "
 		"a path to an anchor",
-		came.n, a->usable.n, a->stores->quarantined, a->n_untrusted);
+		came.n, came.n == 1 ? "" : "s", a->usable.n,
+		a->stores->quarantined, a->n_untrusted);
 	cmi_emit(a->net->env, "downloaded", a->host, a->download_says,
 		(int64_t)came.n);
 	return CMEND_OK;

@@ -152,9 +152,9 @@ static int warn_bad_rows(struct job *j, size_t n)
 {
 	if (n)
 		fprintf(j->cli->err,
-			"chainmend: %zu damaged entries were passed over; "
+			"chainmend: %zu damaged %s passed over; "
 			"chainmend cache check mends\n",
-			n);
+			n, n == 1 ? "entry was" : "entries were");
 	return n ? CMI_EXIT_FAILS : CMI_EXIT_OK;
 }
 
@@ -391,8 +391,8 @@ static void tell_checked(struct job *j, size_t n, bool damaged)
 	struct told t;
 
 	if (!j->cli->common.json) {
-		fprintf(j->cli->out, "%s: %zu issuers, sound%s\n", j->path, n,
-			damaged ? " now" : "");
+		fprintf(j->cli->out, "%s: %zu issuer%s, sound%s\n", j->path, n,
+			n == 1 ? "" : "s", damaged ? " now" : "");
 		return;
 	}
 	tell_begin(&t, "cache-check", NULL);

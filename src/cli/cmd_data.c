@@ -191,9 +191,9 @@ static cmend_status compare_sizes(const struct update *u, cmend_error *err)
 	if (u->o->from.n || u->o->force || u->issuers.n >= before / 2)
 		return CMEND_OK;
 	return cmi_fail(err, CMEND_REFUSED,
-		"the list has %zu issuers, and %zu are at hand: --force takes "
+		"the list has %zu issuer%s, and %zu are at hand: --force takes "
 		"it all the same",
-		u->issuers.n, before);
+		u->issuers.n, u->issuers.n == 1 ? "" : "s", before);
 }
 
 /* changed: a new file was written; else the old one is the newest. */
@@ -229,14 +229,16 @@ static cmend_status make(struct update *u, cmend_error *err)
 		tell_update(u, true);
 	else if (!u->cli->common.quiet)
 		fprintf(u->cli->out,
-			"%zu of %zu certificates are issuers with a proven "
-			"parent, %zu are roots; written to %s\n",
-			u->issuers.n, u->all.list.n, u->roots.n, u->path);
+			"of %zu certificate%s, issuers with a proven parent: "
+			"%zu, roots: %zu; written to %s\n",
+			u->all.list.n, u->all.list.n == 1 ? "" : "s",
+			u->issuers.n, u->roots.n, u->path);
 	if (u->all.n_bad && !u->cli->common.quiet)
 		fprintf(u->cli->err,
-			"chainmend: %zu certificates could not be read and "
-			"were passed over\n",
-			u->all.n_bad);
+			"chainmend: %zu certificate%s could not be read and "
+			"%s passed over\n",
+			u->all.n_bad, u->all.n_bad == 1 ? "" : "s",
+			u->all.n_bad == 1 ? "was" : "were");
 	return CMEND_OK;
 }
 
@@ -361,12 +363,12 @@ static void show_text(struct cmi_cli *cli, const struct facts *f)
 	char made[CMI_TIME_TEXT], checked[CMI_TIME_TEXT], source[256];
 
 	fprintf(cli->out,
-		"%s: %zu issuers, %zu roots, %zu damaged\n"
+		"%s: %zu issuer%s, %zu root%s, %zu damaged\n"
 		"made %s, %lld day%s ago, from %s\n"
 		"found to be the newest %s\n",
-		f->path, f->issuers, f->roots, f->bad,
-		cmi_time_s(made, f->made_s), (long long)f->age_days,
-		f->age_days == 1 ? "" : "s",
+		f->path, f->issuers, f->issuers == 1 ? "" : "s", f->roots,
+		f->roots == 1 ? "" : "s", f->bad, cmi_time_s(made, f->made_s),
+		(long long)f->age_days, f->age_days == 1 ? "" : "s",
 		cmi_safe_cstr(source, sizeof(source),
 			cmi_preload_origin(f->p)->source),
 		cmi_time_s(checked, f->checked_s));

@@ -91,8 +91,9 @@ static void list_one(FILE *out, const struct cmi_profile *p)
 	char roots[64] = "roots not public";
 
 	if (p->list_path)
-		snprintf(roots, sizeof(roots), "%zu roots, %zu at hand",
-			trusted_roots(p), trusted_roots(p) - p->n_absent);
+		snprintf(roots, sizeof(roots), "%zu root%s, %zu at hand",
+			trusted_roots(p), trusted_roots(p) == 1 ? "" : "s",
+			trusted_roots(p) - p->n_absent);
 	fprintf(out, "%-22s %s%s (%s)\n", p->name, p->title,
 		p->current ? " *" : "", roots);
 }
@@ -296,9 +297,9 @@ static cmend_status add(struct cmi_cli *cli, const struct profiles_options *o,
 	}
 	if (status == CMEND_OK)
 		fprintf(cli->out,
-			"%s: %zu roots; what the device can do stands as "
+			"%s: %zu root%s; what the device can do stands as "
 			"unknown in %s: edit what you know\n",
-			name, n, path);
+			name, n, n == 1 ? "" : "s", path);
 	cmi_free(check.title);
 	cmi_free(check.date);
 	cmi_free(check.list_path);

@@ -249,7 +249,7 @@ static cmend_status tell_buyable(
 		CMI_TRY(status);
 	}
 	if (!s->cli->common.json)
-		fprintf(s->cli->out, "  %zu issuers\n", n);
+		fprintf(s->cli->out, "  %zu issuer%s\n", n, n == 1 ? "" : "s");
 	return CMEND_OK;
 }
 

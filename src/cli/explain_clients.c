@@ -132,10 +132,13 @@ void cmi_explain_clients_note(
 	if (!first || cli->common.quiet)
 		return;
 	fprintf(cli->err,
-		"chainmend: note: %zu roots of \"%s\"%s are not at hand, and "
-		"a chain to one of them looks refused: chainmend data update "
-		"gets them\n",
-		absent, first->name, n > 1 ? " and other profiles" : "");
+		"chainmend: note: %zu root%s of \"%s\"%s %s not at hand, and "
+		"a chain to %s looks refused: chainmend data update "
+		"gets %s\n",
+		absent, absent == 1 ? "" : "s", first->name,
+		n > 1 ? " and other profiles" : "", absent == 1 ? "is" : "are",
+		absent == 1 ? "it" : "one of them",
+		absent == 1 ? "it" : "them");
 }
 
 void cmi_explain_clients_dispose(struct cmi_explain_clients *c)

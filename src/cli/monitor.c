@@ -120,8 +120,8 @@ static void on_reload(struct monitor *m)
 	if (!m->counts.reload_ok)
 		warn(m, "going on with the old settings", err.message);
 	else if (!m->cli->common.quiet)
-		fprintf(m->cli->err, "chainmend: watching %zu targets\n",
-			m->list.n);
+		fprintf(m->cli->err, "chainmend: watching %zu target%s\n",
+			m->list.n, m->list.n == 1 ? "" : "s");
 	cmi_notify("READY=1");
 }
 
@@ -318,9 +318,9 @@ static void feed_watchdog(struct monitor *m)
 	m->notified_ms = now;
 	refused = count_refused(m, &unreached);
 	snprintf(text, sizeof(text),
-		"WATCHDOG=1\nSTATUS=%zu targets: %zu refused by some client, "
+		"WATCHDOG=1\nSTATUS=%zu target%s: %zu refused by some client, "
 		"%zu not reached",
-		m->list.n, refused, unreached);
+		m->list.n, m->list.n == 1 ? "" : "s", refused, unreached);
 	cmi_notify(text);
 }
 
@@ -409,8 +409,8 @@ static cmend_status open_all(struct monitor *m, cmend_error *err)
 		fprintf(m->cli->err, "chainmend: metrics on port %u\n",
 			cmi_metrics_port(m->metrics));
 	if (!m->cli->common.quiet)
-		fprintf(m->cli->err, "chainmend: watching %zu targets\n",
-			m->list.n);
+		fprintf(m->cli->err, "chainmend: watching %zu target%s\n",
+			m->list.n, m->list.n == 1 ? "" : "s");
 	cmi_notify("READY=1");
 	return CMEND_OK;
 }

@@ -163,12 +163,14 @@ static cmend_status show(
 
 	(void)err;
 	fprintf(cli->out,
-		"%-32s %-16s %-8s %s%s%s%u failures, %llu certificates",
+		"%-32s %-16s %-8s %s%s%s%u failure%s, %llu certificate%s",
 		e->user.sip, e->user.number ? e->user.number : "-",
 		e->user.extension ? e->user.extension : "-",
 		e->has_pin ? "PIN " : "", e->has_password ? "password " : "",
 		e->locked ? "LOCKED " : "", e->global_failures,
-		(unsigned long long)e->certificates);
+		e->global_failures == 1 ? "" : "s",
+		(unsigned long long)e->certificates,
+		e->certificates == 1 ? "" : "s");
 	if (e->locked_until_s)
 		fprintf(cli->out, ", locked until %s",
 			cmi_time_s(at, e->locked_until_s));

@@ -189,13 +189,14 @@ def status_of(chainmend, out):
 def test_a_list_is_had_over_https(update, chainmend, lists):
     done = update()
     assert done.status == 0 and done.err == "", done
-    assert "2 of 3 certificates" in done.out and "1 are roots" in done.out
+    assert "of 3 certificates, issuers with a proven parent: 2, roots: 1;" \
+        in done.out, done
     told = status_of(chainmend, update.out)
     assert (told["issuers"], told["roots"], told["damaged"]) == (2, 1, 0)
     assert told["made_from"] == lists.url("list")
     assert told["age_days"] == 0
     text = chainmend("data", "status", "-o", update.out)
-    assert "2 issuers, 1 roots" in text.out and "0 days ago" in text.out
+    assert "2 issuers, 1 root, 0" in text.out and "0 days ago" in text.out
     [(_, headers)] = lists.asked
     assert headers["User-Agent"] == "chainmend"
     assert not {"If-None-Match", "Cookie", "Authorization"} & set(headers)
@@ -351,7 +352,7 @@ def test_explain_says_which_roots_are_not_at_hand(chainmend, tmp_path):
     capture = ROOT / "tests" / "fuzz" / "corpus" / "capture" / "pcapng"
     env = {"CHAINMEND_PROFILES": str(profiles)}
     done = chainmend("explain", "--profile", "device", capture, env=env)
-    assert done.err.count("1 roots of \"device\" are not at hand") == 1, done
+    assert done.err.count("1 root of \"device\" is not at hand") == 1, done
     assert "chainmend data update" in done.err
     done = chainmend("explain", "--quiet", "--profile", "device", capture,
                      env=env)

@@ -280,7 +280,7 @@ def test_the_service_manager_is_told(monitor, nginx, pki, tmp_path):
                 if word in text.splitlines():
                     return text
         until("READY=1")
-        assert "STATUS=1 targets: 0 refused" in until("WATCHDOG=1")
+        assert "STATUS=1 target: 0 refused" in until("WATCHDOG=1")
         until("WATCHDOG=1")  # and again
         m.process.send_signal(signal.SIGHUP)
         assert "MONOTONIC_USEC=" in until("RELOADING=1")

@@ -368,7 +368,7 @@ def test_survey(chainmend, pki, tmp_path):
     assert chainmend("profiles", "add", "mine", pki.anchor.pem).status == 0
     pool = pki.file("pool.pem", pki.intermediate, pki.stranger, pki.leaf)
     run = chainmend("survey", "--profile", "mine", "--pool", pool)
-    assert "Test Intermediate" in run.out and "1 issuers" in run.out, run
+    assert "Test Intermediate" in run.out and "1 issuer\n" in run.out, run
     run = chainmend("survey", "--profile", "mine", "--pool", pool, "--at",
                     "2199-01-01")
     assert "0 issuers" in run.out, run
