@@ -87,8 +87,9 @@ struct cmi_sip_listener;
 struct cmi_strangers;
 cmend_status cmi_sip_listen(struct event_base *base, int fd,
 	struct ssl_ctx_st *tls, struct cmi_registrar *registrar,
-	struct cmi_strangers *strangers, const struct cmi_env *env, struct cmi_sip_listener **out,
-	cmend_error *err) __attribute__((warn_unused_result));
+	struct cmi_strangers *strangers, const struct cmi_env *env,
+	struct cmi_sip_listener **out, cmend_error *err)
+	__attribute__((warn_unused_result));
 void cmi_sip_listener_free(struct cmi_sip_listener *l);
 
 #endif
