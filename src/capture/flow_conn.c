@@ -294,8 +294,8 @@ static cmend_status tell_tail(
 		n = cmi_seq_diff(h->acked, h->next + 1);
 	if (n > 0 && n < TAIL_MAX) {
 		h->next += (uint32_t)n;
-		CMI_TRY(tell_gap(
-			t, f, end, (uint32_t)n, t->frame, t->t_us, err));
+		CMI_TRY(tell_gap(t, f, end, (uint32_t)n, f->last_frame,
+			f->last_us, err));
 	}
 	return check_fin(t, f, end, err);
 }

@@ -338,7 +338,9 @@ cmend_status cmi_session_closed(struct cmi_session *s, enum cmi_side side,
 cmend_status cmi_session_end(struct cmi_session *s, bool capture_ends,
 	int64_t t_us, cmend_error *err)
 {
-	if (t_us > s->last_us)
+	/* One that was closed had its end then; an open one goes on till now.
+	 */
+	if (t_us > s->last_us && !s->dir[0].closed && !s->dir[1].closed)
 		s->last_us = t_us;
 	if (!s->mode)
 		return CMEND_OK;

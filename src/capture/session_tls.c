@@ -415,6 +415,7 @@ static cmend_status tls_gap(
 		t->seen.gap_bytes += n;
 	else
 		t->seen.gap_bytes += t->seen.gap_bytes ? n : 1;
+	t->seen.server_gap |= cmi_session_role(s, side) == CMI_SERVER;
 	if (d->skip) {
 		d->skip = 0;
 		d->lost = true;

@@ -401,8 +401,7 @@ static cmend_status judge_helped(struct cmi_diagnose *d, const struct known *k,
 
 	*helped = false;
 	if (!chain || chain->judged.accepted ||
-		!cmi_evidence_fetched(
-			&k->c.client, &chain->judged, d->neighbours))
+		!cmi_evidence_fetched(&k->c, &chain->judged, d->neighbours))
 		return CMEND_OK;
 	cmi_downloaded_init(&mine, d->neighbours, &k->c.client);
 	r = request_for(d, chain, time_of(d, &k->c, chain->certs[0]));
@@ -520,8 +519,8 @@ static void remember_success(struct cmi_diagnose *d, const struct known *k,
 		!k->chain->judged.accepted && k->certs[0])
 		cmi_neighbours_managed(d->neighbours, &k->c.client, k->certs[0],
 			k->c.first_frame,
-			cmi_evidence_fetched(&k->c.client, &k->chain->judged,
-				d->neighbours));
+			cmi_evidence_fetched(
+				&k->c, &k->chain->judged, d->neighbours));
 }
 
 static cmend_status understand(

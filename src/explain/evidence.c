@@ -9,7 +9,16 @@ struct view {
 	struct cmi_meaning *m;
 	const struct cmi_neighbours *n;
 	const struct cmi_endpoint *client;
+	int64_t until_us; /* what was fetched later is no part of it */
 };
+
+#define EVER INT64_MAX
+
+static bool is_mine(const struct view *v, const struct cmi_download *d)
+{
+	return cmi_endpoint_same_host(&d->client, v->client) &&
+	       d->start_us <= v->until_us;
+}
 
 /* The host in "http://host[:port]/...". */
 static struct cmi_bytes host_of(const char *url)
@@ -55,8 +64,7 @@ static const struct cmi_download *got_issuer(
 	const struct cmi_download *d;
 
 	for (size_t i = 0; (d = cmi_neighbours_download(v->n, i)); i++)
-		if (cmi_endpoint_same_host(&d->client, v->client) &&
-			brings_issuer_of(d, gap))
+		if (is_mine(v, d) && brings_issuer_of(d, gap))
 			return d;
 	return NULL;
 }
@@ -69,12 +77,13 @@ static const struct cmi_download *asked_in_vain(
 	const struct cmi_download *d;
 
 	for (size_t i = 0; i < gap->n_aia_urls; i++) {
-		d = cmi_neighbours_fetched(v->n, v->client, gap->aia_urls[i]);
+		d = cmi_neighbours_fetched(
+			v->n, v->client, gap->aia_urls[i], v->until_us);
 		if (d)
 			return d;
 	}
 	for (size_t i = 0; (d = cmi_neighbours_download(v->n, i)); i++)
-		if (d->chain && cmi_endpoint_same_host(&d->client, v->client))
+		if (d->chain && is_mine(v, d))
 			return d;
 	return NULL;
 }
@@ -146,6 +155,12 @@ static void say_downloaded(struct view *v, const struct cmi_download *d)
 							: "a CMS bundle"));
 		frames_of(f, d);
 	}
+}
+
+/* What the answer was is not in the capture: not that it was wrong. */
+static bool is_unread(const struct cmi_download *d)
+{
+	return d->status == 200 && d->cut && !d->certs.n;
 }
 
 static void say_failed(struct view *v, const struct cmi_download *d)
@@ -281,6 +296,26 @@ static void say_never_asked(struct view *v, const struct cmi_cert *gap)
 		cmi_finding_frame(f, other->frame);
 }
 
+/* It asked when the handshake was over, which helps another one at best. */
+static bool say_asked_later(struct view *v, const struct cmi_cert *gap)
+{
+	struct view ever = {.n = v->n, .client = v->client, .until_us = EVER};
+	const struct cmi_download *d = got_issuer(&ever, gap);
+	char url[CMI_PHRASE_NAME];
+	struct cmi_finding *f;
+
+	d = d ? d : asked_in_vain(&ever, gap);
+	if (!d || !v->m->verdict)
+		return d;
+	f = add(v, CMI_F_CHAIN_DOWNLOAD_SKIPPED, CMI_SEVERITY_INFO, gap->issuer,
+		cmi_phrase(&v->m->arena,
+			"this client asked for the missing issuer at %s only "
+			"after the handshake",
+			cmi_phrase_clip(url, d->url)));
+	frames_of(f, d);
+	return true;
+}
+
 static void incomplete_chain(struct view *v)
 {
 	const struct cmi_cert *gap = gap_of(v->m->judged);
@@ -296,9 +331,12 @@ static void incomplete_chain(struct view *v)
 	if (v->m->judged->verdict != CMI_F_MISSING_INTERMEDIATE)
 		return;
 	d = asked_in_vain(v, gap);
+	if (d && is_unread(d))
+		return;
 	if (d)
 		say_failed(v, d);
-	else if (!say_unreachable(v, gap) && v->m->verdict)
+	else if (!say_asked_later(v, gap) && !say_unreachable(v, gap) &&
+		 v->m->verdict)
 		say_never_asked(v, gap);
 }
 
@@ -311,8 +349,7 @@ static void dark(struct view *v)
 	struct cmi_finding *f;
 
 	for (size_t i = 0; (d = cmi_neighbours_download(v->n, i)); i++) {
-		if (!cmi_endpoint_same_host(&d->client, v->client) ||
-			d->start_us < c->start_us || d->start_us > c->end_us)
+		if (!is_mine(v, d) || d->start_us < c->start_us || is_unread(d))
 			continue;
 		cmi_phrase_clip(url, d->url);
 		if (!d->certs.n) {
@@ -341,7 +378,10 @@ static bool lacks_anchor(enum cmi_finding_id id)
 
 void cmi_evidence_add(struct cmi_meaning *m, const struct cmi_neighbours *n)
 {
-	struct view v = {.m = m, .n = n, .client = &m->c->client};
+	struct view v = {.m = m,
+		.n = n,
+		.client = &m->c->client,
+		.until_us = m->c->end_us};
 
 	if (m->judged && !m->judged->accepted &&
 		lacks_anchor(m->judged->verdict) &&
@@ -351,10 +391,10 @@ void cmi_evidence_add(struct cmi_meaning *m, const struct cmi_neighbours *n)
 		dark(&v);
 }
 
-bool cmi_evidence_fetched(const struct cmi_endpoint *client,
+bool cmi_evidence_fetched(const struct cmi_conversation *c,
 	const struct cmi_judgement *judged, const struct cmi_neighbours *n)
 {
-	struct view v = {.n = n, .client = client};
+	struct view v = {.n = n, .client = &c->client, .until_us = c->end_us};
 	const struct cmi_cert *gap = judged->accepted ? NULL : gap_of(judged);
 
 	return gap && got_issuer(&v, gap) != NULL;

@@ -12,8 +12,8 @@
 /* Adds findings, and may sharpen the verdict of a chain that is not whole. */
 void cmi_evidence_add(struct cmi_meaning *m, const struct cmi_neighbours *n);
 
-/* Did this client get an issuer of that refused chain itself? */
-bool cmi_evidence_fetched(const struct cmi_endpoint *client,
+/* Did this client get an issuer of that refused chain itself, by then? */
+bool cmi_evidence_fetched(const struct cmi_conversation *c,
 	const struct cmi_judgement *judged, const struct cmi_neighbours *n);
 
 #endif

@@ -300,6 +300,12 @@ static bool has_ecdhe_only(const struct cmi_tls_seen *t)
 	return t->n_client_ciphers > 0;
 }
 
+/* Was there a ServerHello, or may there have been one in what is missing? */
+static bool server_answered(const struct cmi_tls_seen *t)
+{
+	return t->has_server_hello || t->server_gap;
+}
+
 static void server_refused_hello(struct cmi_meaning *m)
 {
 	const struct cmi_tls_seen *t = m->c->tls;
@@ -334,7 +340,7 @@ static void server_alert(struct cmi_meaning *m)
 	case ALERT_HANDSHAKE_FAILURE:
 		if (fail_by_client_certificate(m, true))
 			return;
-		if (!t->has_server_hello || t->hello_retry) {
+		if (t->hello_retry || !server_answered(t)) {
 			server_refused_hello(m);
 			return;
 		}
@@ -367,13 +373,30 @@ static void client_closed(struct cmi_meaning *m)
 	m->outcome = CMI_CUT;
 	cmi_meaning_add(
 		m, (struct cmi_finding){
-			   .id = t->has_server_hello ? CMI_F_HANDSHAKE_CUT
-						     : CMI_F_CLIENT_CLOSED,
+			   .id = server_answered(t) ? CMI_F_HANDSHAKE_CUT
+						    : CMI_F_CLIENT_CLOSED,
 			   .severity = CMI_SEVERITY_WARNING,
 			   .says = how_it_ended(m),
 			   .frames = {m->behaviour.frame},
 			   .n_frames = m->behaviour.frame != 0,
 		   });
+}
+
+static void not_seen(struct cmi_meaning *m)
+{
+	m->outcome = m->behaviour.dark && m->outcome == CMI_DARK ? CMI_DARK
+								 : CMI_CUT;
+	if (m->outcome == CMI_CUT)
+		cmi_meaning_add(m,
+			(struct cmi_finding){
+				.id = CMI_F_HANDSHAKE_CUT,
+				.severity = CMI_SEVERITY_WARNING,
+				.says = m->c->tls->gap_bytes
+						? "bytes of the handshake are "
+						  "missing from the capture"
+						: "the capture ends before "
+						  "the handshake does",
+			});
 }
 
 static void server_closed(struct cmi_meaning *m)
@@ -384,6 +407,8 @@ static void server_closed(struct cmi_meaning *m)
 	 * the better witness where the client never went on after it. */
 	if (m->judged && !m->judged->accepted && !t->client_finished)
 		fail_by_chain(m);
+	else if (t->server_gap && !m->judged)
+		not_seen(m); /* it may have been the end of a good talk */
 	else if (!fail_by_client_certificate(m, true))
 		fail_otherwise(m, CMI_F_SERVER_CLOSED, false,
 			t->has_server_hello ? NULL
@@ -410,23 +435,6 @@ static void unused(struct cmi_meaning *m)
 				   .frames = {m->behaviour.frame},
 				   .n_frames = m->behaviour.frame != 0,
 			   });
-}
-
-static void not_seen(struct cmi_meaning *m)
-{
-	m->outcome = m->behaviour.dark && m->outcome == CMI_DARK ? CMI_DARK
-								 : CMI_CUT;
-	if (m->outcome == CMI_CUT)
-		cmi_meaning_add(m,
-			(struct cmi_finding){
-				.id = CMI_F_HANDSHAKE_CUT,
-				.severity = CMI_SEVERITY_WARNING,
-				.says = m->c->tls->gap_bytes
-						? "bytes of the handshake are "
-						  "missing from the capture"
-						: "the capture ends before "
-						  "the handshake does",
-			});
 }
 
 /* Went on, or nobody knows. */

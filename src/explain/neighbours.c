@@ -66,6 +66,7 @@ cmend_status cmi_neighbours_http(struct cmi_neighbours *n,
 		.form = carried->form,
 		.certs = carried->certs,
 		.chain = carried->chain_address,
+		.cut = http->body_cut,
 		.request_frame = http->request_frame,
 		.response_frame = http->response_frame,
 		.start_us = c->start_us,
@@ -142,13 +143,13 @@ const struct cmi_download *cmi_neighbours_download(
 
 const struct cmi_download *cmi_neighbours_fetched(
 	const struct cmi_neighbours *n, const struct cmi_endpoint *client,
-	const char *url)
+	const char *url, int64_t until_us)
 {
 	const struct cmi_download *d;
 
 	for (size_t i = 0; (d = cmi_neighbours_download(n, i)); i++)
 		if (cmi_endpoint_same_host(&d->client, client) &&
-			strcmp(d->url, url) == 0)
+			d->start_us <= until_us && strcmp(d->url, url) == 0)
 			return d;
 	return NULL;
 }

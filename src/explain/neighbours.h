@@ -23,6 +23,7 @@ struct cmi_download {
 	enum cmi_bundle_form form;
 	struct cmi_cert_list certs;
 	bool chain; /* a device's chain download, by its address */
+	bool cut;   /* the answer is not whole in the capture */
 	uint64_t request_frame, response_frame;
 	int64_t start_us;
 };
@@ -81,10 +82,10 @@ void cmi_neighbours_managed(struct cmi_neighbours *n,
 /* The i-th youngest; NULL beyond what is remembered. */
 const struct cmi_download *cmi_neighbours_download(
 	const struct cmi_neighbours *n, size_t i);
-/* The youngest request of that client for that URL, or NULL. */
+/* The youngest request of that client for that URL up to that time, or NULL. */
 const struct cmi_download *cmi_neighbours_fetched(
 	const struct cmi_neighbours *n, const struct cmi_endpoint *client,
-	const char *url);
+	const char *url, int64_t until_us);
 const struct cmi_lookup *cmi_neighbours_lookup(const struct cmi_neighbours *n,
 	const struct cmi_endpoint *client, struct cmi_bytes name);
 /* The name under which that client found the server, or NULL. */

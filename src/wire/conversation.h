@@ -99,6 +99,7 @@ struct cmi_tls_seen {
 	enum cmi_side dark_alert_from;
 	uint64_t dark_alert_frame;
 	uint64_t gap_bytes; /* bytes missing inside the handshake */
+	bool server_gap;    /* some of them are the server's */
 	enum cmi_outcome outcome;
 
 	/* What else the hellos said; views and arrays as above. */

@@ -451,6 +451,72 @@ static void downloads_are_tied_to_the_handshake(void **state)
 	assert_true(has(&r.seen, CMI_F_AIA_WRONG_CONTENT));
 }
 
+/* An answer of which the capture holds a part was not wrong for that. */
+static void a_download_that_is_cut_tells_nothing(void **state)
+{
+	struct forged *chain[] = {world.leaf, NULL};
+	struct cmi_bytes body = world.intermediate->c->der;
+	struct staged_http h;
+	struct stage_run r;
+	struct staged s;
+
+	(void)state;
+	body.n /= 2;
+	for (int dark = 0; dark < 2; dark++) {
+		stage(&s, chain);
+		alert(&s, CMI_CLIENT, 48);
+		if (dark)
+			darken(&s);
+		stage_http(&h, s.c.client, AIA, 200, body, "");
+		h.c.start_us = s.c.start_us + 1000;
+		h.http.body_cut = true;
+		open_run(&r);
+		give(&r, &h.c);
+		give(&r, &s.c);
+		close_run(&r);
+		assert_false(has(&r.seen, CMI_F_AIA_WRONG_CONTENT));
+		assert_false(has(&r.seen, CMI_F_CHAIN_DOWNLOAD_FAILED));
+		assert_false(has(&r.seen, CMI_F_CHAIN_DOWNLOAD_SKIPPED));
+	}
+}
+
+/* What a client fetches when the handshake is over was no help to it; that it
+ * fetched before is told all the same. */
+static void a_later_download_is_no_part_of_it(void **state)
+{
+	static const int64_t after_us[] = {600000, -200000};
+	struct forged *chain[] = {world.leaf, NULL};
+	struct staged_http h;
+	struct stage_run r;
+	struct staged s;
+
+	(void)state;
+	for (size_t before = 0; before < 2; before++) {
+		for (int refused = 0; refused < 2; refused++) {
+			stage(&s, chain);
+			if (refused)
+				alert(&s, CMI_CLIENT, 48);
+			open_run(&r);
+			give(&r, &s.c);
+			for (size_t i = 0; i <= before; i++) {
+				stage_http(&h, s.c.client, AIA, 200,
+					world.intermediate->c->der, "");
+				h.c.start_us =
+					s.c.start_us + after_us[before - i];
+				give(&r, &h.c);
+			}
+			close_run(&r);
+			assert_int_equal(
+				has(&r.seen, CMI_F_CHAIN_DOWNLOAD_FAILED),
+				before && refused);
+			assert_int_equal(
+				has(&r.seen, CMI_F_CHAIN_DOWNLOAD_SKIPPED),
+				!before && refused);
+			assert_null(strstr(r.seen.says, "got it by itself"));
+		}
+	}
+}
+
 static void anothers_download_is_not_this_clients(void **state)
 {
 	struct stage_run r;
@@ -576,6 +642,11 @@ static void encrypted_handshakes(void **state)
 	assert_true(has(&r.seen, CMI_F_MISSING_INTERMEDIATE));
 }
 
+static void server_fails(struct staged *s)
+{
+	alert(s, CMI_SERVER, 40);
+}
+
 static void cut_handshakes_have_no_verdict(void **state)
 {
 	struct forged *none[] = {NULL};
@@ -593,6 +664,51 @@ static void cut_handshakes_have_no_verdict(void **state)
 	assert_int_equal(r.seen.outcome, CMI_CUT);
 	assert_int_equal(r.seen.verdict, CMI_F_NONE);
 	assert_true(has(&r.seen, CMI_F_HANDSHAKE_CUT));
+}
+
+/* Where the server's bytes are missing nobody can say that it did not answer,
+ * chose no suite, or that the client went away before. */
+static void what_a_short_capture_lacks_is_nobodys_fault(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*end)(struct staged *s);
+		bool gap;
+		enum cmi_finding_id id;
+		enum cmi_outcome outcome;
+	} ends[] = {
+		{"the server closes", server_closes, false, CMI_F_SERVER_CLOSED,
+			CMI_FAILED},
+		{"the same, cut", server_closes, true, CMI_F_HANDSHAKE_CUT,
+			CMI_CUT},
+		{"the client closes", client_closes, false, CMI_F_CLIENT_CLOSED,
+			CMI_CUT},
+		{"the same, cut", client_closes, true, CMI_F_HANDSHAKE_CUT,
+			CMI_CUT},
+		{"the server's alert", server_fails, false,
+			CMI_F_NO_SHARED_CIPHER, CMI_FAILED},
+		{"the same, cut", server_fails, true, CMI_F_SERVER_CLOSED,
+			CMI_FAILED},
+	};
+	struct forged *none[] = {NULL};
+	struct stage_run r;
+	struct staged s;
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(ends); i++) {
+		print_message("row: %s\n", ends[i].name);
+		stage(&s, none);
+		ends[i].end(&s);
+		s.tls.has_server_hello = s.tls.has_certificate = false;
+		s.tls.server_gap = ends[i].gap;
+		s.tls.gap_bytes = 1000; /* of the client's at least */
+		open_run(&r);
+		give(&r, &s.c);
+		close_run(&r);
+		assert_int_equal(r.seen.n, 1);
+		assert_true(has(&r.seen, ends[i].id));
+		assert_int_equal(r.seen.outcome, ends[i].outcome);
+	}
 }
 
 static void repeated_chains_are_judged_once(void **state)
@@ -687,12 +803,15 @@ int main(void)
 		cmocka_unit_test(a_malformed_certificate_is_named),
 		cmocka_unit_test(servers_refusals),
 		cmocka_unit_test(downloads_are_tied_to_the_handshake),
+		cmocka_unit_test(a_download_that_is_cut_tells_nothing),
+		cmocka_unit_test(a_later_download_is_no_part_of_it),
 		cmocka_unit_test(anothers_download_is_not_this_clients),
 		cmocka_unit_test(late_evidence_counts),
 		cmocka_unit_test(a_downloaded_root_is_no_anchor),
 		cmocka_unit_test(soap_answers_are_read),
 		cmocka_unit_test(encrypted_handshakes),
 		cmocka_unit_test(cut_handshakes_have_no_verdict),
+		cmocka_unit_test(what_a_short_capture_lacks_is_nobodys_fault),
 		cmocka_unit_test(repeated_chains_are_judged_once),
 		cmocka_unit_test(time_is_not_forgotten_by_the_cache),
 		cmocka_unit_test(knowledge_grows),

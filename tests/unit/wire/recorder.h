@@ -46,7 +46,8 @@ static inline void record_tls(struct cmi_buf *b, const struct cmi_tls_seen *v)
 		" max=%04x min=%04x ciphers=%zu version=%04x cipher=%04x"
 		" ch=%d sh=%d retry=%d resumed=%d wantcert=%d ocsp=%d raw=%d"
 		" decrypted=%d cert=%d cfin=%d sfin=%d app=%d/%d toomany=%d"
-		" dark=%d/%d dalert=%d/%d gap=%d done=%d ske=%d group=%04x",
+		" dark=%d/%d dalert=%d/%d gap=%d sgap=%d done=%d ske=%d "
+		"group=%04x",
 		v->client_version_max, v->client_version_min,
 		v->n_client_ciphers, v->version, v->cipher, v->has_client_hello,
 		v->has_server_hello, v->hello_retry, v->resumed,
@@ -55,7 +56,8 @@ static inline void record_tls(struct cmi_buf *b, const struct cmi_tls_seen *v)
 		v->server_finished, v->app_data[0] > 0, v->app_data[1] > 0,
 		v->certs_too_many, v->dark_finished[0], v->dark_finished[1],
 		v->dark_alert_likely, v->dark_alert_from, v->gap_bytes > 0,
-		v->has_hello_done, v->has_key_exchange, v->group);
+		v->server_gap, v->has_hello_done, v->has_key_exchange,
+		v->group);
 	record_certs(b, "certs", v->certs, v->n_certs);
 	record_certs(b, "mine", v->client_certs, v->n_client_certs);
 	for (size_t i = 0; i < v->n_alerts; i++)

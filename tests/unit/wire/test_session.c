@@ -587,11 +587,11 @@ static const struct {
 			"client=10.0.0.1:4430 server=10.0.0.9:50112"},
 		NULL},
 	{"a hole in the certificates", hole_in_certificates, 1,
-		{"tls failed", "version=0303", "gap=1", "cert=0",
+		{"tls failed", "version=0303", "gap=1 sgap=1", "cert=0",
 			"alert=client:2:48"},
 		NULL},
 	{"a hole in application data", hole_in_application_data, 1,
-		{"tls completed", "gap=0", "app=1/1"}, NULL},
+		{"tls completed", "gap=0 sgap=0", "app=1/1"}, NULL},
 	{"announced and never sent", only_announced, 1,
 		{"tls cut", "version=0303", "certs=0", "cert=0"}, NULL},
 	{"hello of the SSLv2 form", ssl2_form, 1,
@@ -826,6 +826,50 @@ static void middle_of_a_connection(void **state)
 	dispose_made(NULL);
 }
 
+static cmend_status note_end(
+	void *ctx, const struct cmi_conversation *c, cmend_error *err)
+{
+	(void)err;
+	*(int64_t *)ctx = c->end_us;
+	return CMEND_OK;
+}
+
+/* What is over ends when it is closed, however late that is told; what is open
+ * goes on. */
+static void a_conversation_ends_when_it_is_closed(void **state)
+{
+	static const struct {
+		enum cmi_close how;
+		int64_t end_us;
+	} ends[] = {{CMI_CLOSE_RST, 20}, {CMI_CLOSE_FIN, 20},
+		{CMI_CLOSE_NONE, 5000}};
+	enum cmi_session_want want;
+	int64_t end_us = 0;
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(ends); i++) {
+		struct cmi_session_hub hub = {.sink = {note_end, &end_us}};
+		struct cmi_session *s = NULL;
+
+		assert_int_equal(
+			cmi_session_new(&hub, &info, &s, NULL), CMEND_OK);
+		assert_int_equal(cmi_session_feed(s, CMI_CLIENT,
+					 CMI_BYTES("GET / HTTP/1.1\r\n\r\n"), 1,
+					 10, &want, NULL),
+			CMEND_OK);
+		if (ends[i].how)
+			assert_int_equal(cmi_session_closed(s, CMI_CLIENT,
+						 ends[i].how, 2, 20, NULL),
+				CMEND_OK);
+		assert_int_equal(
+			cmi_session_end(s, true, 5000, NULL), CMEND_OK);
+		assert_int_equal(end_us, ends[i].end_us);
+		cmi_session_free(s);
+		assert_int_equal(
+			cmi_session_hub_end(&hub, 5000, NULL), CMEND_OK);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -840,6 +884,7 @@ int main(void)
 			memory_of_a_handshake_filled_up, dispose_made),
 		cmocka_unit_test_teardown(long_pipeline, dispose_made),
 		cmocka_unit_test_teardown(middle_of_a_connection, dispose_made),
+		cmocka_unit_test(a_conversation_ends_when_it_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
