@@ -173,11 +173,28 @@ static bool is_encrypted(const struct cmi_tls_state *t, enum cmi_side side)
 	return t->dir[side].ccs && !cmi_tls_is_13(t);
 }
 
+/* Up to TLS 1.2 a handshake record follows ChangeCipherSpec (RFC 5246 section
+ * 7.4.9); where data do, what is missing of the server was a ServerHello of
+ * TLS 1.3 (RFC 8446 appendix D.4), and nothing is known to be finished. */
+static void know_13_by_order(struct cmi_tls_state *t, enum cmi_side side)
+{
+	struct cmi_tls_seen *v = &t->seen;
+
+	if (!t->dir[side].ccs_last || v->version || !v->server_gap ||
+		v->has_server_hello)
+		return;
+	v->version = 0x0304;
+	v->client_finished = v->server_finished = false;
+	v->client_finished_frame = v->server_finished_frame = 0;
+}
+
 static void count_application_data(
 	struct cmi_session *s, enum cmi_side side, uint16_t length)
 {
 	struct cmi_tls_state *t = &s->tls->state;
 
+	know_13_by_order(t, side);
+	t->dir[side].ccs_last = false;
 	if (cmi_tls_is_13(t))
 		cmi_tls_note_dark(s, t, side, length);
 	else if (!t->early_data || t->seen.has_server_hello)
@@ -227,6 +244,7 @@ static cmend_status take_record(struct cmi_session *s, enum cmi_side side,
 	struct cmi_tls_state *t = &s->tls->state;
 	struct cmi_opened opened;
 
+	t->dir[side].ccs_last = false;
 	if (is_protected(t, side, r)) {
 		if (cmi_decrypt_record(t->decrypt, cmi_session_role(s, side),
 			    r->type, r->version, body, &opened))
@@ -240,6 +258,7 @@ static cmend_status take_record(struct cmi_session *s, enum cmi_side side,
 	switch (r->type) {
 	case CMI_TLS_CHANGE_CIPHER_SPEC:
 		cmi_tls_take_ccs(s, t, side);
+		t->dir[side].ccs_last = true;
 		return CMEND_OK;
 	case CMI_TLS_ALERT:
 		if (body.n == 2)
@@ -416,6 +435,7 @@ static cmend_status tls_gap(
 	else
 		t->seen.gap_bytes += t->seen.gap_bytes ? n : 1;
 	t->seen.server_gap |= cmi_session_role(s, side) == CMI_SERVER;
+	t->dir[side].ccs_last = false;
 	if (d->skip) {
 		d->skip = 0;
 		d->lost = true;

@@ -18,6 +18,7 @@
 struct cmi_tls_dir {
 	struct cmi_buf message; /* the start of a handshake message */
 	bool ccs;               /* ChangeCipherSpec came from here */
+	bool ccs_last;          /* and no record since */
 	/* Application records seen here while the handshake is dark. */
 	uint32_t dark_records;
 };

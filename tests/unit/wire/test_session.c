@@ -414,6 +414,40 @@ static void hole_in_certificates(struct talk *t)
 	talk_say(t, CMI_CLIENT, record(21, CMI_BYTES("\x02\x30")));
 }
 
+/* Nothing of the server's flight but its first bytes, as a short snap length
+ * leaves it; then the client's ChangeCipherSpec and one more record. */
+static void server_unread(struct talk *t, struct cmi_bytes record_behind)
+{
+	struct cmi_bytes flight = record(22, SERVER_HELLO);
+
+	talk_say(t, CMI_CLIENT, record(22, CLIENT_HELLO));
+	talk_say(t, CMI_SERVER, (struct cmi_bytes){flight.p, 30});
+	talk_lose(t, CMI_SERVER, 3000);
+	talk_say(t, CMI_CLIENT, CCS);
+	talk_say(t, CMI_CLIENT, record_behind);
+	talk_close(t, CMI_CLIENT, CMI_CLOSE_FIN);
+}
+
+static void unread_then_alert_in_data(struct talk *t)
+{
+	server_unread(t, record(23, CMI_BYTES("0123456789012345678")));
+}
+
+static void unread_then_finished(struct talk *t)
+{
+	server_unread(t, SEALED);
+}
+
+static void unread_then_hole_and_data(struct talk *t)
+{
+	struct cmi_bytes finished = SEALED;
+
+	server_unread(t, (struct cmi_bytes){finished.p, 20});
+	t->n--;
+	talk_lose(t, CMI_CLIENT, finished.n - 20);
+	talk_say(t, CMI_CLIENT, DATA);
+}
+
 static void hole_in_application_data(struct talk *t)
 {
 	struct cmi_bytes data = sealed(4000);
@@ -590,6 +624,14 @@ static const struct {
 		{"tls failed", "version=0303", "gap=1 sgap=1", "cert=0",
 			"alert=client:2:48"},
 		NULL},
+	{"no ServerHello, and data behind CCS", unread_then_alert_in_data, 1,
+		{"tls dark", "version=0304", "sh=0", "cfin=0", "dalert=1/0"},
+		NULL},
+	{"no ServerHello, and Finished", unread_then_finished, 1,
+		{"tls cut", "version=0000", "cfin=1 sfin=0", "dalert=0/0"},
+		NULL},
+	{"no ServerHello, and a hole behind CCS", unread_then_hole_and_data, 1,
+		{"version=0000", "cfin=1 sfin=0", "dalert=0/0"}, NULL},
 	{"a hole in application data", hole_in_application_data, 1,
 		{"tls completed", "gap=0 sgap=0", "app=1/1"}, NULL},
 	{"announced and never sent", only_announced, 1,
