@@ -69,19 +69,27 @@ static const struct cmi_download *got_issuer(
 	return NULL;
 }
 
-/* The client's request for an address that the chain names, or for the
- * chain download of the same site; the answer may have been anything. */
+/* The client's request for an address that the certificate names. */
+static const struct cmi_download *asked_its_address(
+	const struct view *v, const struct cmi_cert *gap)
+{
+	const struct cmi_download *d = NULL;
+
+	for (size_t i = 0; i < gap->n_aia_urls && !d; i++)
+		d = cmi_neighbours_fetched(
+			v->n, v->client, gap->aia_urls[i], v->until_us);
+	return d;
+}
+
+/* Such a one, or one for the chain download of the same site; the answer may
+ * have been anything. */
 static const struct cmi_download *asked_in_vain(
 	const struct view *v, const struct cmi_cert *gap)
 {
-	const struct cmi_download *d;
+	const struct cmi_download *d = asked_its_address(v, gap);
 
-	for (size_t i = 0; i < gap->n_aia_urls; i++) {
-		d = cmi_neighbours_fetched(
-			v->n, v->client, gap->aia_urls[i], v->until_us);
-		if (d)
-			return d;
-	}
+	if (d)
+		return d;
 	for (size_t i = 0; (d = cmi_neighbours_download(v->n, i)); i++)
 		if (d->chain && is_mine(v, d))
 			return d;
@@ -316,6 +324,17 @@ static bool say_asked_later(struct view *v, const struct cmi_cert *gap)
 	return true;
 }
 
+/* What it once got it did not use: it asked anew, amid this handshake that
+ * failed, and got something else. */
+static bool failed_since(const struct view *v, const struct cmi_cert *gap)
+{
+	const struct cmi_download *d = asked_its_address(v, gap);
+
+	return d && d->start_us >= v->m->c->start_us && !is_unread(d) &&
+	       !brings_issuer_of(d, gap) &&
+	       v->m->verdict == CMI_F_MISSING_INTERMEDIATE;
+}
+
 static void incomplete_chain(struct view *v)
 {
 	const struct cmi_cert *gap = gap_of(v->m->judged);
@@ -324,7 +343,7 @@ static void incomplete_chain(struct view *v)
 	if (!gap)
 		return;
 	d = got_issuer(v, gap);
-	if (d) {
+	if (d && !failed_since(v, gap)) {
 		say_downloaded(v, d);
 		return;
 	}

@@ -517,6 +517,37 @@ static void a_later_download_is_no_part_of_it(void **state)
 	}
 }
 
+/* An issuer that it got long ago from elsewhere explains less than what its
+ * question for this chain's own address came to. */
+static void the_question_amid_the_handshake_tells_more(void **state)
+{
+	static const char *const urls[] = {
+		"http://elsewhere.example/i.cer", AIA};
+	struct forged *chain[] = {world.leaf, NULL};
+	struct staged_http h;
+	struct stage_run r;
+	struct staged s;
+
+	(void)state;
+	for (int refused = 0; refused < 2; refused++) {
+		stage(&s, chain);
+		if (refused)
+			alert(&s, CMI_CLIENT, 48);
+		open_run(&r);
+		stage_http(&h, s.c.client, urls[0], 200,
+			world.intermediate->c->der, "");
+		give(&r, &h.c);
+		stage_http(&h, s.c.client, urls[1], 404, CMI_BYTES("gone"), "");
+		h.c.start_us = s.c.start_us + 1000;
+		give(&r, &h.c);
+		give(&r, &s.c);
+		close_run(&r);
+		assert_int_equal(has(&r.seen, CMI_F_AIA_DEAD), refused);
+		assert_int_equal(
+			!strstr(r.seen.says, "elsewhere.example"), refused);
+	}
+}
+
 static void anothers_download_is_not_this_clients(void **state)
 {
 	struct stage_run r;
@@ -805,6 +836,7 @@ int main(void)
 		cmocka_unit_test(downloads_are_tied_to_the_handshake),
 		cmocka_unit_test(a_download_that_is_cut_tells_nothing),
 		cmocka_unit_test(a_later_download_is_no_part_of_it),
+		cmocka_unit_test(the_question_amid_the_handshake_tells_more),
 		cmocka_unit_test(anothers_download_is_not_this_clients),
 		cmocka_unit_test(late_evidence_counts),
 		cmocka_unit_test(a_downloaded_root_is_no_anchor),

@@ -132,6 +132,12 @@ static void what_came_before_tls(void **state)
 					    "1.3.6.1.4.1.1466.20037"),
 			CMI_BYTES("0\x0c")),
 		"ldap");
+	/* The same, 30 of its 31 bytes, and the answer. */
+	assert_string_equal(
+		cmi_starttls_name(CMI_BYTES("0\x1d\x02\x01\x01\x77\x18\x80\x16"
+					    "1.3.6.1.4.1.1466.2003"),
+			CMI_BYTES("0\x0c")),
+		"ldap");
 }
 
 int main(void)
