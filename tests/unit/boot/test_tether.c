@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "boot/tether.h"
 
 #define CODE "271828"
@@ -305,6 +308,93 @@ static void a_silent_end_times_out(void **state)
 	close(a[1]);
 }
 
+/* What the PC's end says next; false when it hangs up. */
+static bool hear(int fd, struct cmi_buf *store, struct cmi_frame *out)
+{
+	uint8_t line[CMI_TETHER_FRAME_MAX];
+	size_t n = 0;
+
+	while (n < sizeof(line) && recv(fd, line + n, 1, 0) == 1) {
+		if (line[n] != '\n') {
+			n++;
+		} else if (n) {
+			assert_int_equal(
+				cmi_frame_read((struct cmi_bytes){line, n},
+					store, out, NULL),
+				CMEND_OK);
+			return true;
+		}
+	}
+	return false;
+}
+
+struct pc {
+	int fd;
+	cmend_status status;
+};
+
+static void *pc_main(void *arg)
+{
+	struct pc *pc = arg;
+
+	pc->status = cmi_tether_send(
+		pc->fd, CODE, &ada, cmi_mono_ms(NULL) + 5000, NULL, NULL);
+	shutdown(pc->fd, SHUT_RDWR);
+	return NULL;
+}
+
+/* A phone that knows the code, and sends so many bytes of proof.  True: the
+ * PC told it the login. */
+static bool is_trusted(size_t n_proof)
+{
+	struct pc pc = {0};
+	struct cmi_buf store, said;
+	uint8_t proof[EVP_MAX_MD_SIZE] = {0};
+	uint8_t all[5 + 2 * CMI_TETHER_NONCE] = "phone"; /* both nonces: */
+	struct cmi_frame f;
+	pthread_t thread;
+	unsigned n = 0;
+	bool told;
+	int a[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
+	pc.fd = a[0];
+	pthread_create(&thread, NULL, pc_main, &pc);
+	cmi_buf_init(&store, CMI_TETHER_FRAME_MAX);
+	cmi_buf_init(&said, CMI_TETHER_FRAME_MAX);
+	assert_true(hear(a[1], &store, &f));
+	assert_int_equal(f.payload.n, CMI_TETHER_NONCE);
+	memcpy(all + 5, f.payload.p, CMI_TETHER_NONCE);
+	memset(all + 5 + CMI_TETHER_NONCE, 0x5a, CMI_TETHER_NONCE);
+	assert_non_null(HMAC(EVP_sha256(), CODE, (int)strlen(CODE), all,
+		sizeof(all), proof, &n));
+	cmi_buf_add(&said, all + 5 + CMI_TETHER_NONCE, CMI_TETHER_NONCE);
+	cmi_buf_add(&said, proof, n_proof);
+	cmi_buf_clear(&store);
+	cmi_frame_write(CMI_FRAME_PROVE, cmi_buf_view(&said), &store);
+	assert_int_equal(send(a[1], store.p, store.n, 0), (ssize_t)store.n);
+	cmi_buf_clear(&store);
+	told = hear(a[1], &store, &f) && f.type == CMI_FRAME_SIGNIN;
+	close(a[1]);
+	pthread_join(thread, NULL);
+	close(a[0]);
+	assert_int_equal(pc.status, told ? CMEND_NET : CMEND_REFUSED);
+	cmi_buf_dispose(&store);
+	cmi_buf_dispose(&said);
+	return told;
+}
+
+/* SHA-256 gives 32 bytes: with one less, or one more that says nothing, it is
+ * no proof. */
+static void a_proof_is_as_long_as_its_hash(void **state)
+{
+	(void)state;
+	assert_true(is_trusted(32));
+	assert_false(is_trusted(0));
+	assert_false(is_trusted(31));
+	assert_false(is_trusted(33));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +407,7 @@ int main(void)
 		cmocka_unit_test(noise_is_passed_by),
 		cmocka_unit_test(no_field_is_smuggled),
 		cmocka_unit_test(a_silent_end_times_out),
+		cmocka_unit_test(a_proof_is_as_long_as_its_hash),
 	};
 
 	/* As the program does. */

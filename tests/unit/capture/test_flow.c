@@ -609,6 +609,30 @@ static void any_cutting_leaves_the_bytes_the_same(void **state)
 	}
 }
 
+/* A quarter of the numbers: what is farther ahead is of another life of the
+ * connection, or made up, and is passed over. */
+static void what_is_far_ahead_is_passed_over(void **state)
+{
+	static const struct {
+		struct piece pieces[5];
+		const char *says;
+	} segments[] = {
+		{{OPEN, {'c', "A", 1 + (1u << 30), 1, "x"}, {0}},
+			"[1073741824]x|"},
+		{{OPEN, {'c', "A", 2 + (1u << 30), 1, "x"}, {0}}, "|"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(segments); i++) {
+		struct world w;
+
+		world_init(&w);
+		play_port(&w, segments[i].pieces, 50000);
+		world_end(&w);
+		assert_string_equal(w.story.sessions[0], segments[i].says);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -622,6 +646,7 @@ int main(void)
 		cmocka_unit_test(the_oldest_goes_when_there_are_too_many),
 		cmocka_unit_test(too_many_sessions_are_counted),
 		cmocka_unit_test(any_cutting_leaves_the_bytes_the_same),
+		cmocka_unit_test(what_is_far_ahead_is_passed_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

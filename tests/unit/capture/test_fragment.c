@@ -100,11 +100,33 @@ static void a_flood_drops_the_oldest(void **state)
 	cmi_fragments_free(f);
 }
 
+/* Two octets of length, RFC 791 section 3.1, and not a byte more. */
+static void no_datagram_is_larger_than_one_may_be(void **state)
+{
+	static const char *const ends[] = {"abcdefgh", "abcdefghi"};
+	static char most[CMI_DATAGRAM_MAX - 8 + 1];
+
+	(void)state;
+	memset(most, 'm', sizeof(most) - 1);
+	for (size_t over = 0; over < CMI_LEN(ends); over++) {
+		struct cmi_fragments *f = NULL;
+		const struct piece last = {
+			1, CMI_DATAGRAM_MAX - 8, ends[over], false};
+
+		assert_int_equal(cmi_fragments_new(&f, NULL), CMEND_OK);
+		assert_int_equal(
+			add(f, &(struct piece){1, 0, most, true}).n, 0);
+		assert_int_equal(add(f, &last).n, over ? 0 : CMI_DATAGRAM_MAX);
+		cmi_fragments_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(datagrams_from_pieces),
 		cmocka_unit_test(a_flood_drops_the_oldest),
+		cmocka_unit_test(no_datagram_is_larger_than_one_may_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

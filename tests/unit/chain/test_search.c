@@ -621,6 +621,70 @@ static void every_allocation_may_fail(void **state)
 
 #define ROW(f) cmocka_unit_test(f)
 
+/* Time is no budget here. */
+static int64_t stopped_clock(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static const struct cmi_env timeless = {.mono_ms = stopped_clock};
+
+/* n CAs of the leaf's issuer's name, each of them a question. */
+static void offer_orphans(struct cmi_search *s, size_t n)
+{
+	struct forged *nowhere = ORDER(.name = "Nowhere", .ca = true);
+	size_t mark = forge_n_made;
+
+	for (size_t i = 0; i < n; i++) {
+		struct forged *f =
+			ORDER(.name = "CA", .issuer = nowhere, .same_key = ca,
+				.ca = true, .from_s = FORGE_NOW - (int64_t)i);
+
+		assert_int_equal(
+			cmi_search_offer(s, f->c, CMI_FROM_CACHE, NULL),
+			CMEND_OK);
+		forge_free_to(mark);
+	}
+}
+
+static void questions_are_a_budget(void **state)
+{
+	(void)state;
+	for (unsigned over = 0; over < 2; over++) {
+		CMI_AUTO(cmi_trust_freep) struct cmi_trust *trust = NULL;
+		CMI_AUTO(cmi_search_freep) struct cmi_search *s = NULL;
+		struct cmi_search_request request = {.leaf = leaf->c,
+			.no_costly = true,
+			.judge = {.at_s = FORGE_NOW},
+			.env = &timeless};
+		struct cmi_search_answer a = {0};
+		struct ended out = {0};
+		unsigned n = 0;
+
+		assert_int_equal(cmi_trust_new("t", &trust, NULL), CMEND_OK);
+		assert_int_equal(cmi_trust_add(trust, root->c, NULL), CMEND_OK);
+		request.trust = trust;
+		assert_int_equal(cmi_search_new(&request, &s, NULL), CMEND_OK);
+		for (;;) {
+			assert_int_equal(
+				cmi_search_step(s, &a, NULL), CMEND_OK);
+			if (a.kind != CMI_SEARCH_NEED)
+				break;
+			/* The leaf is one of them. */
+			if (!n++)
+				offer_orphans(
+					s, CMI_SEARCH_ASKS_MAX - 1 + over);
+			cmi_search_supplied(s);
+		}
+		assert_int_equal(n, CMI_SEARCH_ASKS_MAX);
+		assert_int_equal(a.kind,
+			over ? CMI_SEARCH_GAVE_UP : CMI_SEARCH_EXHAUSTED);
+		conclude(s, &out);
+		assert_int_equal(!strstr(out.says, "1000 certificates"), !over);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -644,6 +708,7 @@ int main(void)
 		ROW(goes_on_after_it_was_exhausted),
 		ROW(meshes_do_not_explode),
 		ROW(every_allocation_may_fail),
+		cmocka_unit_test(questions_are_a_budget),
 	};
 
 	return cmocka_run_group_tests(tests, make_chain, forge_teardown);

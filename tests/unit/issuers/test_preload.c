@@ -339,6 +339,36 @@ static void packed_files_are_unpacked(void **state)
 
 #define ROW(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* Empty entries, and no texts: a head and what it counts. */
+static cmend_status open_counting(size_t n, struct cmi_preload **out)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+
+	cmi_buf_init(&b, (size_t)4 << 20);
+	cmi_buf_text(&b, "cmnd-pre");
+	cmi_buf_be(&b, 4, 2);
+	cmi_buf_be(&b, 4, n);
+	cmi_buf_be(&b, 4, 0);
+	cmi_buf_be(&b, 8, FORGE_NOW);
+	for (size_t i = 0; i < 3; i++)
+		cmi_buf_be(&b, 4, 0);
+	for (size_t i = 0; i < n * (32 + 8 + 4); i += 4)
+		cmi_buf_be(&b, 4, 0);
+	assert_int_equal(cmi_buf_status(&b, NULL), CMEND_OK);
+	return open_bytes(cmi_buf_view(&b), out);
+}
+
+static void no_more_certificates_than_a_bundle_may_have(void **state)
+{
+	CMI_AUTO(cmi_preload_closep) struct cmi_preload *p = NULL, *none = NULL;
+
+	(void)state;
+	assert_int_equal(open_counting(CMI_BUNDLE_CERTS_MAX, &p), CMEND_OK);
+	assert_int_equal(cmi_preload_count(p), CMI_BUNDLE_CERTS_MAX);
+	assert_int_equal(
+		open_counting(CMI_BUNDLE_CERTS_MAX + 1, &none), CMEND_PARSE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +381,7 @@ int main(void)
 		ROW(strangers_are_refused),
 		ROW(only_proven_issuers_are_selected),
 		ROW(packed_files_are_unpacked),
+		cmocka_unit_test(no_more_certificates_than_a_bundle_may_have),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -302,6 +302,28 @@ static void test_endless_head(void **state)
 	cmi_buf_dispose(&rest);
 }
 
+/* A whole head, in one piece and in several. */
+static void test_largest_head(void **state)
+{
+	static char answer[CMI_PROXY_HEAD_MAX + 2];
+	static const size_t pieces[] = {4096, 65536};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * CMI_LEN(pieces); i++) {
+		size_t n = CMI_PROXY_HEAD_MAX + i % 2;
+		const struct row r = {.name = "",
+			.host = "a",
+			.answer = {(const uint8_t *)answer, n},
+			.status = i % 2 ? CMEND_LIMIT : CMEND_OK,
+			.says = i % 2 ? "without an end: 16385 bytes" : NULL};
+
+		memset(answer, 'y', n);
+		memcpy(answer, "HTTP/1.1 200 OK\r\nX: ", 20);
+		memcpy(answer + n - 4, "\r\n\r\n", 4);
+		check_row(&r, pieces[i / 2]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_long_user),
 		cmocka_unit_test(test_talks),
 		cmocka_unit_test(test_endless_head),
+		cmocka_unit_test(test_largest_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,10 +5,15 @@
  */
 #include "test.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "capture/decrypt.h"
 #include "talk.h"
 
 static const struct cmi_stream_info info = {
@@ -356,6 +361,81 @@ static void wrong_secrets_open_nothing(void **state)
 	}
 }
 
+#define MAC_N 32
+
+/* TLS_RSA_WITH_NULL_SHA256: a master secret of 48 zeros, both randoms zero,
+ * and the client's MAC key by RFC 5246 section 6.3. */
+static void null_key(uint8_t key[MAC_N])
+{
+	uint8_t zeros[64] = {0};
+	char label[] = "key expansion", digest[] = "SHA256";
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+		OSSL_PARAM_construct_octet_string("secret", zeros, 48),
+		OSSL_PARAM_construct_octet_string(
+			"seed", label, sizeof(label) - 1),
+		OSSL_PARAM_construct_octet_string("seed", zeros, 64),
+		OSSL_PARAM_construct_end(),
+	};
+
+	assert_int_equal(EVP_KDF_derive(ctx, key, MAC_N, params), 1);
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+}
+
+/* The client's first record: zeros, with their MAC behind them, n bytes. */
+static void null_record(uint8_t *body, size_t n)
+{
+	size_t n_text = n - MAC_N;
+	uint8_t key[MAC_N];
+	uint8_t *signed_text = calloc(1, 13 + n_text);
+
+	assert_non_null(signed_text);
+	/* Number, type, version, length: section 6.2.3.1. */
+	signed_text[8] = 23;
+	signed_text[9] = signed_text[10] = 3;
+	signed_text[11] = (uint8_t)(n_text >> 8);
+	signed_text[12] = (uint8_t)n_text;
+	null_key(key);
+	memset(body, 0, n_text);
+	assert_non_null(HMAC(EVP_sha256(), key, MAC_N, signed_text, 13 + n_text,
+		body + n_text, NULL));
+	free(signed_text);
+}
+
+/* 2^14 bytes and 2048 more, section 6.2.3: whoever calls. */
+static void no_record_is_larger_than_one_may_be(void **state)
+{
+	static uint8_t body[16384 + 2048 + 1];
+	static const struct cmi_decrypt_hello hello = {
+		.version = 0x0303, .cipher = 0x003b};
+	struct cmi_keylog *keys = NULL;
+	char line[200];
+
+	(void)state;
+	assert_int_equal(cmi_keylog_new(&keys, NULL), CMEND_OK);
+	snprintf(line, sizeof(line), "CLIENT_RANDOM %064d %096d\n", 0, 0);
+	assert_int_equal(
+		cmi_keylog_add(keys, cmi_bytes_of(line), NULL), CMEND_OK);
+	for (size_t over = 0; over < 2; over++) {
+		size_t n = 16384 + 2048 + over;
+		struct cmi_decrypt *d = NULL;
+		struct cmi_opened opened;
+
+		null_record(body, n);
+		assert_int_equal(cmi_decrypt_new(keys, &d, NULL), CMEND_OK);
+		assert_true(cmi_decrypt_begin(d, &hello));
+		cmi_decrypt_change_cipher(d, CMI_CLIENT);
+		assert_int_equal(cmi_decrypt_record(d, CMI_CLIENT, 23, 0x0303,
+					 (struct cmi_bytes){body, n}, &opened),
+			!over);
+		cmi_decrypt_free(d);
+	}
+	cmi_keylog_free(keys);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +444,7 @@ int main(void)
 		cmocka_unit_test(key_updates),
 		cmocka_unit_test(renegotiation_changes_keys),
 		cmocka_unit_test(wrong_secrets_open_nothing),
+		cmocka_unit_test(no_record_is_larger_than_one_may_be),
 	};
 
 	return cmocka_run_group_tests(

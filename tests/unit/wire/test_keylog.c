@@ -5,6 +5,7 @@
 
 #include "capture/keylog.h"
 #include "core/file.h"
+#include "core/limits.h"
 
 #define R32 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define S48                                                                    \
@@ -118,12 +119,41 @@ static void files(void **state)
 	cmi_keylog_free(k);
 }
 
+/* So many secrets, each of another connection, from the first on. */
+static cmend_status add_many(struct cmi_keylog *k, size_t first, size_t n)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+
+	cmi_buf_init(&b, (size_t)64 << 20);
+	for (size_t i = first; i < first + n; i++)
+		cmi_buf_printf(
+			&b, "SERVER_TRAFFIC_SECRET_0 %064zx " R32 "\n", i);
+	assert_int_equal(cmi_buf_status(&b, NULL), CMEND_OK);
+	return cmi_keylog_add(k, cmi_buf_view(&b), NULL);
+}
+
+static void no_more_secrets_than_the_ceiling(void **state)
+{
+	const size_t part = (size_t)1 << 15;
+	struct cmi_keylog *k = NULL;
+
+	(void)state;
+	assert_int_equal(cmi_keylog_new(&k, NULL), CMEND_OK);
+	for (size_t i = 0; i < CMI_SECRETS_MAX; i += part)
+		assert_int_equal(add_many(k, i, part), CMEND_OK);
+	/* One of them again takes no room. */
+	assert_int_equal(add_many(k, 7, 1), CMEND_OK);
+	assert_int_equal(add_many(k, CMI_SECRETS_MAX, 1), CMEND_LIMIT);
+	cmi_keylog_free(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines),
 		cmocka_unit_test(newest_counts),
 		cmocka_unit_test(files),
+		cmocka_unit_test(no_more_secrets_than_the_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include "capture/session_inner.h"
 #include "core/limits.h"
 #include "talk.h"
 #include "tls_build.h"
@@ -912,6 +913,84 @@ static void a_conversation_ends_when_it_is_closed(void **state)
 	}
 }
 
+/* A client that does not wait for its proxy: what it says behind CONNECT is
+ * kept until the proxy answers, a head of HTTP's and no more. */
+static void add_impatient(struct talk *t, size_t n)
+{
+	struct cmi_bytes first = record(22, CLIENT_HELLO);
+	struct cmi_buf b = build_new();
+
+	cmi_buf_add_bytes(&b, first);
+	while (b.n + 5 + 16384 < n) {
+		cmi_buf_add(&b, "\x17\x03\x03\x40", 5);
+		for (size_t i = 0; i < 16384; i++)
+			cmi_buf_u8(&b, 0);
+	}
+	cmi_buf_add(&b, "\x17\x03\x03\x40", 5);
+	while (b.n < n)
+		cmi_buf_u8(&b, 0);
+	assert_int_equal(cmi_buf_status(&b, NULL), CMEND_OK);
+	talk_say(t, CMI_CLIENT, CMI_BYTES(ASK_TUNNEL));
+	talk_say(t, CMI_CLIENT, keep(b));
+	talk_say(t, CMI_SERVER, CMI_BYTES("HTTP/1.1 200 ok\r\n\r\n"));
+	talk_say(t, CMI_SERVER, record(21, CMI_BYTES("\x02\x28")));
+}
+
+static size_t thousand(void *ctx, size_t left)
+{
+	(void)ctx;
+	return left < 1000 ? left : 1000;
+}
+
+static void what_waits_for_the_proxy_has_a_ceiling(void **state)
+{
+	/* And a record's head. */
+	const size_t most = CMI_HTTP_HEAD_MAX + 5;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct talk t = {0};
+		struct recorder r;
+		bool over = i % 2;
+
+		add_impatient(&t, most + over);
+		run(&t, &r, i / 2 ? thousand : talk_whole, NULL);
+		print_message("%s", cmi_buf_cstr(&r.text));
+		assert_non_null(strstr(cmi_buf_cstr(&r.text), "http 200"));
+		assert_true(!strstr(cmi_buf_cstr(&r.text), "sni=web.example") ==
+			    over);
+		recorder_dispose(&r);
+		dispose_made(NULL);
+	}
+}
+
+/* A connection inside of one, and one inside of that. */
+static void no_deeper_than_the_ceiling(void **state)
+{
+	(void)state;
+	for (uint8_t depth = 0; depth <= CMI_TLS_NESTED_MAX; depth++) {
+		struct cmi_session_inner in = {0};
+		struct cmi_session *s = NULL;
+		struct recorder r;
+
+		recorder_init(&r);
+		assert_int_equal(
+			cmi_session_new(&r.hub, &info, &s, NULL), CMEND_OK);
+		s->depth = depth;
+		assert_int_equal(cmi_session_inner_feed(s, &in, CMI_CLIENT,
+					 CMI_BYTES("GET / HT"), NULL),
+			CMEND_OK);
+		assert_int_equal(
+			in.session != NULL, depth < CMI_TLS_NESTED_MAX);
+		assert_true(!in.session || in.session->depth == depth + 1);
+		cmi_session_inner_free(&in);
+		cmi_session_free(s);
+		assert_int_equal(
+			cmi_session_hub_end(&r.hub, 2, NULL), CMEND_OK);
+		recorder_dispose(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -927,6 +1006,8 @@ int main(void)
 		cmocka_unit_test_teardown(long_pipeline, dispose_made),
 		cmocka_unit_test_teardown(middle_of_a_connection, dispose_made),
 		cmocka_unit_test(a_conversation_ends_when_it_is_closed),
+		cmocka_unit_test(what_waits_for_the_proxy_has_a_ceiling),
+		cmocka_unit_test(no_deeper_than_the_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
