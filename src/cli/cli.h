@@ -45,7 +45,7 @@ struct cmi_option {
 	const char *help;    /* one line */
 	size_t offset;       /* into the command's own struct */
 	uint64_t max;        /* CMI_OPT_UINT */
-	const char *choices; /* CMI_OPT_CHOICE */
+	const char *choices; /* CMI_OPT_CHOICE; of a text: what shells offer */
 };
 
 /* Options that mean the same everywhere (contract).  A command lists those it

@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 #include "probe/examine.h"
+#include "probe/starttls.h"
 #include "probe/variants.h"
 
 /* Options of these commands; the first member of their option structs. */
@@ -47,7 +48,7 @@ struct cmi_gather_options {
 #define CMI_GATHER_OPTIONS(type)                                               \
 	{"starttls", 0, CMI_OPT_TEXT, "PROTOCOL",                              \
 		"begin in plain: smtp, imap, pop3, ftp, ldap ...",             \
-		CMI_GATHER_ROW(type, starttls), 0, NULL},                      \
+		CMI_GATHER_ROW(type, starttls), 0, CMI_STARTTLS_CHOICES},      \
 		{"sni", 0, CMI_OPT_TEXT, "NAME",                               \
 			"server name to ask for; \"\" asks for none",          \
 			CMI_GATHER_ROW(type, sni), 0, NULL},                   \

@@ -54,6 +54,10 @@ uint16_t cmi_starttls_port(const char *protocol);
 const char *cmi_starttls_protocol(const char *name);
 /* "smtp, imap, ...", for help and messages; static. */
 const char *cmi_starttls_names(void);
+/* The same, as the table of an option has it. */
+#define CMI_STARTTLS_CHOICES                                                   \
+	"smtp|imap|pop3|ftp|nntp|sieve|ldap|xmpp|xmpp-server|postgres|mysql|"  \
+	"sip"
 
 /* All of it, by a connection that waits.  CMEND_REFUSED: the server offers
  * no TLS there; CMEND_PARSE: it speaks another protocol. */

@@ -127,6 +127,7 @@ def test_bash_completes_commands_options_and_choices(make, commands):
     tries = [(1, "chainmend ch", "check"),
              (2, "chainmend check --off", "--offline"),
              (3, "chainmend check --color al", "always"),
+             (3, "chainmend mend --starttls sie", "sieve"),
              (2, "chainmend cache pr", "prune"),
              (2, "chainmend help sho", "show")]
     for index, line, wanted in tries:
@@ -139,10 +140,22 @@ def test_bash_completes_commands_options_and_choices(make, commands):
         assert out == [wanted], line
 
 
+def test_every_protocol_of_starttls_is_offered(chainmend, commands):
+    """What completes is what the program says that it knows."""
+    run = chainmend("check", "--starttls", "nonsense", "x.example")
+    known = re.search(r"it knows ([\w, -]+);", run.err).group(1).split(", ")
+    assert "smtp" in known and len(known) > 5
+    offered = {command["name"]: option["choices"].split("|")
+               for command in commands for option in command["options"]
+               if option["name"] == "starttls"}
+    assert offered == dict.fromkeys(["check", "mend", "show"], known)
+
+
 # What is typed, and the whole line that completing its last word makes.
 LINES = [("chainmend che", "chainmend check"),
          ("chainmend check --off", "chainmend check --offline"),
          ("chainmend check --color al", "chainmend check --color always"),
+         ("chainmend show --starttls sie", "chainmend show --starttls sieve"),
          ("chainmend cache pr", "chainmend cache prune"),
          ("chainmend data st", "chainmend data status"),
          ("chainmend mend --key privk", "chainmend mend --key privkey.pem"),
