@@ -127,7 +127,7 @@ def test_bash_completes_commands_options_and_choices(make, commands):
     tries = [(1, "chainmend ch", "check"),
              (2, "chainmend check --off", "--offline"),
              (3, "chainmend check --color al", "always"),
-             (3, "chainmend mend --starttls sie", "sieve"),
+             (3, "chainmend mend --starttls siev", "sieve"),
              (2, "chainmend cache pr", "prune"),
              (2, "chainmend help sho", "show")]
     for index, line, wanted in tries:
@@ -155,7 +155,7 @@ def test_every_protocol_of_starttls_is_offered(chainmend, commands):
 LINES = [("chainmend che", "chainmend check"),
          ("chainmend check --off", "chainmend check --offline"),
          ("chainmend check --color al", "chainmend check --color always"),
-         ("chainmend show --starttls sie", "chainmend show --starttls sieve"),
+         ("chainmend show --starttls siev", "chainmend show --starttls sieve"),
          ("chainmend cache pr", "chainmend cache prune"),
          ("chainmend data st", "chainmend data status"),
          ("chainmend mend --key privk", "chainmend mend --key privkey.pem"),
