@@ -685,6 +685,80 @@ static void questions_are_a_budget(void **state)
 	}
 }
 
+/* n of one name and key; each begins a second before the last. */
+static void offer_alike(
+	struct cmi_search *s, const struct forge_order *order, size_t n)
+{
+	size_t mark = forge_n_made;
+
+	for (size_t i = 0; i < n; i++) {
+		struct forge_order o = *order;
+
+		o.from_s = FORGE_NOW - (int64_t)i;
+		assert_int_equal(
+			cmi_search_offer(s, forge(&o)->c, CMI_FROM_SENT, NULL),
+			CMEND_OK);
+		forge_free_to(mark);
+	}
+}
+
+/* Sixty ways up that end in an anchor's name, not its key, and beside it so
+ * many others of that name that lead nowhere: each is looked at from each. */
+static struct ended among_lookalikes(size_t n)
+{
+	struct forged *anchor = ORDER(.name = "X", .ca = true);
+	struct forged *impostor = ORDER(.name = "X", .ca = true);
+	struct forged *nowhere = ORDER(.name = "Nowhere", .ca = true);
+	const struct forge_order way = {.name = "CA",
+		.issuer = impostor,
+		.same_key = ca,
+		.ca = true,
+		.no_key_ids = true};
+	const struct forge_order alike = {.name = "X",
+		.issuer = nowhere,
+		.same_key = nowhere,
+		.ca = true,
+		.no_key_ids = true};
+	CMI_AUTO(cmi_trust_freep) struct cmi_trust *trust = NULL;
+	CMI_AUTO(cmi_search_freep) struct cmi_search *s = NULL;
+	struct cmi_search_request request = {.leaf = leaf->c,
+		.no_cheap = true,
+		.no_costly = true,
+		.judge = {.at_s = FORGE_NOW, .security_level = -1},
+		.env = &timeless};
+	struct cmi_search_answer a = {0};
+	struct ended out = {0};
+
+	assert_int_equal(cmi_trust_new("t", &trust, NULL), CMEND_OK);
+	assert_int_equal(cmi_trust_add(trust, anchor->c, NULL), CMEND_OK);
+	request.trust = trust;
+	assert_int_equal(cmi_search_new(&request, &s, NULL), CMEND_OK);
+	offer_alike(s, &way, 60);
+	offer_alike(s, &alike, n);
+	do {
+		assert_int_equal(cmi_search_step(s, &a, NULL), CMEND_OK);
+		if (a.kind == CMI_SEARCH_PATH)
+			judge(s, a.path, &request.judge, &out);
+	} while (a.kind == CMI_SEARCH_PATH);
+	assert_false(out.accepted);
+	out.kind = a.kind;
+	conclude(s, &out);
+	out.cost = cmi_search_cost(s);
+	return out;
+}
+
+static void steps_are_a_budget(void **state)
+{
+	struct ended few = among_lookalikes(20), many = among_lookalikes(400);
+
+	(void)state;
+	print_message("%s / %s\n", few.says, many.says);
+	assert_int_equal(few.kind, CMI_SEARCH_EXHAUSTED);
+	assert_int_equal(many.kind, CMI_SEARCH_GAVE_UP);
+	expect_refused(&many, CMI_F_SEARCH_LIMIT, NULL);
+	assert_non_null(strstr(many.says, "20000 steps"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -709,6 +783,7 @@ int main(void)
 		ROW(meshes_do_not_explode),
 		ROW(every_allocation_may_fail),
 		cmocka_unit_test(questions_are_a_budget),
+		cmocka_unit_test(steps_are_a_budget),
 	};
 
 	return cmocka_run_group_tests(tests, make_chain, forge_teardown);
