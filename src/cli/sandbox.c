@@ -122,7 +122,6 @@ static const int watcher_calls[] = {
 	SCMP_SYS(fdatasync),
 	SCMP_SYS(fchmod),
 	SCMP_SYS(fchown),
-	SCMP_SYS(umask),
 	SCMP_SYS(fallocate),
 	SCMP_SYS(flock),
 	SCMP_SYS(mkdir),

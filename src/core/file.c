@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,21 +131,29 @@ cmend_status cmi_draft_open(
 	return CMEND_OK;
 }
 
-/* What the user's umask leaves of mode.  It is told only by being changed: one
- * thread at a time, and for so long nothing is made that others may read. */
-static mode_t by_umask(unsigned mode)
+/* What the user's umask (or the directory's default ACL) leaves of mode. Asking
+ * for the umask is changing it, in every thread of whoever uses the library; so
+ * it is seen by what becomes of an empty file. */
+static mode_t by_umask(const struct cmi_draft *d, unsigned mode)
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	mode_t mask;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf name;
+	mode_t left = (mode_t)mode & ~(mode_t)0022;
+	struct stat st;
+	int fd;
 
-	pthread_mutex_lock(&lock);
-	mask = umask(0077);
-	if (mask <= 0777)
-		(void)umask(mask);
-	else
-		mask = 0022; /* a sandbox does not let us ask */
-	pthread_mutex_unlock(&lock);
-	return (mode_t)mode & ~mask;
+	cmi_buf_init(&name, 8192);
+	cmi_buf_printf(&name, "%s-", d->name);
+	if (cmi_buf_status(&name, NULL) != CMEND_OK)
+		return left;
+	fd = open(cmi_buf_cstr(&name),
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return left;
+	if (fstat(fd, &st) == 0)
+		left = st.st_mode & 0777;
+	close(fd);
+	unlink(cmi_buf_cstr(&name));
+	return left;
 }
 
 static cmend_status settle(
@@ -154,7 +161,7 @@ static cmend_status settle(
 {
 	int fd = d->fd;
 
-	if (d->name && (fchmod(fd, by_umask(mode)) < 0 || fsync(fd) < 0))
+	if (d->name && (fchmod(fd, by_umask(d, mode)) < 0 || fsync(fd) < 0))
 		return fail_errno(err, "write", path);
 	d->fd = -1;
 	if (close(fd) < 0)
