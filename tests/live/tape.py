@@ -130,15 +130,16 @@ class Tape:
         return self.connection([(CLIENT, ask), (SERVER, answer)],
                                server_port=80, host=3)
 
-    def bytes(self):
-        out = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1)]
+    def bytes(self, snap=262144):
+        out = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, snap, 1)]
         for at, data in self.frames:
             out += [struct.pack("<IIII", int(at), int(at % 1 * 1e6),
-                                len(data), len(data)), data]
+                                min(len(data), snap), len(data)), data[:snap]]
         return b"".join(out)
 
-    def write(self, path):
-        path.write_bytes(self.bytes())
+    def write(self, path, snap=262144):
+        """snap: how many bytes of each frame were captured."""
+        path.write_bytes(self.bytes(snap))
         return path
 
 

@@ -172,6 +172,51 @@ def test_compare_and_its_page(chainmend, pki, half, whole, tmp_path):
     assert same.of_kind("divergence")[0]["verdict"] is None
 
 
+# 30 bytes of TLS in a frame end inside of a ServerHello's random, before its
+# version; 134 behind its cipher suite.
+@pytest.mark.parametrize("snap", [84, 188])
+def test_what_a_short_snap_length_cuts_is_nobodys_fault(
+        chainmend, pki, tape, half, tmp_path, snap):
+    tape.http("/issuing.cer", "pki.example", pki.intermediate.der)
+    tape.tls(half, client_context(), "localhost")
+    tape.tls(half, client_context(pki.anchor.pem), "localhost")
+    tape.tls(server_context(pki.leaf.pem, pki.leaf.key, tls12=False),
+             client_context(tls12=False), "localhost")
+    capture = tape.write(tmp_path / "cut.pcap", snap)
+    run = chainmend("explain", "--json", "--all", "--roots", pki.anchor.pem,
+                    capture)
+    good, refused, dark = sorted(run.of_kind("handshake"),
+                                 key=lambda h: h["frames"])
+    assert good["outcome"] in ("completed", "cut") and not good["verdict"]
+    assert refused["verdict"] == "handshake-cut"
+    assert refused["alerts"][0]["code"] == 48
+    assert (dark["outcome"], dark["version"]) == ("dark", "TLS 1.3")
+    assert {f["id"] for h in (good, refused, dark)
+            for f in h["findings"]} <= {"handshake-cut",
+                                        "encrypted-handshake"}, run
+
+
+def test_a_fetch_counts_for_the_handshakes_that_it_came_before(
+        chainmend, pki, half, tmp_path):
+    """Before, between and after: of two refusals only the second had it."""
+    tape = Tape()
+    for _ in range(2):
+        tape.tls(half, client_context(pki.anchor.pem), "localhost")
+        tape.http("/issuing.cer", "pki.example", pki.intermediate.der)
+    run = chainmend("explain", "--json", "--roots", pki.anchor.pem,
+                    tape.write(tmp_path / "two.pcap"))
+    first, second = sorted(run.of_kind("handshake"),
+                           key=lambda h: h["frames"])
+    first, second = ({f["id"]: f for f in h["findings"]}
+                     for h in (first, second))
+    assert "chain-download-failed" not in first, run
+    assert "only after" in first["chain-download-skipped"]["says"]
+    assert "chain-download-skipped" not in second, run
+    asked = second["chain-download-failed"]["frames"][0]
+    assert max(first["missing-intermediate"]["frames"]) < asked
+    assert asked < min(second["missing-intermediate"]["frames"])
+
+
 def test_compare_finds_the_download_that_was_skipped(
         chainmend, pki, half, tmp_path):
     good, bad = Tape(), Tape()
