@@ -307,15 +307,13 @@ static void on_https(struct evhttp_request *request, void *arg)
 	on_request(request, arg, true);
 }
 
-/* Without memory for the time that it may take, NULL: evhttp makes one of its
- * own then, where it can, for which the idle timeout alone holds. */
+/* Without memory for its time, the idle timeout alone holds. */
 static struct bufferevent *as_stranger(struct worker *w, struct bufferevent *b)
 {
-	if (b && cmi_strangers_add(w->strangers, b))
-		return b;
-	if (b)
-		bufferevent_free(b);
-	return NULL;
+	if (b && !cmi_strangers_add(w->strangers, b))
+		cmi_emit(w->server->state.options.env, "late", NULL,
+			"no memory to watch a connection", 0);
+	return b;
 }
 
 static struct bufferevent *new_connection(struct event_base *base, void *arg)
