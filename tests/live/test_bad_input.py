@@ -161,8 +161,9 @@ class Cutter(servers.Listener):
                 if s in ready or not ready:
                     return
                 data = up.recv(65536)
-                s.sendall(data)
+                # Counted first: whoever has it may be done with us at once.
                 self.flight += len(data)
+                s.sendall(data)
             while left:
                 up.settimeout(5)
                 data = up.recv(left)
