@@ -282,6 +282,23 @@ static void play(const struct step *steps, size_t n, struct recorder *r)
 	assert_int_equal(cmi_session_hub_end(&r->hub, 2, &err), CMEND_OK);
 }
 
+/* Each record begins as `says` has it, and there are no others. */
+static void play_and_hear(const struct step *steps, size_t n_steps,
+	const char *const *says, size_t n_says)
+{
+	struct recorder r;
+	const char *at;
+
+	play(steps, n_steps, &r);
+	assert_int_equal(r.n, n_says);
+	at = cmi_buf_cstr(&r.text);
+	for (size_t i = 0; i < n_says; i++) {
+		assert_ptr_equal(strstr(at, says[i]), at);
+		at = strchr(at, '\n') + 1;
+	}
+	recorder_dispose(&r);
+}
+
 /* Neither the second request nor its answer was captured.  The third request
  * waits behind the hole till after its answer; the fourth has the next. */
 static void a_request_comes_behind_its_answer(void **state)
@@ -302,18 +319,9 @@ static void a_request_comes_behind_its_answer(void **state)
 		"http 0 method=GET url=http://a/three ",
 		"http 204 method=GET url=http://a/four ",
 	};
-	const char *at;
-	struct recorder r;
 
 	(void)state;
-	play(steps, CMI_LEN(steps), &r);
-	assert_int_equal(r.n, CMI_LEN(says));
-	at = cmi_buf_cstr(&r.text);
-	for (size_t i = 0; i < CMI_LEN(says); i++) {
-		assert_ptr_equal(strstr(at, says[i]), at);
-		at = strchr(at, '\n') + 1;
-	}
-	recorder_dispose(&r);
+	play_and_hear(steps, CMI_LEN(steps), says, CMI_LEN(says));
 }
 
 /* Of three requests, each in its own frame, the last is answered behind the
@@ -338,18 +346,9 @@ static void the_latest_request_is_answered(void **state)
 		"http 204 method=GET url=http://a/four ",
 		"http 205 method=GET url=http://a/later ",
 	};
-	const char *at;
-	struct recorder r;
 
 	(void)state;
-	play(steps, CMI_LEN(steps), &r);
-	assert_int_equal(r.n, CMI_LEN(says));
-	at = cmi_buf_cstr(&r.text);
-	for (size_t i = 0; i < CMI_LEN(says); i++) {
-		assert_ptr_equal(strstr(at, says[i]), at);
-		at = strchr(at, '\n') + 1;
-	}
-	recorder_dispose(&r);
+	play_and_hear(steps, CMI_LEN(steps), says, CMI_LEN(says));
 }
 
 /* The same, and the client's hole is noticed first. */
