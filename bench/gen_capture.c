@@ -434,9 +434,11 @@ static void put_application(struct maker *m, struct ends *e, int side, size_t n)
 
 static void make_bulk(struct maker *m)
 {
-	struct ends e = open_connection(m, 443);
+	struct ends e;
 
-	next_chain(m);
+	if (m->connection % CONNECTIONS_A_CHAIN == 0)
+		next_chain(m);
+	e = open_connection(m, 443);
 	put_handshake(m, &e, true, false);
 	put_application(m, &e, 0, 300);
 	for (int i = 0; i < 1200 && m->written < m->wanted; i++)

@@ -11,6 +11,9 @@
 /* "TLSK", the one kind of secrets block of use here. */
 #define SECRETS_TLS_KEY_LOG 0x544c534bu
 
+/* Frames that are decoded before the first of them has its turn. */
+#define AHEAD 16
+
 struct reading;
 
 /* One of the captures that are read together. */
@@ -99,23 +102,44 @@ static cmend_status open_source(
 	return CMEND_OK;
 }
 
+/* Decode what is at hand of the file, up to that frame; at least one. */
+static cmend_status look_ahead(struct reading *r, uint64_t last,
+	struct cmi_ahead ahead[AHEAD], size_t *n, volatile uint64_t *at,
+	cmend_error *err)
+{
+	struct cmi_capfile *file = r->sources[0].file;
+	struct cmi_ahead *next = ahead;
+	bool more;
+
+	CMI_TRY(cmi_capfile_next(file, &next->frame, &more, err));
+	while (more) {
+		*at = next->frame.number;
+		cmi_pipeline_expect(r->pipeline, next++);
+		more = next < ahead + AHEAD && *at < last;
+		if (more)
+			CMI_TRY(cmi_capfile_at_hand(
+				file, &next->frame, &more, err));
+	}
+	*n = (size_t)(next - ahead);
+	return CMEND_OK;
+}
+
 static cmend_status read_one(struct reading *r, cmend_error *err)
 {
 	const uint64_t max =
 		r->options->frames_max ? r->options->frames_max : UINT64_MAX;
 	volatile uint64_t unseen = 0;
 	volatile uint64_t *at = r->options->frame ? r->options->frame : &unseen;
-	struct cmi_frame frame = {0};
-	bool more;
+	struct cmi_ahead ahead[AHEAD];
+	size_t n;
 
-	while (frame.number < max) {
-		CMI_TRY(cmi_capfile_next(
-			r->sources[0].file, &frame, &more, err));
-		if (!more)
-			break;
-		*at = frame.number;
-		CMI_TRY(cmi_pipeline_frame(r->pipeline, &frame, err));
-	}
+	do {
+		CMI_TRY(look_ahead(r, max, ahead, &n, at, err));
+		for (size_t i = 0; i < n; i++) {
+			*at = ahead[i].frame.number;
+			CMI_TRY(cmi_pipeline_take(r->pipeline, &ahead[i], err));
+		}
+	} while (n && *at < max);
 	return CMEND_OK;
 }
 

@@ -158,6 +158,12 @@ cmend_status cmi_capfile_next(struct cmi_capfile *f, struct cmi_frame *out,
 	return CMEND_OK;
 }
 
+cmend_status cmi_capfile_at_hand(struct cmi_capfile *f, struct cmi_frame *out,
+	bool *is, cmend_error *err)
+{
+	return f->at_hand(f, out, is, err);
+}
+
 cmend_status cmi_capfile_damage(struct cmi_capfile *f, cmi_resume_fn *resume,
 	const char *what, bool *resumed, cmend_error *err)
 {

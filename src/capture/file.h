@@ -73,6 +73,12 @@ CMI_DEFINE_CLEANUP(cmi_capfile_closep, struct cmi_capfile, cmi_capfile_close)
 cmend_status cmi_capfile_next(struct cmi_capfile *f, struct cmi_frame *out,
 	bool *more, cmend_error *err) __attribute__((warn_unused_result));
 
+/* The next frame, if it is whole in the buffer and there is nothing to be told
+ * before it; *is says whether, and if not, nothing has happened.  The views of
+ * the frames before it stay valid. */
+cmend_status cmi_capfile_at_hand(struct cmi_capfile *f, struct cmi_frame *out,
+	bool *is, cmend_error *err) __attribute__((warn_unused_result));
+
 /* Bytes read so far, of the unpacked file. */
 uint64_t cmi_capfile_bytes(const struct cmi_capfile *f);
 bool cmi_capfile_damaged(const struct cmi_capfile *f);

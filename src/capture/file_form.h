@@ -22,6 +22,9 @@ struct cmi_capfile {
 	struct cmi_capfile_hooks hooks;
 	cmend_status (*next)(struct cmi_capfile *f, struct cmi_frame *out,
 		bool *more, cmend_error *err);
+	/* As cmi_capfile_at_hand. */
+	cmend_status (*at_hand)(struct cmi_capfile *f, struct cmi_frame *out,
+		bool *is, cmend_error *err);
 	size_t pass; /* bytes of the frame given out last */
 	uint64_t frames;
 	int64_t last_us;

@@ -63,6 +63,13 @@ static inline cmend_status cmi_input_view(
 	return CMEND_OK;
 }
 
+/* What is in the buffer beyond n bytes that were in view; reads nothing. */
+static inline struct cmi_bytes cmi_input_beyond(
+	const struct cmi_input *in, size_t n)
+{
+	return (struct cmi_bytes){in->buf + in->at + n, in->n - n};
+}
+
 /* Pass n bytes that were in view. */
 static inline void cmi_input_pass(struct cmi_input *in, size_t n)
 {

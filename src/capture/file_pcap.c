@@ -113,6 +113,28 @@ static cmend_status find_record(struct cmi_capfile *f, struct record *r,
 	return CMEND_OK;
 }
 
+static void give(struct cmi_capfile *f, const struct record *r,
+	struct cmi_bytes view, struct cmi_frame *out)
+{
+	bool nano = f->per_second > 1000000;
+
+	f->pass = f->record_header + r->captured;
+	/* Where the next one is, and what its packet begins with. */
+	__builtin_prefetch(view.p + f->pass);
+	__builtin_prefetch(view.p + f->pass + 64);
+	f->last_us = (int64_t)r->s * 1000000 +
+		     (nano ? r->fraction / 1000 : r->fraction);
+	*out = (struct cmi_frame){
+		.data = {view.p + f->record_header, r->captured},
+		.length = r->length < r->captured ? r->captured : r->length,
+		.number = ++f->frames,
+		.offset = f->in->offset,
+		.t_us = f->last_us,
+		.ns = nano ? r->fraction % 1000 : 0,
+		.link = f->link,
+	};
+}
+
 static cmend_status pcap_next(struct cmi_capfile *f, struct cmi_frame *out,
 	bool *more, cmend_error *err)
 {
@@ -120,20 +142,24 @@ static cmend_status pcap_next(struct cmi_capfile *f, struct cmi_frame *out,
 	struct record r;
 
 	CMI_TRY(find_record(f, &r, &view, more, err));
-	if (!*more)
+	if (*more)
+		give(f, &r, view, out);
+	return CMEND_OK;
+}
+
+static cmend_status pcap_at_hand(struct cmi_capfile *f, struct cmi_frame *out,
+	bool *is, cmend_error *err)
+{
+	struct cmi_bytes view = cmi_input_beyond(f->in, f->pass);
+	struct record r;
+
+	(void)err;
+	*is = read_record(f, view, &r) && r.captured <= CMI_PACKET_MAX &&
+	      r.captured <= view.n - f->record_header;
+	if (!*is)
 		return CMEND_OK;
-	f->pass = f->record_header + r.captured;
-	f->last_us = (int64_t)r.s * 1000000 +
-		     (int64_t)r.fraction * 1000000 / f->per_second;
-	*out = (struct cmi_frame){
-		.data = {view.p + f->record_header, r.captured},
-		.length = r.length < r.captured ? r.captured : r.length,
-		.number = ++f->frames,
-		.offset = f->in->offset,
-		.t_us = f->last_us,
-		.ns = f->per_second > 1000000 ? r.fraction % 1000 : 0,
-		.link = f->link,
-	};
+	cmi_input_pass(f->in, f->pass);
+	give(f, &r, view, out);
 	return CMEND_OK;
 }
 
@@ -228,5 +254,6 @@ cmend_status cmi_pcap_begin(
 		take_aix(f);
 	CMI_TRY(pass_header(f, magic, err));
 	f->next = pcap_next;
+	f->at_hand = pcap_at_hand;
 	return guess_record_header(f, magic == MAGIC_MODIFIED, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The block form: draft-ietf-opsawg-pcapng. */
+#include "capture/file_block.h"
 #include "capture/file_form.h"
 #include "core/limits.h"
 
@@ -409,6 +410,32 @@ static cmend_status pcapng_next(struct cmi_capfile *f, struct cmi_frame *out,
 	}
 }
 
+/* A packet without options, which would have to be told. */
+static bool is_ordinary(const struct cmi_capfile *f, struct cmi_bytes view)
+{
+	struct cmi_cursor c = cmi_cursor_of(view);
+	uint32_t interface, captured;
+	struct block b;
+	uint64_t t;
+	bool big;
+
+	return read_block(f, view, &b, &big) && b.type == BLOCK_ENHANCED &&
+	       cmi_cursor_skip(&c, 8) &&
+	       read_packet_head(f, b.type, &c, &interface, &t) &&
+	       interface < f->n_interfaces &&
+	       cmi_capfile_u32(f, &c, &captured) &&
+	       captured <= CMI_PACKET_MAX &&
+	       b.length == 32 + cmi_block_padded(captured) &&
+	       ends_well(view, &b, big);
+}
+
+static cmend_status pcapng_at_hand(struct cmi_capfile *f, struct cmi_frame *out,
+	bool *is, cmend_error *err)
+{
+	*is = is_ordinary(f, cmi_input_beyond(f->in, f->pass));
+	return *is ? cmi_capfile_next(f, out, is, err) : CMEND_OK;
+}
+
 cmend_status cmi_pcapng_begin(
 	struct cmi_capfile *f, struct cmi_bytes head, cmend_error *err)
 {
@@ -423,5 +450,6 @@ cmend_status cmi_pcapng_begin(
 	start_section(f, big);
 	f->has_blocks = true;
 	f->next = pcapng_next;
+	f->at_hand = pcapng_at_hand;
 	return CMEND_OK;
 }

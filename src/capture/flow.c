@@ -415,13 +415,15 @@ static bool is_plain(const struct cmi_packet *p)
 	return !(p->flags & (CMI_TCP_SYN | CMI_TCP_FIN | CMI_TCP_RST));
 }
 
-/* The entry of the packet's connection; NULL: it has and needs none.  f: the
- * one found last, if it is that. */
-static cmend_status find_flow(struct cmi_flows *t, struct cmi_flow *f,
-	const struct cmi_packet *p, const struct cmi_flow_key *key, bool end,
-	struct cmi_flow **out, cmend_error *err)
+/* The entry of the packet's connection; NULL: it has and needs none. */
+static cmend_status find_flow(struct cmi_flows *t, const struct cmi_packet *p,
+	const struct cmi_flow_place *place, struct cmi_flow **out,
+	cmend_error *err)
 {
-	uint32_t hash = f ? f->hash : cmi_flow_hash(&t->table, key);
+	const struct cmi_flow_key *key = &place->key;
+	struct cmi_flow *f = cmi_flow_again(&t->table, key);
+	uint32_t hash = place->hash;
+	bool end = place->from_b;
 	struct cmi_flow old;
 	bool replaces = false;
 
@@ -446,28 +448,73 @@ static cmend_status find_flow(struct cmi_flows *t, struct cmi_flow *f,
 	return add(t, p, key, hash, end, replaces ? &old : NULL, out, err);
 }
 
-cmend_status cmi_flows_segment(struct cmi_flows *t, const struct cmi_packet *p,
-	uint64_t frame, int64_t t_us, cmend_error *err)
+void cmi_flows_expect(struct cmi_flows *t, const struct cmi_packet *p,
+	struct cmi_flow_place *out)
 {
-	struct cmi_flow_key key;
-	struct cmi_flow *f;
-	bool end;
+	struct cmi_flow_expected *e = &t->expected;
+	bool same = cmi_endpoint_is(&p->from, &e->from) &&
+		    cmi_endpoint_is(&p->to, &e->to);
 
+	/* Packets come in runs. */
+	if (same || (cmi_endpoint_is(&p->from, &e->to) &&
+			    cmi_endpoint_is(&p->to, &e->from))) {
+		*out = e->place;
+		out->from_b ^= !same;
+		return;
+	}
+	cmi_flow_key_of(p, &out->key, &out->from_b);
+	out->hash = cmi_flow_hash(&t->table, &out->key);
+	cmi_flow_prefetch(&t->table, out->hash);
+	e->from = p->from;
+	e->to = p->to;
+	e->place = *out;
+}
+
+/* Most packets of a capture are of a connection in which nothing more is of
+ * interest; they add nothing that a ceiling is for. */
+static bool pass_quiet(struct cmi_flows *t, const struct cmi_packet *p,
+	const struct cmi_flow_place *place)
+{
+	struct cmi_flow *f = cmi_flow_again(&t->table, &place->key);
+
+	if (!f || !(f->flags & CMI_FLOW_QUIET) || !is_plain(p) ||
+		(f->flags & CMI_FLOW_PENDING) ||
+		t->table.lists[CMI_FLOWS_RESET].n)
+		return false;
+	touch(t, f);
+	return true;
+}
+
+/* Any other packet. */
+static __attribute__((noinline)) cmend_status take_other(struct cmi_flows *t,
+	const struct cmi_packet *p, const struct cmi_flow_place *place,
+	cmend_error *err)
+{
+	struct cmi_flow *f;
+
+	CMI_TRY(keep_ceilings(t, err));
+	CMI_TRY(find_flow(t, p, place, &f, err));
+	return f ? take_segment(t, f, p, place->from_b, err) : CMEND_OK;
+}
+
+cmend_status cmi_flows_take(struct cmi_flows *t, const struct cmi_packet *p,
+	const struct cmi_flow_place *place, uint64_t frame, int64_t t_us,
+	cmend_error *err)
+{
 	t->frame = frame;
 	t->t_us = t_us;
 	t->clock++;
-	CMI_TRY(keep_ceilings(t, err));
-	cmi_flow_key_of(p, &key, &end);
-	f = cmi_flow_again(&t->table, &key);
-	/* Most packets of a capture are of a connection in which nothing more
-	 * is of interest. */
-	if (f && (f->flags & CMI_FLOW_QUIET) && is_plain(p) &&
-		!(f->flags & CMI_FLOW_PENDING)) {
-		touch(t, f);
-		return CMEND_OK;
-	}
-	CMI_TRY(find_flow(t, f, p, &key, end, &f, err));
-	return f ? take_segment(t, f, p, end, err) : CMEND_OK;
+	return pass_quiet(t, p, place) ? CMEND_OK
+				       : take_other(t, p, place, err);
+}
+
+cmend_status cmi_flows_segment(struct cmi_flows *t, const struct cmi_packet *p,
+	uint64_t frame, int64_t t_us, cmend_error *err)
+{
+	struct cmi_flow_place place;
+
+	cmi_flows_expect(t, p, &place);
+	return cmi_flows_take(t, p, &place, frame, t_us, err);
 }
 
 cmend_status cmi_flows_end(struct cmi_flows *t, int64_t t_us, cmend_error *err)

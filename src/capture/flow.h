@@ -13,6 +13,7 @@
 #ifndef CMI_CAPTURE_FLOW_H
 #define CMI_CAPTURE_FLOW_H
 
+#include "capture/flow_table.h"
 #include "capture/packet.h"
 #include "capture/stream.h"
 
@@ -51,7 +52,23 @@ cmend_status cmi_flows_new(struct cmi_session_hub *hub,
 void cmi_flows_free(struct cmi_flows *t);
 CMI_DEFINE_CLEANUP(cmi_flows_freep, struct cmi_flows, cmi_flows_free)
 
-/* One decoded packet of kind CMI_PACKET_TCP. */
+/* Where the entry of a packet's connection lies; good for that table as long as
+ * it lives. */
+struct cmi_flow_place {
+	struct cmi_flow_key key;
+	uint32_t hash;
+	bool from_b; /* the sender is end b */
+};
+
+/* A packet of kind CMI_PACKET_TCP will come soon: find its place, and have
+ * memory begin to bring what is there. */
+void cmi_flows_expect(struct cmi_flows *t, const struct cmi_packet *p,
+	struct cmi_flow_place *out);
+/* That packet. */
+cmend_status cmi_flows_take(struct cmi_flows *t, const struct cmi_packet *p,
+	const struct cmi_flow_place *place, uint64_t frame, int64_t t_us,
+	cmend_error *err) __attribute__((warn_unused_result));
+/* Both at once. */
 cmend_status cmi_flows_segment(struct cmi_flows *t, const struct cmi_packet *p,
 	uint64_t frame, int64_t t_us, cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -18,12 +18,19 @@ struct cmi_conn {
 	struct cmi_half half[2]; /* by sending end */
 };
 
+/* The packet that was expected last. */
+struct cmi_flow_expected {
+	struct cmi_endpoint from, to;
+	struct cmi_flow_place place;
+};
+
 struct cmi_flows {
 	struct cmi_flow_table table;
 	struct cmi_session_hub *hub;
 	const struct cmi_flow_ops *ops;
 	struct cmi_flow_stats stats;
 	uint32_t clock; /* packets */
+	struct cmi_flow_expected expected;
 	uint64_t frame; /* of the packet at hand */
 	int64_t t_us;
 };

@@ -8,32 +8,31 @@
 
 #define BUCKETS_FIRST ((size_t)1024)
 
-/* Is x behind y, by address and port? */
+/* Is x behind y, by address and port?  Without a branch: which way the next
+ * packet goes is not to be guessed. */
 static bool is_above(const struct cmi_endpoint *x, const struct cmi_endpoint *y)
 {
-	uint64_t half_x, half_y;
+	uint64_t x0 = be64toh(cmi_endpoint_word(x, 0)),
+		 x1 = be64toh(cmi_endpoint_word(x, 1));
+	uint64_t y0 = be64toh(cmi_endpoint_word(y, 0)),
+		 y1 = be64toh(cmi_endpoint_word(y, 1));
 
-	for (size_t i = 0; i < sizeof(x->addr); i += sizeof(half_x)) {
-		memcpy(&half_x, x->addr + i, sizeof(half_x));
-		memcpy(&half_y, y->addr + i, sizeof(half_y));
-		if (half_x != half_y)
-			return be64toh(half_x) > be64toh(half_y);
-	}
-	return x->port > y->port;
+	return (x0 > y0) |
+	       ((x0 == y0) & ((x1 > y1) | ((x1 == y1) & (x->port > y->port))));
 }
 
 void cmi_flow_key_of(
 	const struct cmi_packet *p, struct cmi_flow_key *key, bool *from_b)
 {
-	const struct cmi_endpoint *a = &p->from, *b = &p->to;
+	bool swap = is_above(&p->from, &p->to);
+	const struct cmi_endpoint *const ends[] = {&p->from, &p->to};
+	const struct cmi_endpoint *a = ends[swap], *b = ends[!swap];
 
-	*from_b = is_above(a, b);
-	if (*from_b) {
-		a = &p->to;
-		b = &p->from;
+	*from_b = swap;
+	for (unsigned i = 0; i < 2; i++) {
+		key->a[i] = cmi_endpoint_word(a, i);
+		key->b[i] = cmi_endpoint_word(b, i);
 	}
-	memcpy(key->a, a->addr, sizeof(key->a));
-	memcpy(key->b, b->addr, sizeof(key->b));
 	key->rest =
 		(uint64_t)a->family << 32 | (uint32_t)b->port << 16 | a->port;
 }
@@ -92,6 +91,11 @@ void cmi_flow_table_dispose(struct cmi_flow_table *t)
 static uint32_t *bucket_of(const struct cmi_flow_table *t, uint32_t hash)
 {
 	return &t->buckets[hash & (t->n_buckets - 1)];
+}
+
+void cmi_flow_prefetch(const struct cmi_flow_table *t, uint32_t hash)
+{
+	__builtin_prefetch(bucket_of(t, hash));
 }
 
 struct cmi_flow *cmi_flow_find(

@@ -91,6 +91,26 @@ struct cmi_flow_table {
 	uint32_t last; /* found last; 0: none */
 };
 
+/* The same address and port?  Word by word, as decoding wrote them: what is
+ * read whole after it was written in parts makes a processor wait. */
+static inline uint64_t cmi_endpoint_word(
+	const struct cmi_endpoint *e, unsigned i)
+{
+	uint64_t w;
+
+	memcpy(&w, e->addr + i * sizeof(w), sizeof(w));
+	return w;
+}
+
+static inline bool cmi_endpoint_is(
+	const struct cmi_endpoint *x, const struct cmi_endpoint *y)
+{
+	return ((cmi_endpoint_word(x, 0) ^ cmi_endpoint_word(y, 0)) |
+		       (cmi_endpoint_word(x, 1) ^ cmi_endpoint_word(y, 1)) |
+		       (uint64_t)(x->port ^ y->port) |
+		       (uint64_t)(x->family ^ y->family)) == 0;
+}
+
 /* *from_b: the sender is end b. */
 void cmi_flow_key_of(
 	const struct cmi_packet *p, struct cmi_flow_key *key, bool *from_b);
@@ -103,6 +123,8 @@ cmend_status cmi_flow_table_init(
 void cmi_flow_table_dispose(struct cmi_flow_table *t);
 uint32_t cmi_flow_hash(
 	const struct cmi_flow_table *t, const struct cmi_flow_key *key);
+/* It will be looked for soon. */
+void cmi_flow_prefetch(const struct cmi_flow_table *t, uint32_t hash);
 /* NULL if absent. */
 struct cmi_flow *cmi_flow_find(struct cmi_flow_table *t,
 	const struct cmi_flow_key *key, uint32_t hash);

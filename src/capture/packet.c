@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/packet.h"
 
-#include <assert.h>
 #include <endian.h>
 #include <string.h>
 
@@ -29,6 +28,9 @@ enum ip_protocol {
 
 /* LINKTYPE_ETHERNET */
 #define LINK_ETHERNET 1
+/* Ethernet's and IPv4's together, and TCP's, without options. */
+#define USUAL_HEAD 34
+#define TCP_HEAD   20u
 
 static enum cmi_layer layer_ip(struct cmi_decode *d)
 {
@@ -186,35 +188,31 @@ static enum cmi_layer layer_protocol(struct cmi_decode *d)
 	}
 }
 
-/* RFC 9293 section 3.1. */
-struct tcp_head {
-	uint16_t from, to;
-	uint32_t seq, ack;
-	uint8_t offset, flags;
-	uint16_t window, checksum, urgent;
-};
-static_assert(sizeof(struct tcp_head) == 20, "as on the wire");
+/* The segment that the cursor stands before (RFC 9293 section 3.1). */
+static inline bool read_tcp(struct cmi_cursor *c, struct cmi_packet *out)
+{
+	uint8_t offset;
+	size_t header;
+
+	if (!cmi_cursor_u16(c, &out->from.port) ||
+		!cmi_cursor_u16(c, &out->to.port) ||
+		!cmi_cursor_u32(c, &out->seq) ||
+		!cmi_cursor_u32(c, &out->ack) || !cmi_cursor_u8(c, &offset) ||
+		!cmi_cursor_u8(c, &out->flags) || !cmi_cursor_skip(c, 6))
+		return false;
+	header = (size_t)(offset >> 4) * 4;
+	if (header < TCP_HEAD || !cmi_cursor_skip(c, header - TCP_HEAD))
+		return false;
+	out->kind = CMI_PACKET_TCP;
+	out->payload = cmi_cursor_rest(c);
+	return true;
+}
 
 static enum cmi_layer layer_tcp(struct cmi_decode *d)
 {
-	struct cmi_packet *out = d->out;
-	struct cmi_cursor c = d->c;
-	struct tcp_head h;
-	size_t header;
-
-	if (!cmi_cursor_copy(&c, &h, sizeof(h)))
+	if (!read_tcp(&d->c, d->out))
 		return cmi_layer_bad(d);
-	out->from.port = be16toh(h.from);
-	out->to.port = be16toh(h.to);
-	out->seq = be32toh(h.seq);
-	out->ack = be32toh(h.ack);
-	out->flags = h.flags;
-	header = (size_t)(h.offset >> 4) * 4;
-	if (header < sizeof(h) || !cmi_cursor_skip(&c, header - sizeof(h)))
-		return cmi_layer_bad(d);
-	out->kind = CMI_PACKET_TCP;
-	out->payload = cmi_cursor_rest(&c);
-	out->cut = d->lost;
+	d->out->cut = d->lost;
 	return CMI_LAYER_DONE;
 }
 
@@ -278,11 +276,10 @@ static enum cmi_layer step(struct cmi_decode *d, enum cmi_layer layer)
 	return CMI_LAYER_DONE;
 }
 
-/* n: steps taken already. */
-static void walk(struct cmi_decode *d, enum cmi_layer layer, unsigned n)
+static void walk(struct cmi_decode *d, enum cmi_layer layer)
 {
 	/* Each turn of the loop is a step of at most three a header. */
-	for (; layer != CMI_LAYER_DONE; n++) {
+	for (unsigned n = 0; layer != CMI_LAYER_DONE; n++) {
 		if (n >= 3 * CMI_LAYERS_MAX) {
 			d->out->kind = CMI_PACKET_UNKNOWN;
 			return;
@@ -291,74 +288,62 @@ static void walk(struct cmi_decode *d, enum cmi_layer layer, unsigned n)
 	}
 }
 
-/* Ethernet and IPv4 as most frames begin. */
-struct usual_head {
-	uint8_t stations[12];
-	uint16_t type;
-	uint8_t version, service;
-	uint16_t total, id, offset;
-	uint8_t hops, protocol;
-	uint16_t checksum;
-	uint16_t from[2], to[2];
-};
-static_assert(sizeof(struct usual_head) == 34, "as on the wire");
-
-/* Steps that the layers take as far as the end of that head. */
-#define USUAL_STEPS 4
-
-/* In one write: what is read whole after it was written in parts makes a
- * processor wait. */
-static void set_short_address(struct cmi_endpoint *e, const uint16_t a[2])
+static void set_short_address(struct cmi_endpoint *e, uint32_t a)
 {
-	uint32_t whole[4] = {0};
+	const uint32_t whole[4] = {htobe32(a)};
 
-	memcpy(whole, a, 4);
 	e->family = 4;
 	memcpy(e->addr, whole, sizeof(whole));
 }
 
 /*
- * The same as the layers do, in one go: Ethernet, then IPv4 without options
- * and in one piece, all of it in the frame.  False where anything is unusual;
- * then nothing was done.
+ * The same as the layers do, in one go, for what most frames are: Ethernet,
+ * IPv4 without options and in one piece, TCP, all of it in the frame.  Writes
+ * all but the fragment; false where anything is unusual.
+ *
+ * Each field comes from the frame by itself: one that is read out of a copy,
+ * across two of its stores, makes a processor wait.
  */
-static bool pass_usual(struct cmi_decode *d)
+static bool decode_usual(const struct cmi_frame *frame, struct cmi_packet *out)
 {
-	struct cmi_cursor c = d->c;
-	struct usual_head h;
-	size_t total;
+	struct cmi_cursor c = cmi_cursor_of(frame->data);
+	uint16_t type, total, offset;
+	uint8_t version, protocol;
+	uint32_t from, to;
 
-	if (!cmi_cursor_copy(&c, &h, sizeof(h)) || h.type != htobe16(0x0800) ||
-		h.version != 0x45 || (h.offset & htobe16(0x3fff)))
+	if (c.n < USUAL_HEAD || !cmi_cursor_skip(&c, 12) ||
+		!cmi_cursor_u16(&c, &type) || !cmi_cursor_u8(&c, &version) ||
+		!cmi_cursor_skip(&c, 1) || !cmi_cursor_u16(&c, &total) ||
+		!cmi_cursor_skip(&c, 2) || !cmi_cursor_u16(&c, &offset) ||
+		!cmi_cursor_skip(&c, 1) || !cmi_cursor_u8(&c, &protocol) ||
+		!cmi_cursor_skip(&c, 2) || !cmi_cursor_u32(&c, &from) ||
+		!cmi_cursor_u32(&c, &to))
 		return false;
-	total = be16toh(h.total);
-	if (total < 20 || total - 20 > c.n)
+	if (type != 0x0800 || version != 0x45 || (offset & 0x3fff) ||
+		protocol != PROTO_TCP || total < 20 || total - 20u > c.n)
 		return false;
-	c.n = total - 20;
-	d->c = c;
-	d->lost = 0;
-	d->protocol = h.protocol;
-	set_short_address(&d->out->from, h.from);
-	set_short_address(&d->out->to, h.to);
-	return true;
+	c.n = total - 20u;
+	set_short_address(&out->from, from);
+	set_short_address(&out->to, to);
+	out->cut = 0;
+	out->rest = (struct cmi_bytes){NULL, 0};
+	return read_tcp(&c, out);
 }
 
 void cmi_packet_decode(const struct cmi_frame *frame, struct cmi_packet *out)
 {
-	struct cmi_decode d = {
+	struct cmi_decode d;
+
+	if (frame->link == LINK_ETHERNET && decode_usual(frame, out))
+		return;
+	*out = (struct cmi_packet){.kind = CMI_PACKET_UNKNOWN};
+	d = (struct cmi_decode){
 		.c = cmi_cursor_of(frame->data),
 		.lost = frame->length - frame->data.n,
 		.link = frame->link,
 		.out = out,
 	};
-
-	*out = (struct cmi_packet){.kind = CMI_PACKET_UNKNOWN};
-	if (frame->link != LINK_ETHERNET || !pass_usual(&d))
-		walk(&d, CMI_LAYER_LINK, 0);
-	else if (d.protocol == PROTO_TCP)
-		(void)layer_tcp(&d);
-	else
-		walk(&d, CMI_LAYER_PROTOCOL, USUAL_STEPS);
+	walk(&d, CMI_LAYER_LINK);
 }
 
 void cmi_packet_decode_datagram(const struct cmi_packet *first,
@@ -375,5 +360,5 @@ void cmi_packet_decode_datagram(const struct cmi_packet *first,
 		.from = first->from,
 		.to = first->to,
 	};
-	walk(&d, CMI_LAYER_PROTOCOL, 0);
+	walk(&d, CMI_LAYER_PROTOCOL);
 }

@@ -14,8 +14,8 @@
 #include "wire/conversation.h"
 
 enum cmi_packet_kind {
-	CMI_PACKET_UNKNOWN, /* no decoder knows it, or it is damaged */
-	CMI_PACKET_OTHER,   /* well known and of no use: ARP, ICMP, LLC */
+	CMI_PACKET_UNKNOWN = 0, /* no decoder knows it, or it is damaged */
+	CMI_PACKET_OTHER,       /* well known and of no use: ARP, ICMP, LLC */
 	CMI_PACKET_TCP,
 	CMI_PACKET_UDP,
 	CMI_PACKET_FRAGMENT, /* of an IP datagram: see struct fragment */
@@ -43,11 +43,11 @@ struct cmi_packet {
 	size_t cut;               /* bytes of it that were not captured */
 	uint32_t seq, ack;        /* TCP */
 	uint8_t flags;            /* TCP */
-	struct cmi_fragment fragment;
 	/* Frames behind this one in the same transfer; decode them as a frame
 	 * of link rest_link. */
 	struct cmi_bytes rest;
 	uint32_t rest_link;
+	struct cmi_fragment fragment; /* with CMI_PACKET_FRAGMENT alone */
 };
 
 /* Not in the registry: the data of an USB transfer; frames in one frame of

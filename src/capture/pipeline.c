@@ -78,14 +78,15 @@ struct cmi_keylog *cmi_pipeline_keylog(struct cmi_pipeline *p)
 }
 
 static cmend_status take_packet(struct cmi_pipeline *p,
-	const struct cmi_packet *packet, uint64_t frame, cmend_error *err)
+	const struct cmi_packet *packet, cmend_error *err)
 {
 	switch (packet->kind) {
 	case CMI_PACKET_TCP:
-		return cmi_flows_segment(p->flows, packet, frame, p->t_us, err);
+		return cmi_flows_segment(
+			p->flows, packet, p->packets, p->t_us, err);
 	case CMI_PACKET_UDP:
 		return cmi_session_datagram(&p->hub, &packet->from, &packet->to,
-			packet->payload, frame, p->t_us, err);
+			packet->payload, p->packets, p->t_us, err);
 	case CMI_PACKET_UNKNOWN:
 		p->undecoded++;
 		return CMEND_OK;
@@ -97,7 +98,7 @@ static cmend_status take_packet(struct cmi_pipeline *p,
 }
 
 static cmend_status take_fragment(struct cmi_pipeline *p,
-	const struct cmi_packet *packet, uint64_t frame, cmend_error *err)
+	const struct cmi_packet *packet, cmend_error *err)
 {
 	struct cmi_packet whole;
 	struct cmi_bytes payload;
@@ -107,30 +108,66 @@ static cmend_status take_fragment(struct cmi_pipeline *p,
 		return CMEND_OK;
 	/* Fragments inside of fragments are let go. */
 	cmi_packet_decode_datagram(packet, payload, &whole);
-	return take_packet(p, &whole, frame, err);
+	return take_packet(p, &whole, err);
+}
+
+static cmend_status take_whole_or_part(struct cmi_pipeline *p,
+	const struct cmi_packet *packet, cmend_error *err)
+{
+	return packet->kind == CMI_PACKET_FRAGMENT
+		       ? take_fragment(p, packet, err)
+		       : take_packet(p, packet, err);
+}
+
+/* What else was in the frame of that packet. */
+static cmend_status take_rest(struct cmi_pipeline *p,
+	const struct cmi_frame *frame, const struct cmi_packet *first,
+	cmend_error *err)
+{
+	struct cmi_packet packet = *first;
+	struct cmi_frame part = *frame;
+
+	while (packet.rest.n) {
+		part.data = packet.rest;
+		part.length = packet.rest.n;
+		part.link = packet.rest_link;
+		cmi_packet_decode(&part, &packet);
+		CMI_TRY(take_whole_or_part(p, &packet, err));
+	}
+	return CMEND_OK;
+}
+
+void cmi_pipeline_expect(struct cmi_pipeline *p, struct cmi_ahead *ahead)
+{
+	cmi_packet_decode(&ahead->frame, &ahead->packet);
+	if (ahead->packet.kind == CMI_PACKET_TCP)
+		cmi_flows_expect(p->flows, &ahead->packet, &ahead->place);
+}
+
+cmend_status cmi_pipeline_take(
+	struct cmi_pipeline *p, const struct cmi_ahead *ahead, cmend_error *err)
+{
+	const struct cmi_packet *packet = &ahead->packet;
+
+	p->packets = ahead->frame.number;
+	p->t_us = ahead->frame.t_us;
+	if (packet->kind == CMI_PACKET_TCP)
+		CMI_TRY(cmi_flows_take(p->flows, packet, &ahead->place,
+			p->packets, p->t_us, err));
+	else
+		CMI_TRY(take_whole_or_part(p, packet, err));
+	return packet->rest.n ? take_rest(p, &ahead->frame, packet, err)
+			      : CMEND_OK;
 }
 
 cmend_status cmi_pipeline_frame(
 	struct cmi_pipeline *p, const struct cmi_frame *frame, cmend_error *err)
 {
-	struct cmi_frame part;
-	struct cmi_packet packet;
+	struct cmi_ahead ahead;
 
-	p->packets = frame->number;
-	p->t_us = frame->t_us;
-	for (;;) {
-		cmi_packet_decode(frame, &packet);
-		CMI_TRY(packet.kind == CMI_PACKET_FRAGMENT
-				? take_fragment(p, &packet, p->packets, err)
-				: take_packet(p, &packet, p->packets, err));
-		if (!packet.rest.n)
-			return CMEND_OK;
-		part = *frame;
-		part.data = packet.rest;
-		part.length = packet.rest.n;
-		part.link = packet.rest_link;
-		frame = &part;
-	}
+	ahead.frame = *frame;
+	cmi_pipeline_expect(p, &ahead);
+	return cmi_pipeline_take(p, &ahead, err);
 }
 
 cmend_status cmi_pipeline_tick(struct cmi_pipeline *p, int64_t now_us,

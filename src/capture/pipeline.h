@@ -26,6 +26,21 @@ CMI_DEFINE_CLEANUP(cmi_pipeline_freep, struct cmi_pipeline, cmi_pipeline_free)
 /* Secrets for the sessions; borrowed. */
 struct cmi_keylog *cmi_pipeline_keylog(struct cmi_pipeline *p);
 
+/* A frame that is decoded before its turn. */
+struct cmi_ahead {
+	struct cmi_frame frame; /* the caller's, its bytes too */
+	struct cmi_packet packet;
+	struct cmi_flow_place place; /* of TCP */
+};
+
+/* Decode ahead->frame, whose turn will come: memory has time to bring what is
+ * known of its connection. */
+void cmi_pipeline_expect(struct cmi_pipeline *p, struct cmi_ahead *ahead);
+/* Its turn; in the order in which they were expected. */
+cmend_status cmi_pipeline_take(
+	struct cmi_pipeline *p, const struct cmi_ahead *ahead, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* Both at once. */
 cmend_status cmi_pipeline_frame(
 	struct cmi_pipeline *p, const struct cmi_frame *frame, cmend_error *err)
 	__attribute__((warn_unused_result));
