@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/help_flow.h"
 #include "core/nearest.h"
 
 struct common_option {
@@ -92,44 +93,7 @@ const struct cmi_option *cmi_cli_option(const struct cmi_command *c, size_t i)
 	return NULL;
 }
 
-#define HELP_COLUMNS 80
-#define HELP_INDENT  31
-
-/* One line of text, of which indent columns are used already; what does not
- * fit goes on below, indented as much. */
-static void show_wrapped(FILE *out, size_t indent, struct cmi_bytes text)
-{
-	size_t column = indent;
-
-	while (text.n) {
-		const uint8_t *space = memchr(text.p, ' ', text.n);
-		size_t n = space ? (size_t)(space - text.p) : text.n;
-
-		if (column > indent && column + 1 + n > HELP_COLUMNS) {
-			fprintf(out, "\n%*s", (int)indent, "");
-			column = indent;
-		} else if (column > indent) {
-			fputc(' ', out);
-			column++;
-		}
-		fwrite(text.p, 1, n, out);
-		column += n;
-		n += space != NULL;
-		text = (struct cmi_bytes){text.p + n, text.n - n};
-	}
-	fputc('\n', out);
-}
-
-static void show_notes(FILE *out, const char *notes)
-{
-	while (*notes) {
-		size_t n = strcspn(notes, "\n");
-
-		show_wrapped(
-			out, 0, (struct cmi_bytes){(const uint8_t *)notes, n});
-		notes += n + (notes[n] == '\n');
-	}
-}
+#define HELP_INDENT 31
 
 static void show_option(FILE *out, const struct cmi_option *o)
 {
@@ -144,7 +108,7 @@ static void show_option(FILE *out, const struct cmi_option *o)
 		fprintf(out, "  %-28s ", left);
 	else
 		fprintf(out, "  %s\n  %-28s ", left, "");
-	show_wrapped(out, HELP_INDENT, cmi_bytes_of(o->help));
+	cmi_help_flow(out, HELP_INDENT, cmi_bytes_of(o->help));
 }
 
 bool cmi_cli_is_help(const char *word)
@@ -169,7 +133,7 @@ void cmi_cli_help(struct cmi_cli *cli, const struct cmi_command *command)
 	fprintf(out, "  %-28s %s\n", "-h, --help", "this text");
 	if (command->notes) {
 		fputc('\n', out);
-		show_notes(out, command->notes);
+		cmi_help_notes(out, command->notes);
 	}
 }
 

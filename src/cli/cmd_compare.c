@@ -102,8 +102,9 @@ const struct cmi_command cmi_cmd_compare = {
 		    "good.pcap bad.pcap\n"
 		    "  chainmend compare --good 10.0.0.7 --bad 10.0.0.9 "
 		    "office.pcap\n",
-	.notes = "Both should show the same job, once done and once failed. "
-		 "They are aligned by\nwhat happened, not by packet or clock.\n"
+	.notes = "Both should show the same job, once done and once failed.  "
+		 "They are aligned by\nwhat happened, not by packet or "
+		 "clock.\n\n"
 		 "Exit status: 0 the second one did not fail, 1 it failed, 2 "
 		 "wrong usage,\n3 a capture could not be read.\n",
 	.common = CMI_C_ROOTS | CMI_C_AT | CMI_C_JSON | CMI_C_HTML,

@@ -422,12 +422,12 @@ const struct cmi_command cmi_cmd_data = {
 		 "asking anybody,\nand profiles find roots that the system "
 		 "lacks.  It is $CHAINMEND_PRELOAD,\nchainmend/preload.bin in "
 		 "the user's data directory, or the system's.\n\n"
-		 "Without --from the list is CCADB's, over https:\n" CCADB
+		 "Without --from the list is CCADB's, over https:\n  " CCADB
 		 "\nIt is asked for only when it changed; a download that "
 		 "fails leaves the old\nfile as it was.  Intermediates go in "
 		 "where another of the list has signed\nthem.  Roots serve "
 		 "profiles, by their digests; nothing in the file is trusted\n"
-		 "for being there.\n"
+		 "for being there.\n\n"
 		 "Exit status: 0 done, 1 (status) there is damage, 2 wrong "
 		 "usage, 3 it could not\nbe had.\n",
 	.common = CMI_C_JSON | CMI_C_PROGRESS,

@@ -206,7 +206,7 @@ const struct cmi_command cmi_cmd_demo = {
 	.examples = "  chainmend demo\n"
 		    "  chainmend demo --out /tmp/story --json\n",
 	.notes = "Needs no root: it makes a user and network namespace of its "
-		 "own.\nWhere the kernel refuses that, it uses high ports and "
+		 "own.  Where the kernel refuses that, it uses high ports and "
 		 "says so.\n",
 	.common = CMI_C_JSON,
 	.options = option_table,

@@ -217,7 +217,8 @@ const struct cmi_command cmi_cmd_dhcp = {
 		"pool.corp.example\n"
 		"  chainmend dhcp decode --43 010c4d532d55432d436c69656e74\n",
 	.notes = "encode writes the lines for ISC dhcpd, Kea, dnsmasq, Cisco "
-		 "IOS, MikroTik and Windows netsh.\ndecode exits with 1 when a "
+		 "IOS, MikroTik and Windows netsh.\n\ndecode exits with 1 when "
+		 "a "
 		 "phone could not sign in by these options.\n",
 	.common = CMI_C_JSON | CMI_C_STRICT,
 	.options = option_table,

@@ -408,9 +408,9 @@ const struct cmi_command cmi_cmd_explain = {
 		    "  tcpdump -w - port 443 | chainmend explain --json -\n",
 	.notes = "--profile NAME judges for that kind of client too; "
 		 "--profile NET=NAME says\nthat the clients in a network are "
-		 "of that kind: 10.1.0.0/16=lync-phone-edition.\n"
+		 "of that kind: 10.1.0.0/16=lync-phone-edition.\n\n"
 		 "Captures are judged at each packet's own time; - reads "
-		 "standard input.\n"
+		 "standard input.\n\n"
 		 "Exit status: 0 nothing failed, 1 a handshake failed, 2 wrong "
 		 "usage,\n3 a capture could not be read.\n",
 	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_AT | CMI_C_NET |

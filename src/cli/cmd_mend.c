@@ -568,7 +568,7 @@ const struct cmi_command cmi_cmd_mend = {
 		 "address in the certificate; roots, strangers and duplicates "
 		 "are\ndropped.  Nothing is written unless a client with "
 		 "nothing but the roots and the\nnew chain accepts "
-		 "it.\n--prove starts a server on "
+		 "it.\n\n--prove starts a server on "
 		 "loopback that sends it, and judges what came over the\nwire; "
 		 "with --key the handshakes are finished.\n\n"
 		 "exit status: 0 proven, 1 nothing could be proven, 3 it could "

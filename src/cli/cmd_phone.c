@@ -531,10 +531,11 @@ const struct cmi_command cmi_cmd_phone = {
 	.notes = "Exits 0 only when signed in: registered, and the registrar's "
 		 "signature verified. A PIN comes from --pin-file, "
 		 "--pin-fd or a prompt, and goes only into a connection whose "
-		 "certificate leads to an anchor and bears the server's name.\n"
+		 "certificate leads to an anchor and bears the server's "
+		 "name.\n\n"
 		 "again uses the certificate kept in --state, and renews it in "
 		 "the last quarter of its life; where it is no good, the PIN "
-		 "that was given.\n"
+		 "that was given.\n\n"
 		 "What is downloaded over port 80 is path material; a root "
 		 "from there is put into quarantine.\n",
 	.common = CMI_C_AT | CMI_C_JSON | CMI_C_NET | CMI_C_STRICT,

@@ -146,7 +146,7 @@ const struct cmi_command cmi_cmd_results = {
 		    "  chainmend results --redis redis://queue.example -n 1000 "
 		    "> found.ndjson\n",
 	.notes = CMI_FLEET_NOTES
-	"\n"
+	"\n\n"
 	"A result is taken off the queue once it is printed.  A job "
 	"that failed, or that\nthree workers took and none finished, "
 	"is a line of kind \"job\" with the reason,\nand the exit "

@@ -262,7 +262,7 @@ const struct cmi_command cmi_cmd_run = {
 		 "linked programs (Go, Rust, Node with its own OpenSSL), for\n"
 		 "those that get other rights by their file (setuid, "
 		 "capabilities), nor for Java,\nNSS or programs that bring "
-		 "their own verification.\nNothing is trusted that was not "
+		 "their own verification.\n\nNothing is trusted that was not "
 		 "trusted "
 		 "before: expired, wrong and untrusted\nchains still fail.\n",
 	.common = CMI_C_NET | CMI_C_CACHE,

@@ -217,7 +217,7 @@ const struct cmi_command cmi_cmd_submit = {
 		    "  chainmend submit --redis unix:///run/redis.sock "
 		    "--captures /srv/captures\n",
 	.notes = CMI_FLEET_NOTES
-	"\n"
+	"\n\n"
 	"Workers open captures by their full path: put them where\n"
 	"all workers see them.\n",
 	.options = options_table,

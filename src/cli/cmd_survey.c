@@ -304,7 +304,7 @@ const struct cmi_command cmi_cmd_survey = {
 		    "  chainmend survey --profile android-7.0 --pool "
 		    "issuers.pem\n",
 	.notes = "The table of certificates issued straight from a root is "
-		 "shipped with its\nsources. For a profile the issuers whose "
+		 "shipped with its\nsources.  For a profile the issuers whose "
 		 "certificates it accepts are listed, from\n--pool (any bundle "
 		 "of public issuers and roots), else from what chainmend data\n"
 		 "update got.\n",

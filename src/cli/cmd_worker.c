@@ -138,9 +138,9 @@ const struct cmi_command cmi_cmd_worker = {
 		    "  chainmend worker --redis rediss://:secret@queue.example "
 		    "--roots company.pem\n",
 	.notes = CMI_FLEET_NOTES
-	"\n"
+	"\n\n"
 	"SIGTERM ends it after the job at hand; jobs not begun go "
-	"back to the queue.\nKeep the password out of the process "
+	"back to the queue.\n\nKeep the password out of the process "
 	"list: set CHAINMEND_REDIS instead.\n",
 	.common = CMI_C_ROOTS | CMI_C_AT | CMI_C_NET | CMI_C_CACHE,
 	.options = options_table,

@@ -48,6 +48,33 @@ def test_help_fits_a_terminal_and_says_all(chainmend, commands):
         assert "\n\nusage: " in run.out
 
 
+def unfilled(text):
+    """Lines of prose that could have held the first word of the next."""
+    lines = text.splitlines()
+    for line, below in zip(lines, lines[1:]):
+        if not line or not below or " " in (line[0], below[0]):
+            continue
+        gap = 2 if line.endswith(".") else 1
+        if len(line) + gap + len(below.split()[0]) <= 80:
+            yield line
+
+
+def test_paragraphs_of_help_flow(chainmend, commands):
+    assert list(unfilled("a target is NAME,\nan address\n")) == [
+        "a target is NAME,"]
+    for command in commands:
+        said = chainmend(command["name"], "--help").out
+        notes = said.split(" this text\n", 1)[1]
+        assert notes.strip() or not command["notes"]
+        assert list(unfilled(notes)) == [], command["name"]
+        assert not [line for line in notes.splitlines()
+                    if line.endswith(" ") or "   " in line.strip()]
+        # What is set apart stays as it was written.
+        for line in (command["notes"] or "").splitlines():
+            if line.startswith(" "):
+                assert line in notes.splitlines()
+
+
 def test_summaries_read_as_one_list(commands):
     for command in commands:
         summary = command["summary"]
