@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/gather.h"
+#include "cli/profile_set.h"
 #include "cli/setup.h"
 #include "report/report.h"
 
@@ -23,6 +24,8 @@ struct show {
 	struct cmi_cli *cli;
 	struct show_options *o;
 	struct cmi_setup setup;
+	struct cmi_profile_set profiles;
+	const struct cmi_profile *client; /* NULL: one with the roots */
 	struct cmi_report report;
 	int worst;
 };
@@ -59,18 +62,21 @@ static void draw_facts(
 }
 
 /* From the root down to the server's own certificate. */
-static void draw_path(FILE *out, const struct cmi_item_endpoint *e)
+static void draw_path(const struct show *s, const struct cmi_item_endpoint *e)
 {
+	FILE *out = s->cli->out;
 	size_t indent = 2;
 
 	if (e->path && e->path->n && !e->path_has_anchor) {
-		fprintf(out, "  ? %s\n",
-			e->path->certs[e->path->n - 1]->self_issued
-				? "nobody here trusts this root"
-				: "MISSING");
-		if (!e->path->certs[e->path->n - 1]->self_issued)
-			fprintf(out, "      %s\n",
-				e->path->certs[e->path->n - 1]->issuer);
+		const struct cmi_cert *top = e->path->certs[e->path->n - 1];
+
+		if (!top->self_issued)
+			fprintf(out, "  ? MISSING\n      %s\n", top->issuer);
+		else if (s->client)
+			fprintf(out, "  ? %s does not trust this root\n",
+				s->client->name);
+		else
+			fputs("  ? nobody here trusts this root\n", out);
 		indent += 2;
 	}
 	for (size_t i = e->path ? e->path->n : 0; i-- > 0; indent += 2) {
@@ -82,6 +88,26 @@ static void draw_path(FILE *out, const struct cmi_item_endpoint *e)
 		draw_origin(out, e, c, e->path->origins[i]);
 		fputs("]\n", out);
 		draw_facts(out, indent + 4, c, e->at_us / 1000000);
+	}
+}
+
+/* What the client that it is drawn for makes of it. */
+static void draw_opinion(
+	const struct show *s, const struct cmi_item_endpoint *e)
+{
+	for (size_t i = 0; i < e->n_profiles; i++) {
+		const struct cmi_item_profile *p = &e->profiles[i];
+
+		fprintf(s->cli->out, "  %s: %s%s%s%s%s\n", p->profile,
+			p->unknown   ? "not known"
+			: p->accepts ? "accepts"
+				     : "refuses",
+			p->accepts || p->unknown ? "" : ": ",
+			p->accepts || p->unknown ? ""
+						 : cmi_finding_name(p->why),
+			p->says ? ": " : "", p->says ? p->says : "");
+		if (p->help)
+			fprintf(s->cli->out, "    %s\n", p->help);
 	}
 }
 
@@ -127,8 +153,40 @@ static cmend_status take_item(
 		e->n_sent == 1 ? "" : "s");
 	if (e->trouble)
 		fprintf(out, "  %s\n", e->trouble);
-	draw_path(out, e);
+	draw_opinion(s, e);
+	draw_path(s, e);
 	draw_rest(out, e);
+	return CMEND_OK;
+}
+
+/* Of a client whose roots are not public any root may be one. */
+static const struct cmi_trust *trust_of(const struct show *s)
+{
+	if (!s->client)
+		return s->setup.trust;
+	return s->client->list_path ? s->client->trust : s->profiles.any_trust;
+}
+
+/* One chain is drawn, so for one client. */
+static cmend_status choose_client(struct show *s, cmend_error *err)
+{
+	const struct cmi_common *common = &s->cli->common;
+
+	if (!common->profiles.n)
+		return CMEND_OK;
+	if (common->profiles.n > 1 ||
+		strcmp(common->profiles.items[0], "all") == 0)
+		return cmi_fail(err, CMEND_ARG,
+			"show draws the chain for one --profile: chainmend "
+			"check judges for several");
+	if (common->policy)
+		return cmi_fail(err, CMEND_ARG,
+			"--policy goes without --profile, which has rules of "
+			"its own");
+	CMI_TRY(cmi_profile_set_open(&s->setup, &s->profiles, err));
+	CMI_TRY(cmi_profile_set_add(
+		&s->profiles, &common->profiles, false, err));
+	s->client = s->profiles.list[0];
 	return CMEND_OK;
 }
 
@@ -147,8 +205,12 @@ static cmend_status show_one(struct show *s, const char *word, cmend_error *err)
 		.sent = g.sent.certs,
 		.n_sent = g.sent.n,
 		.host = g.host,
-		.trust = s->setup.trust,
-		.policy = s->setup.policy,
+		.trust = trust_of(s),
+		.policy = s->client ? s->client->policy : s->setup.policy,
+		.profiles = &s->client,
+		.n_profiles = s->client != NULL,
+		.profiles_only = s->client != NULL,
+		.any_trust = s->profiles.any_trust,
 		.known = s->setup.sources,
 		.at_s = s->setup.at_s,
 		.env = &s->setup.env,
@@ -185,6 +247,8 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	cmi_report_init(&s.report, cli->out, cli->common.json);
 	if (status == CMEND_OK)
 		status = cmi_setup_open(cli, &setup, &s.setup, &err);
+	if (status == CMEND_OK)
+		status = choose_client(&s, &err);
 	if (status == CMEND_ARG)
 		s.worst = cmi_cli_usage(cli, "%s", err.message);
 	else if (status != CMEND_OK)
@@ -201,6 +265,7 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	}
 	cmi_gather_finish(&s.o->gather);
 	cmi_report_dispose(&s.report);
+	cmi_profile_set_dispose(&s.profiles);
 	cmi_setup_dispose(&s.setup);
 	return s.worst;
 }
@@ -211,11 +276,15 @@ const struct cmi_command cmi_cmd_show = {
 		   "missing",
 	.usage = "show [options] TARGET|FILE...",
 	.examples = "  chainmend show example.org\n"
-		    "  chainmend show fullchain.pem --roots ca.pem\n",
-	.notes = "exit status: 0 the chain is accepted, 1 it is not, 3 it "
+		    "  chainmend show fullchain.pem --roots ca.pem\n"
+		    "  chainmend show --profile android-7.0 example.org\n",
+	.notes = "With --profile it is drawn as that kind of client sees it: "
+		 "its "
+		 "roots, and whether it\naccepts.\n\n"
+		 "exit status: 0 the chain is accepted, 1 it is not, 3 it "
 		 "could not be had.\n",
-	.common = CMI_C_ROOTS | CMI_C_POLICY | CMI_C_AT | CMI_C_NET |
-		  CMI_C_CACHE | CMI_C_JSON,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_POLICY | CMI_C_AT |
+		  CMI_C_NET | CMI_C_CACHE | CMI_C_JSON,
 	.options = options,
 	.options_size = sizeof(struct show_options),
 	.min_args = 1,

@@ -229,6 +229,36 @@ def test_roots_in_a_pem_beside_the_list(chainmend, pki, tmp_path):
     assert run.status == 1 and profile["why"] == "missing-intermediate", run
 
 
+def test_a_chain_is_drawn_as_one_client_sees_it(chainmend, pki, tmp_path):
+    for name, root in (("ours", pki.anchor), ("theirs", pki.stranger)):
+        assert chainmend("profiles", "add", name, root.pem).status == 0
+    whole = pki.file("drawn.pem", pki.leaf, pki.intermediate)
+
+    def show(chain, profile, *more):
+        return chainmend("show", chain, "--profile", profile, "--offline",
+                         *more)
+
+    run = show(whole, "ours")
+    assert run.status == 0 and "  ours: accepts\n" in run.out, run
+    assert "trusted root" in run.out and run.out.count("[sent") == 2, run
+    # The same chain, the same roots at hand, and another client.
+    run = show(whole, "theirs", "--roots", pki.anchor.pem)
+    assert run.status == 1 and "  theirs: refuses: " in run.out, run
+    assert "trusted root" not in run.out, run
+    run = show(pki.file("to-root.pem", pki.leaf, pki.intermediate, pki.anchor),
+               "theirs")
+    assert run.status == 1, run
+    assert "? theirs does not trust this root" in run.out, run
+    run = show(pki.leaf.pem, "ours", "--pool", pki.intermediate.pem)
+    assert run.status == 1, run
+    assert "  ours: refuses: missing-intermediate" in run.out, run
+    assert "NOT SENT, known from: file" in run.out, run
+    run = show(whole, "theirs", "--json")
+    line, = run.of_kind("endpoint")
+    opinion, = line["profiles"]
+    assert opinion["profile"] == "theirs" and opinion["accepts"] is False, run
+
+
 @pytest.mark.parametrize("name,content", [
     ("../escape", "x"), ("UPPER", "x"), (".hidden", "x"), ("ok", "no root"),
     ("ok", ""), ("ok", "zz" * 32)])
