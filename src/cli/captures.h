@@ -43,6 +43,7 @@ struct cmi_compare_request {
 	/* Which conversations of each; NULL: all.  See cli/filter.h. */
 	const char *good_filter, *bad_filter;
 	const struct cmi_trust *trust;
+	enum cmi_policy policy;
 	bool has_at;
 	int64_t at_s;
 	const char *keylog;

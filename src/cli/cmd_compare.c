@@ -27,6 +27,9 @@ static int work(void *ctx, struct cmi_jail_inside *in, size_t first)
 	(void)first;
 	w->request.inside = in;
 	w->request.trust = trust;
+	/* One of the choices, where it is given. */
+	(void)cmi_policy_by_name(
+		cmi_bytes_of(w->cli->common.policy), &w->request.policy);
 	if (status == CMEND_OK)
 		status = cmi_jail_lock(in, &err);
 	if (status == CMEND_OK)
@@ -107,7 +110,8 @@ const struct cmi_command cmi_cmd_compare = {
 		 "clock.\n\n"
 		 "Exit status: 0 the second one did not fail, 1 it failed, 2 "
 		 "wrong usage,\n3 a capture could not be read.\n",
-	.common = CMI_C_ROOTS | CMI_C_AT | CMI_C_JSON | CMI_C_HTML,
+	.common =
+		CMI_C_ROOTS | CMI_C_POLICY | CMI_C_AT | CMI_C_JSON | CMI_C_HTML,
 	.options = option_table,
 	.options_size = sizeof(struct options),
 	.min_args = 1,

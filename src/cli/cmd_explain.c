@@ -127,16 +127,6 @@ static cmend_status report_summary(struct work *w, cmend_error *err)
 	return count_and_report(w, &item, err);
 }
 
-/* Whom verdicts are made for: a client with these roots; with nothing but
- * profiles, the first one that is meant for everybody. */
-static const struct cmi_trust *plain_trust(const struct work *w)
-{
-	for (size_t i = 0; i < w->clients.n && !w->cli->common.roots.n; i++)
-		if (w->clients.list[i].net.family == 0)
-			return w->clients.list[i].trust;
-	return w->setup.trust;
-}
-
 /* Where a reader before this one was, and what it died of. */
 static cmend_status go_on(struct work *w, cmend_error *err)
 {
@@ -186,7 +176,9 @@ static cmend_status open_work(
 		&w->setup, &cli->common.profiles, &w->clients, err));
 	options.clients = w->clients.list;
 	options.n_clients = w->clients.n;
-	options.trust = plain_trust(w);
+	options.trust =
+		cmi_explain_clients_plain(&w->clients, cli, w->setup.trust);
+	options.policy = w->setup.policy;
 	options.known = w->setup.sources;
 	options.n_known = w->setup.n_sources;
 	CMI_TRY(cmi_diagnose_new(&options, &w->diagnose, err));
@@ -413,8 +405,9 @@ const struct cmi_command cmi_cmd_explain = {
 		 "standard input.\n\n"
 		 "Exit status: 0 nothing failed, 1 a handshake failed, 2 wrong "
 		 "usage,\n3 a capture could not be read.\n",
-	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_AT | CMI_C_NET |
-		  CMI_C_CACHE | CMI_C_JSON | CMI_C_HTML | CMI_C_STRICT,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_POLICY | CMI_C_AT |
+		  CMI_C_NET | CMI_C_CACHE | CMI_C_JSON | CMI_C_HTML |
+		  CMI_C_STRICT,
 	.options = option_table,
 	.options_size = sizeof(struct options),
 	.min_args = 1,

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "cli/fleet.h"
+#include "cli/job.h"
+#include "cli/profile_set.h"
+#include "cli/target_line.h"
 #include "core/cursor.h"
 #include "core/env.h"
 #include "core/file.h"
@@ -30,7 +33,8 @@ struct submit_options {
 struct submission {
 	struct cmi_cli *cli;
 	struct cmi_queue *q;
-	size_t batch; /* queued, not pushed */
+	const char *args; /* of jobs for targets; cli/job.h */
+	size_t batch;     /* queued, not pushed */
 	uint64_t sent;
 	bool told_full;
 };
@@ -45,11 +49,11 @@ static cmend_status push(struct submission *s, cmend_error *err)
 
 /* Back-pressure: a full queue is waited for, for as long as it takes. */
 static cmend_status submit(struct submission *s, const char *kind,
-	struct cmi_bytes subject, cmend_error *err)
+	struct cmi_bytes subject, const char *args, cmend_error *err)
 {
 	cmend_status status;
 
-	while ((status = cmi_queue_submit(s->q, kind, subject, "", err)) ==
+	while ((status = cmi_queue_submit(s->q, kind, subject, args, err)) ==
 		CMEND_BUSY) {
 		if (!s->told_full && !s->cli->common.quiet)
 			fprintf(s->cli->err,
@@ -62,7 +66,7 @@ static cmend_status submit(struct submission *s, const char *kind,
 	return ++s->batch >= BATCH ? push(s, err) : CMEND_OK;
 }
 
-/* One target a line; empty lines and what follows # are passed over. */
+/* One target a line, as check -f has them. */
 static cmend_status submit_file(
 	struct submission *s, const char *path, cmend_error *err)
 {
@@ -76,14 +80,9 @@ static cmend_status submit_file(
 	CMI_TRY(cmi_buf_status(&text, err));
 	c = cmi_cursor_of(cmi_buf_view(&text));
 	while (cmi_cursor_line(&c, &line)) {
-		const uint8_t *hash =
-			line.n ? memchr(line.p, '#', line.n) : NULL;
-
-		if (hash)
-			line.n = (size_t)(hash - line.p);
-		line = cmi_text_trim(line);
+		line = cmi_target_line_text(line);
 		if (line.n)
-			CMI_TRY(submit(s, "check", line, err));
+			CMI_TRY(submit(s, "check", line, s->args, err));
 	}
 	return CMEND_OK;
 }
@@ -111,7 +110,7 @@ static cmend_status submit_capture(
 	if (!realpath(path, full))
 		return cmi_fail(err, CMEND_IO, "cannot find \"%s\": %s", path,
 			strerror(errno));
-	return submit(s, "explain", cmi_bytes_of(full), err);
+	return submit(s, "explain", cmi_bytes_of(full), "", err);
 }
 
 static cmend_status submit_entries(
@@ -159,7 +158,8 @@ static cmend_status submit_all(struct submission *s,
 	cmend_error *err)
 {
 	for (size_t i = 0; i < argc; i++)
-		CMI_TRY(submit(s, "check", cmi_bytes_of(argv[i]), err));
+		CMI_TRY(submit(
+			s, "check", cmi_bytes_of(argv[i]), s->args, err));
 	for (size_t i = 0; i < o->files.n; i++)
 		CMI_TRY(submit_file(s, o->files.items[i], err));
 	for (size_t i = 0; i < o->captures.n; i++)
@@ -167,31 +167,62 @@ static cmend_status submit_all(struct submission *s,
 	return push(s, err);
 }
 
-static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
+/* --profile and --policy, as words of the jobs. */
+static cmend_status write_args(
+	const struct cmi_common *common, struct cmi_buf *out, cmend_error *err)
+{
+	CMI_TRY(cmi_profile_set_check(&common->profiles, err));
+	for (size_t i = 0; i < common->profiles.n; i++)
+		cmi_buf_printf(
+			out, CMI_JOB_PROFILE "%s ", common->profiles.items[i]);
+	if (common->policy)
+		cmi_buf_printf(out, CMI_JOB_POLICY "%s", common->policy);
+	return cmi_buf_status(out, err);
+}
+
+static int submit_with_args(struct submission *s,
+	const struct submit_options *o, const struct cmi_queue_options *queue,
+	size_t argc, char **argv)
 {
 	CMI_AUTO(cmi_queue_closep) struct cmi_queue *q = NULL;
+	cmend_error err = {0};
+	cmend_status status;
+
+	if (cmi_queue_open(queue, &q, &err) != CMEND_OK)
+		return cmi_cli_fail(s->cli, &err);
+	s->q = q;
+	status = submit_all(s, o, argc, argv, &err);
+	if (!s->cli->common.quiet)
+		fprintf(s->cli->err, "chainmend: %llu jobs submitted\n",
+			(unsigned long long)s->sent);
+	return status == CMEND_OK ? CMI_EXIT_OK : cmi_cli_fail(s->cli, &err);
+}
+
+static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
+{
 	const struct submit_options *o = options;
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf args;
 	struct submission s = {.cli = cli};
 	struct cmi_queue_options queue;
 	cmend_error err = {0};
-	cmend_status status;
 	char consumer[65];
 	int usage;
 
+	cmi_buf_init(&args, 8192);
 	usage = cmi_fleet_queue_options(cli, &o->fleet, consumer, &queue);
 	if (usage >= 0)
 		return usage;
 	if (!argc && !o->files.n && !o->captures.n)
 		return cmi_cli_usage(cli, "nothing to submit");
+	if (o->captures.n && (cli->common.profiles.n || cli->common.policy))
+		return cmi_cli_usage(cli,
+			"--profile and --policy are for targets: a worker "
+			"judges captures as it was told itself");
+	if (write_args(&cli->common, &args, &err) != CMEND_OK)
+		return cmi_cli_usage(cli, "%s", err.message);
+	s.args = cmi_buf_cstr(&args);
 	queue.max_jobs = o->max_jobs;
-	if (cmi_queue_open(&queue, &q, &err) != CMEND_OK)
-		return cmi_cli_fail(cli, &err);
-	s.q = q;
-	status = submit_all(&s, o, argc, argv, &err);
-	if (!cli->common.quiet)
-		fprintf(cli->err, "chainmend: %llu jobs submitted\n",
-			(unsigned long long)s.sent);
-	return status == CMEND_OK ? CMI_EXIT_OK : cmi_cli_fail(cli, &err);
+	return submit_with_args(&s, o, &queue, argc, argv);
 }
 
 static const struct cmi_option options_table[] = {
@@ -219,7 +250,9 @@ const struct cmi_command cmi_cmd_submit = {
 	.notes = CMI_FLEET_NOTES
 	"\n\n"
 	"Workers open captures by their full path: put them where\n"
-	"all workers see them.\n",
+	"all workers see them.  With --profile or --policy the targets are "
+	"judged so, instead of\nas the worker was told.\n",
+	.common = CMI_C_PROFILE | CMI_C_POLICY,
 	.options = options_table,
 	.options_size = sizeof(struct submit_options),
 	.max_args = SIZE_MAX,

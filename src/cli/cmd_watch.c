@@ -134,6 +134,7 @@ static cmend_status open_judge(struct watching *w, struct cmi_setup *setup,
 
 	CMI_TRY(cmi_setup_open(w->cli, &how, setup, err));
 	options.trust = setup->trust;
+	options.policy = setup->policy;
 	options.known = setup->sources;
 	options.n_known = setup->n_sources;
 	return cmi_diagnose_new(&options, out, err);
@@ -470,8 +471,8 @@ const struct cmi_command cmi_cmd_watch = {
 		 "SIGHUP reads targets,\nanchors and cache anew; SIGTERM ends "
 		 "the watch.  On an interface rights are given\nup once the "
 		 "socket is open.\n",
-	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_CACHE | CMI_C_NET |
-		  CMI_C_JSON,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_POLICY | CMI_C_CACHE |
+		  CMI_C_NET | CMI_C_JSON,
 	.options = option_table,
 	.options_size = sizeof(struct watch_options),
 	.min_args = 0,

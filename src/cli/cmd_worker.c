@@ -74,6 +74,26 @@ static int work(struct cmi_cli *cli, const struct worker_command *o,
 	return status == CMEND_OK ? CMI_EXIT_OK : cmi_cli_fail(cli, &err);
 }
 
+static int work_with_reader(struct cmi_cli *cli, const struct worker_command *o,
+	struct cmi_queue_options *queue, struct cmi_job_runner *runner)
+{
+	const struct cmi_reader_judge judge = {
+		.trust = cmi_explain_clients_plain(
+			&runner->clients, cli, runner->setup.trust),
+		.policy = runner->setup.policy,
+		.clients = runner->clients.list,
+		.n_clients = runner->clients.n,
+		.all = o->all,
+	};
+	int code;
+
+	cmi_explain_clients_note(&runner->clients, cli);
+	cmi_reader_open(&runner->reader, cli, &judge);
+	code = work(cli, o, queue, runner);
+	cmi_reader_close(&runner->reader);
+	return code;
+}
+
 static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 {
 	const struct worker_command *o = options;
@@ -84,6 +104,7 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	struct cmi_setup_options setup = {.default_online = true};
 	struct cmi_queue_options queue;
 	cmend_error err = {0};
+	cmend_status status;
 	char consumer[65];
 	int code;
 
@@ -97,14 +118,17 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 		return cmi_cli_usage(
 			cli, "--reclaim must be longer than --timeout");
 	queue.max_results = o->max_results;
-	if (cmi_setup_open(cli, &setup, &runner.setup, &err) != CMEND_OK)
+	status = cmi_setup_open(cli, &setup, &runner.setup, &err);
+	if (status == CMEND_OK)
+		status = cmi_explain_clients_open(&runner.setup,
+			&cli->common.profiles, &runner.clients, &err);
+	if (status == CMEND_OK)
+		code = work_with_reader(cli, o, &queue, &runner);
+	else if (status == CMEND_ARG)
+		code = cmi_cli_usage(cli, "%s", err.message);
+	else
 		code = cmi_cli_fail(cli, &err);
-	else {
-		cmi_reader_open(
-			&runner.reader, cli, runner.setup.trust, o->all);
-		code = work(cli, o, &queue, &runner);
-		cmi_reader_close(&runner.reader);
-	}
+	cmi_explain_clients_dispose(&runner.clients);
 	cmi_setup_dispose(&runner.setup);
 	return code;
 }
@@ -140,9 +164,14 @@ const struct cmi_command cmi_cmd_worker = {
 	.notes = CMI_FLEET_NOTES
 	"\n\n"
 	"SIGTERM ends it after the job at hand; jobs not begun go "
-	"back to the queue.\n\nKeep the password out of the process "
+	"back to the queue.\n\n--profile and --policy are as check and explain "
+	"have them: with --profile\nalone the clients chosen decide, and "
+	"--profile NET=NAME is for captures.  A job of a\ntarget may name "
+	"others (submit --profile), which then count in their place.\n\nKeep "
+	"the password out of the process "
 	"list: set CHAINMEND_REDIS instead.\n",
-	.common = CMI_C_ROOTS | CMI_C_AT | CMI_C_NET | CMI_C_CACHE,
+	.common = CMI_C_PROFILE | CMI_C_ROOTS | CMI_C_POLICY | CMI_C_AT |
+		  CMI_C_NET | CMI_C_CACHE,
 	.options = options_table,
 	.options_size = sizeof(struct worker_command),
 	.max_args = 0,

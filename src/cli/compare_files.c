@@ -50,6 +50,7 @@ static cmend_status compare_into(struct cmi_cli *cli,
 {
 	struct cmi_diagnose_options options = {
 		.trust = q->trust,
+		.policy = q->policy,
 		.has_at = q->has_at,
 		.at_s = q->at_s,
 		.sink = cmi_report_sink(report),

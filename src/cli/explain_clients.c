@@ -141,6 +141,16 @@ void cmi_explain_clients_note(
 		absent == 1 ? "it" : "them");
 }
 
+const struct cmi_trust *cmi_explain_clients_plain(
+	const struct cmi_explain_clients *c, const struct cmi_cli *cli,
+	const struct cmi_trust *roots)
+{
+	for (size_t i = 0; i < c->n && !cli->common.roots.n; i++)
+		if (c->list[i].net.family == 0)
+			return c->list[i].trust;
+	return roots;
+}
+
 void cmi_explain_clients_dispose(struct cmi_explain_clients *c)
 {
 	if (c->opened)

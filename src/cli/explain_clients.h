@@ -25,6 +25,11 @@ cmend_status cmi_explain_clients_open(const struct cmi_setup *setup,
  * since a refusal may come from that. */
 void cmi_explain_clients_note(
 	const struct cmi_explain_clients *c, struct cmi_cli *cli);
+/* Whom verdicts are made for: a client with the roots given; with nothing but
+ * profiles, the first one that is meant for everybody. */
+const struct cmi_trust *cmi_explain_clients_plain(
+	const struct cmi_explain_clients *c, const struct cmi_cli *cli,
+	const struct cmi_trust *roots);
 void cmi_explain_clients_dispose(struct cmi_explain_clients *c);
 
 /* "10.0.0.0/8", "192.0.2.7", "2001:db8::/32"; bits behind the prefix must be

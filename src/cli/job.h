@@ -7,6 +7,7 @@
 #ifndef CMI_CLI_JOB_H
 #define CMI_CLI_JOB_H
 
+#include "cli/explain_clients.h"
 #include "cli/reader.h"
 #include "cli/setup.h"
 #include "fleet/queue.h"
@@ -14,9 +15,9 @@
 struct cmi_job_runner {
 	struct cmi_cli *cli;
 	struct cmi_setup setup;
-	struct cmi_reader reader; /* cmi_reader_open, with setup's anchors */
-	int64_t timeout_ms;       /* for one target; 0: as check has it */
-	bool all;                 /* good handshakes too */
+	struct cmi_explain_clients clients; /* of --profile */
+	struct cmi_reader reader;           /* judges as they do */
+	int64_t timeout_ms; /* for one target; 0: as check has it */
 };
 
 /* For cmi_worker_options.run, ctx a struct cmi_job_runner.  A kind that is
@@ -24,5 +25,10 @@ struct cmi_job_runner {
  * CMEND_OK, with the reason. */
 cmend_status cmi_job_run(void *ctx, const struct cmi_job *job,
 	struct cmi_buf *result, cmend_error *err);
+
+/* What a job's args say: words "profile=NAME" and "policy=RULES", which count
+ * in place of the worker's own.  Only targets may have any. */
+#define CMI_JOB_PROFILE "profile="
+#define CMI_JOB_POLICY  "policy="
 
 #endif

@@ -274,6 +274,7 @@ static cmend_status judge(struct cmi_lookers *l, const struct job *job,
 		.sent = sent->certs,
 		.n_sent = sent->n,
 		.trust = judges->setup.trust,
+		.policy = judges->setup.policy,
 		.profiles = (const struct cmi_profile *const *)
 				    judges->profiles.list,
 		.n_profiles = judges->profiles.n,

@@ -107,3 +107,20 @@ cmend_status cmi_profile_set_add(struct cmi_profile_set *s,
 	}
 	return CMEND_OK;
 }
+
+cmend_status cmi_profile_set_check(
+	const struct cmi_cli_list *names, cmend_error *err)
+{
+	struct cmi_profile_set s;
+	cmend_status status;
+
+	if (!names->n)
+		return CMEND_OK;
+	cmi_profile_set_init(&s);
+	find_places(&s);
+	status = cmi_profile_set_ready(&s, NULL, err);
+	if (status == CMEND_OK)
+		status = cmi_profile_set_add(&s, names, false, err);
+	cmi_profile_set_dispose(&s);
+	return status;
+}

@@ -24,5 +24,9 @@ cmend_status cmi_profile_set_open(const struct cmi_setup *setup,
 cmend_status cmi_profile_set_add(struct cmi_profile_set *s,
 	const struct cmi_cli_list *names, bool current, cmend_error *err)
 	__attribute__((warn_unused_result));
+/* Is there one by each of these names?  CMEND_ARG says which is not, and what
+ * it may mean.  Nothing needs to be open. */
+cmend_status cmi_profile_set_check(const struct cmi_cli_list *names,
+	cmend_error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -58,13 +58,17 @@ static cmend_status explain(
 	struct reading *g, const char *path, cmend_error *err)
 {
 	const struct cmi_common *common = &g->r->cli->common;
+	const struct cmi_reader_judge *judge = &g->r->judge;
 	struct cmi_diagnose_options options = {
-		.trust = g->r->trust,
+		.trust = judge->trust,
+		.policy = judge->policy,
+		.clients = judge->clients,
+		.n_clients = judge->n_clients,
 		.known = g->known.sources,
 		.n_known = g->known.n_sources,
 		.has_at = common->has_at,
 		.at_s = common->at_s,
-		.all = g->r->all,
+		.all = judge->all,
 		.sink = {.take = write_item, .ctx = &g->lines},
 	};
 	struct cmi_capture_options capture = {.env = &g->env};
@@ -180,12 +184,11 @@ static void be_the_reader(const struct cmi_reader *r)
 /* ------------------------------------------------------------ the parent */
 
 void cmi_reader_open(struct cmi_reader *r, struct cmi_cli *cli,
-	const struct cmi_trust *trust, bool all)
+	const struct cmi_reader_judge *judge)
 {
 	*r = (struct cmi_reader){
 		.cli = cli,
-		.trust = trust,
-		.all = all,
+		.judge = *judge,
 		.fd = -1,
 		.answers = -1,
 	};

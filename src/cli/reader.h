@@ -13,21 +13,29 @@
 #include <sys/types.h>
 
 #include "cli/cli.h"
-#include "x509/trust.h"
+#include "explain/diagnose.h"
+
+/* As whom it judges; all of it is borrowed. */
+struct cmi_reader_judge {
+	const struct cmi_trust *trust; /* as in cmi_diagnose_options */
+	enum cmi_policy policy;
+	const struct cmi_diagnose_client *clients;
+	size_t n_clients;
+	bool all; /* good handshakes are reported too */
+};
 
 struct cmi_reader {
 	struct cmi_cli *cli;
-	const struct cmi_trust *trust;
-	bool all;    /* good handshakes too */
+	struct cmi_reader_judge judge;
 	pid_t pid;   /* 0: none yet */
 	int fd;      /* to the child */
 	int answers; /* a memory file that both have open */
 	unsigned done;
 };
 
-/* Nothing is started before there is something to read.  trust is borrowed. */
+/* Nothing is started before there is something to read. */
 void cmi_reader_open(struct cmi_reader *r, struct cmi_cli *cli,
-	const struct cmi_trust *trust, bool all);
+	const struct cmi_reader_judge *judge);
 void cmi_reader_close(struct cmi_reader *r);
 
 /* Appends to result.  What the reading ends with otherwise: a file that is no

@@ -138,6 +138,11 @@ def test_help_and_version_are_had_as_people_ask_for_them(chainmend, commands):
     (["mend", "--outptu", "o", "x"], '"--output"'),
     (["check", "--profile", "android-7", "x"], '"android-7.0"'),
     (["explain", "--profile", "fierfox", "/dev/null"], '"firefox"'),
+    (["show", "--profile", "fierfox", "x"], '"firefox"'),
+    (["worker", "--redis", "unix:///no-such", "--profile", "fierfox"],
+     '"firefox"'),
+    (["submit", "--redis", "unix:///no-such", "--profile", "fierfox", "x"],
+     '"firefox"'),
     (["nothing-like-it"], None), (["check", "--nothing-like-it"], None),
 ])
 def test_a_slip_of_the_finger_is_understood_and_refused(chainmend, args, near):
@@ -150,9 +155,13 @@ def test_a_slip_of_the_finger_is_understood_and_refused(chainmend, args, near):
 
 
 @pytest.mark.parametrize("args", [
-    ["show", "--profile", "firefox", "x.example"],
+    ["show", "--profile", "firefox", "--profile", "curl", "x.example"],
+    ["show", "--profile", "all", "x.example"],
+    ["show", "--profile", "firefox", "--policy", "webpki", "x.example"],
+    ["submit", "--redis", "unix:///no-such", "--profile", "firefox",
+     "--captures", "."],
     ["compare", "--profile", "firefox", "a", "b"],
-    ["worker", "--profile", "firefox"], ["cache", "list", "--profile", "x"],
+    ["cache", "list", "--profile", "x"],
     ["watch", "--profile", "firefox", "lo"],
 ])
 def test_a_profile_that_nobody_would_heed_is_refused(chainmend, args):

@@ -14,6 +14,8 @@ import time
 import pytest
 
 import servers
+from pki import LOCAL
+from tape import Tape, client_context, server_context
 
 
 @pytest.fixture
@@ -74,6 +76,104 @@ def test_targets_and_captures_come_back_judged(chainmend, redis, pki, nginx,
     assert "refused" in failed["why"]
     again = chainmend("results", "--redis", redis.url)
     assert again.status == 0 and again.out == "", again
+
+
+@pytest.fixture
+def clients(chainmend, pki):
+    """Two kinds of client: one with our root, one with another."""
+    for name, root in (("ours", pki.anchor), ("theirs", pki.stranger)):
+        assert chainmend("profiles", "add", name, root.pem).status == 0
+
+
+def opinions_of(line):
+    return {p["profile"]: p["accepts"] for p in line["profiles"]}
+
+
+def work(chainmend, redis, *how):
+    worked = chainmend("worker", "--redis", redis.url, "--drain", "--all",
+                       "--offline", *how)
+    assert worked.status == 0, worked
+    return chainmend("results", "--redis", redis.url)
+
+
+def test_a_fleet_judges_as_chosen_clients(chainmend, redis, pki, nginx,
+                                          clients, tmp_path):
+    whole = pki.file("fleet.pem", pki.leaf, pki.intermediate)
+    server = nginx(whole, pki.leaf.key)
+    tape = Tape()
+    tape.tls(server_context(whole, pki.leaf.key), client_context(None),
+             "localhost")
+    capture = tape.write(tmp_path / "seen.pcap")
+
+    def submit(*how):
+        sent = chainmend("submit", "--redis", redis.url, *how)
+        assert sent.status == 0 and "1 jobs submitted" in sent.err, sent
+
+    both = ("--profile", "ours", "--profile", "theirs")
+    submit(server.address)
+    line, = work(chainmend, redis, *both).of_kind("endpoint")
+    assert opinions_of(line) == {"ours": True, "theirs": False}
+    submit("--captures", capture)
+    line, = work(chainmend, redis, *both).of_kind("handshake")
+    assert opinions_of(line) == {"ours": True, "theirs": False}
+    # A job of a target may name its own, which count instead.
+    submit("--profile", "theirs", server.address)
+    line, = work(chainmend, redis, "--profile", "ours").of_kind("endpoint")
+    assert opinions_of(line) == {"theirs": False}
+    submit("--profile", "theirs", "--profile", "ours", server.address)
+    line, = work(chainmend, redis).of_kind("endpoint")
+    assert opinions_of(line) == {"ours": True, "theirs": False}
+    submit(server.address)
+    line, = work(chainmend, redis, "--profile", "ours").of_kind("endpoint")
+    assert opinions_of(line) == {"ours": True}
+
+
+def test_a_fleet_keeps_to_a_policy(chainmend, redis, pki, nginx):
+    odd = pki.intermediate.issue("Our web server", sans=LOCAL)
+    server = nginx(pki.file("odd.pem", odd, pki.intermediate), odd.key)
+    # BR 7.1.4.3: a common name is one of the names.
+    for of_job, of_worker, verdict in [
+            ((), (), None), ((), ("--policy", "webpki"), "policy"),
+            (("--policy", "webpki"), (), "policy"),
+            (("--policy", "clients"), ("--policy", "webpki"), None)]:
+        chainmend("submit", "--redis", redis.url, server.address, *of_job)
+        line, = work(chainmend, redis, "--roots", pki.anchor.pem,
+                     *of_worker).of_kind("endpoint")
+        assert line["verdict"] == verdict, (of_job, of_worker)
+
+
+def test_a_job_that_asks_for_what_is_not_there_says_so(chainmend, redis):
+    jobs = [("check", "profile=fierfox", 'but there is "firefox"'),
+            ("check", "policy=soft", '"policy=soft"'),
+            ("check", "roots=/etc/passwd", '"roots=/etc/passwd"'),
+            ("explain", "profile=firefox", "as its worker was told")]
+    for kind, args, _ in jobs:
+        redis.cli("xadd", "chainmend:{default}:jobs", "*", "kind", kind,
+                  "subject", "127.0.0.1:1", "args", args)
+    worked = chainmend("worker", "--redis", redis.url, "--drain", "--offline")
+    assert "0 jobs done, 4 failed" in worked.err, worked
+    found = chainmend("results", "--redis", redis.url)
+    for line, (_, _, says) in zip(found.of_kind("job"), jobs, strict=True):
+        assert says in line["why"], found
+
+
+def test_a_list_is_read_as_check_reads_it(chainmend, redis, pki, nginx,
+                                          tmp_path):
+    """starttls= and sni= are of the line; a # within a word is not a note."""
+    whole = pki.file("lines.pem", pki.leaf, pki.intermediate)
+    server = nginx(whole, pki.leaf.key)
+    targets = tmp_path / "targets"
+    targets.write_text(f"{server.address} sni=web.example # one\n"
+                       "127.0.0.1:1 starttls=imap\n127.0.0.1:2 other=x\n")
+    sent = chainmend("submit", "--redis", redis.url, "-f", targets)
+    assert "3 jobs submitted" in sent.err, sent
+    found = work(chainmend, redis, "--roots", pki.anchor.pem)
+    line, = found.of_kind("endpoint")
+    assert line["target"] == server.address + "/web.example", found
+    assert line["verdict"] is None, found
+    why = {j["subject"]: j["why"] for j in found.of_kind("job")}
+    assert "refused" in why["127.0.0.1:1 starttls=imap"], why
+    assert "other=x" in why["127.0.0.1:2 other=x"], why
 
 
 def test_nothing_is_lost_or_doubled_whoever_dies(chainmend, redis, tmp_path):

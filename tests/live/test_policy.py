@@ -5,7 +5,9 @@ certificate that OpenSSL itself takes."""
 from pathlib import Path
 
 import pytest
+from conftest import check_line
 from pki import openssl
+from tape import Tape, client_context, server_context
 
 
 @pytest.fixture
@@ -257,3 +259,50 @@ def test_mend_holds_each_profile_to_its_own(chainmend, pki, chains, twins,
                "--profile", "tool", "--profile", "browser")
     assert run.status == 0, run
     assert out.read_text() == leaf.text + good.text
+
+
+# ---------------------------------------------------------- of other commands
+
+@pytest.fixture
+def capture(pki, tmp_path):
+    """Two handshakes of one server whose certificate breaks the Baseline
+    Requirements and is what this client asks for."""
+    tape = Tape()
+    leaf = pki.intermediate.issue("Our web server", sans=["DNS:localhost"])
+    server = server_context(pki.file("odd.pem", leaf, pki.intermediate),
+                            leaf.key)
+    for host in (1, 2):
+        tape.tls(server, client_context(pki.anchor.pem), "localhost",
+                 host=host)
+    return tape.write(tmp_path / "odd.pcap")
+
+
+def policy_findings(run):
+    return [[f["id"] for f in h["findings"] if f["id"] == "policy"]
+            for h in run.of_kind("handshake")]
+
+
+@pytest.mark.parametrize("words", [
+    ["explain", "--all"],
+    ["compare", "--good", "server=192.0.2.1", "--bad", "server=192.0.2.2"]])
+def test_captures_are_held_to_it(chainmend, pki, capture, words):
+    for policy in (None, "clients", "rfc5280", "webpki"):
+        more = ["--policy", policy] if policy else []
+        run = chainmend(*words, capture, "--json", "--roots", pki.anchor.pem,
+                        *more)
+        broken = [["policy"]] if policy == "webpki" else [[]]
+        assert policy_findings(run) == 2 * broken, (policy, run)
+
+
+def test_what_is_watched_is_held_to_it(chainmend, pki, farm, tmp_path):
+    path = tmp_path / "targets.txt"
+    path.write_text("".join(f"{x} sni=web.example\n" for x in farm))
+    for policy, refused in REFUSED.items():
+        run = chainmend("watch", "-f", path, "--once", "--state",
+                        tmp_path / f"{policy}.db", "--roots", pki.anchor.pem,
+                        "--offline", "--rate", "100", "--policy", policy)
+        events = map(check_line, run.out.splitlines())
+        got = {farm[e["target"].split("/")[0]]: e["verdict"] for e in events}
+        assert set(got) == set(ODD), run
+        assert {k: v for k, v in got.items() if v} == refused, (policy, run)
+        assert run.status == (1 if refused else 0), (policy, run)

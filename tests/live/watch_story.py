@@ -38,7 +38,8 @@ def main(program, directory, leaf, key, chain, root):
     directory = Path(directory)
     out, err = directory / "watch.ndjson", directory / "watch.err"
     watch = subprocess.Popen(
-        [program, "watch", "--require-sandbox", "--roots", root, "--keep", directory / "keep",
+        [program, "watch", "--require-sandbox", "--roots", root, "--policy",
+         "webpki", "--keep", directory / "keep",
          "--keep-max", "2", "--metrics", "127.0.0.1:0", "lo"],
         stdout=open(out, "wb"), stderr=open(err, "wb"))
     try:
