@@ -79,7 +79,7 @@ static void tap_answer(const struct asking *a, const struct sockaddr_in *from,
 {
 	struct cmi_tap_ends ends = a->ends;
 
-	cmi_tap_endpoint((const struct sockaddr *)from, &ends.server);
+	cmi_tap_endpoint_v4(from, &ends.server);
 	cmi_tap_datagram(a->tap, &ends, false, p, n);
 }
 
@@ -125,7 +125,7 @@ static cmend_status send_question(struct asking *a, const uint8_t ours[4],
 {
 	cmi_tap_ends_of(a->fd, &a->ends);
 	memcpy(a->ends.phone.addr, ours, 4);
-	cmi_tap_endpoint((const struct sockaddr *)to, &a->ends.server);
+	cmi_tap_endpoint_v4(to, &a->ends.server);
 	cmi_tap_datagram(a->tap, &a->ends, true, question.p, question.n);
 	if (sendto(a->fd, question.p, question.n, 0,
 		    (const struct sockaddr *)to, sizeof(*to)) < 0)

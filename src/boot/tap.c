@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "boot/tap.h"
 
-#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
+
+void cmi_tap_endpoint_v4(
+	const struct sockaddr_in *from, struct cmi_endpoint *out)
+{
+	*out = (struct cmi_endpoint){
+		.family = 4, .port = ntohs(from->sin_port)};
+	memcpy(out->addr, &from->sin_addr, 4);
+}
 
 void cmi_tap_endpoint(const struct sockaddr *from, struct cmi_endpoint *out)
 {
@@ -12,9 +19,7 @@ void cmi_tap_endpoint(const struct sockaddr *from, struct cmi_endpoint *out)
 		struct sockaddr_in v4;
 
 		memcpy(&v4, from, sizeof(v4));
-		out->family = 4;
-		out->port = ntohs(v4.sin_port);
-		memcpy(out->addr, &v4.sin_addr, 4);
+		cmi_tap_endpoint_v4(&v4, out);
 	} else if (from->sa_family == AF_INET6) {
 		struct sockaddr_in6 v6;
 

@@ -8,6 +8,7 @@
 #ifndef CMI_BOOT_TAP_H
 #define CMI_BOOT_TAP_H
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "wire/conversation.h"
@@ -37,8 +38,10 @@ struct cmi_tap {
 	unsigned last_id;
 };
 
-/* IPv4 and IPv6; anything else leaves it empty. */
+/* IPv4 and IPv6, as long as the family says; anything else leaves it empty. */
 void cmi_tap_endpoint(const struct sockaddr *from, struct cmi_endpoint *out);
+void cmi_tap_endpoint_v4(
+	const struct sockaddr_in *from, struct cmi_endpoint *out);
 /* Both ends of a connected socket. */
 void cmi_tap_ends_of(int fd, struct cmi_tap_ends *out);
 /* What the kernel would send from to that address, by UDP. */

@@ -50,8 +50,9 @@ char *cmi_strdup(const char *s) __attribute__((malloc, warn_unused_result));
 /* A NUL-terminated copy of n bytes. */
 char *cmi_strndup(const void *s, size_t n)
 	__attribute__((malloc, warn_unused_result));
-/* Wipe so that the compiler cannot leave it out. */
-void cmi_wipe(void *p, size_t n);
+/* Wipe so that the compiler cannot leave it out, nor, seeing through it, take
+ * a struct for its first member. */
+void cmi_wipe(void *p, size_t n) __attribute__((noinline));
 
 /* Grow *items (capacity *cap items of `size` bytes) to hold at least `need`,
  * never above `max` items: CMEND_LIMIT there, CMEND_NOMEM without memory. */

@@ -568,7 +568,6 @@ static cmend_status take_tls(struct cmi_diagnose *d,
 static cmend_status take_http(struct cmi_diagnose *d,
 	const struct cmi_conversation *c, cmend_error *err)
 {
-	CMI_AUTO(cmi_freep) char *url = NULL;
 	struct cmi_carried carried = {0};
 	struct cmi_arena texts;
 	struct cmi_item_http h = {.c = c};

@@ -138,14 +138,15 @@ static cmend_status take_all(struct cmi_profile *p,
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct cmi_cert *c = list->certs[i];
+		struct cmi_profile_root *root;
 
 		CMI_TRY(cmi_trust_add(p->trust, c, err));
 		CMI_TRY(CMI_GROW(&p->roots, &cap, p->n_roots + 1,
 			CMI_PROFILE_ROOTS_MAX, err));
-		p->roots[p->n_roots] =
-			(struct cmi_profile_root){.cert = cmi_cert_ref(c)};
-		memcpy(p->roots[p->n_roots++].sha256, c->sha256,
-			CMI_SHA256_LEN);
+		root = &p->roots[p->n_roots++];
+		*root = (struct cmi_profile_root){0};
+		memcpy(root->sha256, c->sha256, CMI_SHA256_LEN);
+		root->cert = cmi_cert_ref(c);
 	}
 	if (p->n_roots)
 		qsort(p->roots, p->n_roots, sizeof(*p->roots), by_digest);

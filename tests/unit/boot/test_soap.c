@@ -63,12 +63,12 @@ static void no_chain(void **state)
 {
 	static const char *const rows[] = {"", "hello", "<a/>",
 		"<e:Envelope xmlns:e='" CMI_NS_SOAP "'><e:Body/></e:Envelope>",
-		"<e:Envelope xmlns:e='" CMI_NS_SOAP "'><e:Body><a>"
-		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-		"AA"
-		"AAAAAAAAAAAAAAAA</a></e:Body></e:Envelope>",
-		"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;"
-		"</a>"};
+		("<e:Envelope xmlns:e='" CMI_NS_SOAP "'><e:Body><a>"
+		 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		 "AAA"
+		 "AAAAAAAAAAAAAAAA</a></e:Body></e:Envelope>"),
+		("<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>"
+		 "<a>&x;</a>")};
 	struct cmi_buf b;
 	size_t n;
 
