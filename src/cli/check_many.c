@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/check_group.h"
+#include "cli/check_held.h"
 #include "cli/check_lines.h"
 #include "cli/check_resume.h"
 #include "cli/check_verdicts.h"
@@ -30,6 +31,7 @@ struct many {
 	struct cmi_wait_list waiting;
 	struct cmi_host_gate gate;
 	struct cmi_groups groups;
+	struct cmi_held_list ways;
 	bool whole_group;        /* a name's addresses are written as one */
 	uint64_t started, ended; /* connections, new tries among them */
 	struct cmi_verdicts verdicts;
@@ -87,6 +89,7 @@ static cmend_status take_item(
 		.color = m->how->cli->use_color,
 		.verbose = m->how->cli->common.verbose,
 		.quiet = !m->how->cli->common.verbose,
+		.ways = m->how->all_ways && !m->how->cli->common.quiet,
 	};
 
 	if (m->verdicts.fresh && item->endpoint->path &&
@@ -154,7 +157,8 @@ static enum cmi_crowd_next next_target(void *ctx, struct cmi_crowd_target *t)
 
 	for (;;) {
 		if (!cmi_wait_take(&m->waiting, now, &w)) {
-			if (m->waiting.n >= CMI_CHECK_WAITING_MAX)
+			if (m->waiting.n >= CMI_CHECK_WAITING_MAX ||
+				m->ways.n >= CMI_CHECK_HELD_MAX)
 				return CMI_CROWD_LATER;
 			if (!read_target(m, &w))
 				return none_now(m);
@@ -169,6 +173,8 @@ static enum cmi_crowd_next next_target(void *ctx, struct cmi_crowd_target *t)
 	}
 	m->started++;
 	*t = w.t;
+	if (t->ways)
+		cmi_held_start(t, now);
 	return CMI_CROWD_TARGET;
 }
 
@@ -292,19 +298,18 @@ static void note_seen(struct many *m, const struct cmi_examined *seen)
 }
 
 static cmend_status tell_chain(struct many *m, const char *name,
-	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
-	cmend_error *err)
+	const struct cmi_answered *a, cmend_error *err)
 {
 	struct cmi_known_chain *chain = NULL;
 	struct cmi_examined seen = {0};
 
-	if (t->group) {
-		CMI_TRY(cmi_verdicts_judge(&m->verdicts, t, d, &chain, err));
-		cmi_group_hold(t, d, chain);
+	if (a->t->group) {
+		CMI_TRY(cmi_verdicts_judge(&m->verdicts, a, &chain, err));
+		cmi_group_hold(a->t, a->d, chain);
 		cmi_known_chain_unref(chain);
 		return CMEND_OK;
 	}
-	CMI_TRY(cmi_verdicts_tell(&m->verdicts, name, t, d, &seen, err));
+	CMI_TRY(cmi_verdicts_tell(&m->verdicts, name, a, &seen, err));
 	note_seen(m, &seen);
 	return CMEND_OK;
 }
@@ -323,34 +328,90 @@ static cmend_status tell_group(
 	return flush(m, false, err);
 }
 
-static cmend_status one_done(void *ctx, const struct cmi_crowd_target *t,
-	cmend_status status, const struct cmi_dialed *d, const cmend_error *why,
-	cmend_error *err)
+/* trouble: it could not be looked at; or NULL. */
+static cmend_status tell(struct many *m, const struct cmi_answered *a,
+	const char *trouble, cmend_error *err)
 {
-	struct many *m = ctx;
+	const struct cmi_crowd_target *t = a->t;
 	char name[CMI_TARGET_NAME];
 
-	m->ended++;
-	if (status != CMEND_OK && try_later(m, t, status))
-		return CMEND_OK;
 	m->done++;
 	show_progress(m, false);
 	cmi_target_name(&t->target, t->sni, name);
-	if (status != CMEND_OK)
-		CMI_TRY(tell_none(m, name, t, d, why->message, err));
-	else if (!d->tls.n_certs)
-		CMI_TRY(tell_none(m, name, t, d, NULL, err));
+	if (trouble || !a->d->tls.n_certs)
+		CMI_TRY(tell_none(m, name, t, a->d, trouble, err));
 	else
-		CMI_TRY(tell_chain(m, name, t, d, err));
+		CMI_TRY(tell_chain(m, name, a, err));
 	if (t->group && cmi_group_back(t))
 		return tell_group(m, t->group, err);
 	return CMEND_OK;
 }
 
-/* Broken off: names of which not all addresses are back.  With --resume they
- * are asked anew, and whole; else what came is told. */
+static cmend_status tell_ways(
+	struct many *m, struct cmi_held *w, cmend_error *err)
+{
+	const struct cmi_answered a = {&w->t, &w->first, &w->found};
+	cmend_status status = tell(m, &a, NULL, err);
+
+	cmi_held_forget(&m->ways, w);
+	return status;
+}
+
+/* What came of one more way never counts as trouble: the chain is there. */
+static cmend_status way_done(struct many *m, const struct cmi_crowd_target *t,
+	cmend_status status, const struct cmi_dialed *d, cmend_error *err)
+{
+	struct cmi_held *w = t->ways;
+
+	cmi_held_stop(t, cmi_mono_ms(NULL));
+	if (cmi_held_unheard(status, d) && try_later(m, t, status))
+		return CMEND_OK;
+	CMI_TRY(cmi_held_take(t, status, d, err));
+	return w->left ? CMEND_OK : tell_ways(m, w, err);
+}
+
+/* It sent a chain.  *held: it will be told when the other ways are back. */
+static cmend_status hold_for_ways(struct many *m,
+	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
+	bool *held, cmend_error *err)
+{
+	int64_t timeout_ms = (int64_t)m->how->timeout_s * 1000;
+	const struct cmi_held_options how = {
+		.old = m->how->old_ways,
+		.timeout_ms = timeout_ms ? timeout_ms : CMI_DIAL_MS,
+	};
+
+	return cmi_held_add(&m->ways, t, d, &how, &m->waiting, held, err);
+}
+
+static cmend_status one_done(void *ctx, const struct cmi_crowd_target *t,
+	cmend_status status, const struct cmi_dialed *d, const cmend_error *why,
+	cmend_error *err)
+{
+	struct cmi_variants *none = NULL;
+	const struct cmi_answered a = {t, d, &none};
+	struct many *m = ctx;
+	bool held = false;
+
+	m->ended++;
+	if (t->ways)
+		return way_done(m, t, status, d, err);
+	if (status != CMEND_OK && try_later(m, t, status))
+		return CMEND_OK;
+	if (m->how->all_ways && status == CMEND_OK && d->tls.n_certs)
+		CMI_TRY(hold_for_ways(m, t, d, &held, err));
+	return held ? CMEND_OK
+		    : tell(m, &a, status == CMEND_OK ? NULL : why->message,
+			      err);
+}
+
+/* Broken off: targets of which not all ways, and names of which not all
+ * addresses are back.  With --resume they are asked anew, and whole; else what
+ * came is told. */
 static cmend_status tell_rest(struct many *m, cmend_error *err)
 {
+	while (!m->how->resume && m->ways.first)
+		CMI_TRY(tell_ways(m, m->ways.first, err));
 	while (!m->how->resume && m->groups.first)
 		CMI_TRY(tell_group(m, m->groups.first, err));
 	return CMEND_OK;
@@ -428,7 +489,8 @@ static cmend_status run_crowd(struct many *m, cmend_error *err)
 		.per_second = (unsigned)how->per_second,
 		.timeout_ms = (int64_t)how->timeout_s * 1000,
 		.family = how->family,
-		.handshake = how->handshake,
+		.handshake = how->handshake || how->all_ways,
+		.ways = how->all_ways,
 		.all_addresses = how->all_addresses,
 		.sni = how->sni,
 		.proxy = how->proxy,
@@ -477,6 +539,7 @@ static void close_all(struct many *m)
 	cmi_resume_dispose(&m->resume);
 	cmi_wait_dispose(&m->waiting);
 	cmi_groups_dispose(&m->groups);
+	cmi_held_dispose(&m->ways);
 	cmi_host_gate_dispose(&m->gate);
 	cmi_verdicts_dispose(&m->verdicts);
 	cmi_buf_dispose(&m->text);

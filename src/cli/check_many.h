@@ -22,6 +22,8 @@ struct cmi_check_many {
 	uint64_t retries;             /* of targets that could not be reached */
 	uint8_t family;
 	bool handshake, all_addresses;
+	bool all_ways; /* whole handshakes then, and ask again in other ways */
+	bool old_ways; /* as clients do that know no TLS 1.2, too */
 	unsigned warn_days;
 	const char *sni, *host;           /* as in cmi_gather_options */
 	const char *starttls;             /* where a line names none; or NULL */

@@ -13,8 +13,9 @@ struct cmi_known_chain {
 	struct cmi_buf malformed; /* the bytes of those that are */
 	unsigned refs;
 	bool told;
-	/* Of the handshake; the examination looks at it as long as it lives. */
-	struct cmi_finding more[1];
+	/* The examination looks at these as long as it lives. */
+	struct cmi_variants *ways;                 /* or NULL */
+	struct cmi_finding more[1 + CMI_VARIANTS]; /* of the handshake, ways */
 	size_t n_more;
 	char host[CMI_NAME_MAX + 1];
 };
@@ -30,6 +31,7 @@ void cmi_known_chain_unref(struct cmi_known_chain *k)
 	if (!k || --k->refs)
 		return;
 	cmi_examination_free(k->x);
+	cmi_variants_free(k->ways);
 	cmi_buf_dispose(&k->malformed);
 	cmi_cert_unref(k->leaf);
 	cmi_free(k);
@@ -60,8 +62,18 @@ void cmi_verdicts_dispose(struct cmi_verdicts *v)
 	cmi_map_dispose(&v->by_chain);
 }
 
+static void add_ways(struct cmi_buf *all, const struct cmi_variants *ways)
+{
+	for (size_t i = 0; ways && i < CMI_VARIANTS; i++) {
+		cmi_buf_u8(all, (uint8_t)ways->ends[i]);
+		if (ways->ends[i] == CMI_VARIANT_OTHER)
+			cmi_buf_add(all, ways->digests[i], CMI_SHA256_LEN);
+	}
+}
+
 /* What makes two chains the same, and what is told with them. */
-static void chain_key(const struct cmi_dialed *d, uint8_t key[CMI_SHA256_LEN])
+static void chain_key(const struct cmi_dialed *d,
+	const struct cmi_variants *ways, uint8_t key[CMI_SHA256_LEN])
 {
 	uint8_t digest[CMI_SHA256_LEN];
 	struct cmi_buf all;
@@ -76,22 +88,31 @@ static void chain_key(const struct cmi_dialed *d, uint8_t key[CMI_SHA256_LEN])
 	cmi_buf_u8(&all, (uint8_t)d->client_cert);
 	if (d->conversation.starttls)
 		cmi_buf_text(&all, d->conversation.starttls);
+	add_ways(&all, ways);
 	cmi_sha256(cmi_buf_view(&all), key);
 	cmi_buf_dispose(&all);
 }
 
-/* And two judgements: where the certificate is for the host, which host does
- * not matter; where it is not, the finding names it. */
-static void verdict_key(const uint8_t chain[CMI_SHA256_LEN],
-	const struct cmi_cert *leaf, const char *host,
-	uint8_t key[CMI_SHA256_LEN])
+static bool fits(const struct cmi_cert *leaf, const char *host)
 {
-	bool fits = leaf && cmi_cert_matches_host(leaf, host, false);
+	return leaf && cmi_cert_matches_host(leaf, host, false);
+}
+
+/* And two judgements: where each certificate is for the host, which host does
+ * not matter; where one is not, the finding names it. */
+static void verdict_key(const uint8_t chain[CMI_SHA256_LEN],
+	const struct cmi_cert *leaf, const struct cmi_variants *ways,
+	const char *host, uint8_t key[CMI_SHA256_LEN])
+{
+	bool all_fit = fits(leaf, host);
 	struct cmi_buf all;
 
+	for (size_t i = 0; ways && i < CMI_VARIANTS; i++)
+		if (ways->ends[i] == CMI_VARIANT_OTHER)
+			all_fit = all_fit && fits(ways->owned[i][0], host);
 	cmi_buf_init(&all, 4096);
 	cmi_buf_add(&all, chain, CMI_SHA256_LEN);
-	cmi_buf_text(&all, fits ? "/" : host);
+	cmi_buf_text(&all, all_fit ? "/" : host);
 	cmi_sha256(cmi_buf_view(&all), key);
 	cmi_buf_dispose(&all);
 }
@@ -126,6 +147,7 @@ static cmend_status judge_chain(struct cmi_verdicts *v,
 		.cipher = d->tls.cipher,
 		.sent = sent->certs,
 		.n_sent = sent->n,
+		.variants = k->ways ? k->ways->chains : NULL,
 		.trust = how->setup->trust,
 		.policy = how->setup->policy,
 		.profiles =
@@ -141,6 +163,9 @@ static cmend_status judge_chain(struct cmi_verdicts *v,
 	};
 
 	cmi_examine_handshake(d, k->more, &k->n_more, CMI_LEN(k->more));
+	if (k->ways)
+		cmi_variants_findings(
+			k->ways, k->more, &k->n_more, CMI_LEN(k->more));
 	q.n_more = k->n_more;
 	CMI_TRY(allow_fetch(v, &d->conversation.server, err));
 	q.n_known = how->setup->n_sources;
@@ -186,7 +211,9 @@ static cmend_status new_chain(struct cmi_verdicts *v, struct cmi_known_chain *k,
 	const struct cmi_dialed *d, struct cmi_sent *sent, cmend_error *err)
 {
 	k->leaf = cmi_cert_ref(sent->owned[0]);
-	verdict_key(k->chain, k->leaf, k->host, k->key);
+	verdict_key(k->chain, k->leaf, k->ways, k->host, k->key);
+	if (k->ways)
+		CMI_TRY(cmi_variants_settle(k->ways, sent, err));
 	CMI_TRY(own_malformed(k, sent, err));
 	k->alike = (struct cmi_alike){.came = true, .n_sent = sent->n};
 	cmi_alike_chain(sent->certs, sent->n, k->alike.chain);
@@ -211,7 +238,7 @@ const char *cmi_crowd_address(const struct cmi_crowd_target *t,
 }
 
 static cmend_status make_chain(struct cmi_verdicts *v,
-	const struct cmi_dialed *d, const char *host,
+	const struct cmi_answered *a, const char *host,
 	const uint8_t chain[CMI_SHA256_LEN], struct cmi_known_chain **out,
 	cmend_error *err)
 {
@@ -225,9 +252,10 @@ static cmend_status make_chain(struct cmi_verdicts *v,
 	cmi_buf_init(&k->malformed, CMI_FILE_MAX);
 	memcpy(k->chain, chain, sizeof(k->chain));
 	snprintf(k->host, sizeof(k->host), "%s", host);
-	status = cmi_sent_take(d, &sent, err);
+	k->ways = CMI_TAKE(*a->ways);
+	status = cmi_sent_take(a->d, &sent, err);
 	if (status == CMEND_OK) {
-		status = new_chain(v, k, d, &sent, err);
+		status = new_chain(v, k, a->d, &sent, err);
 		cmi_sent_dispose(&sent);
 	}
 	if (status == CMEND_OK)
@@ -238,24 +266,24 @@ static cmend_status make_chain(struct cmi_verdicts *v,
 }
 
 cmend_status cmi_verdicts_judge(struct cmi_verdicts *v,
-	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
-	struct cmi_known_chain **out, cmend_error *err)
+	const struct cmi_answered *a, struct cmi_known_chain **out,
+	cmend_error *err)
 {
-	const char *host = v->how->host        ? v->how->host
-			   : d->server_name[0] ? d->server_name
-					       : t->target.host;
+	const char *host = v->how->host           ? v->how->host
+			   : a->d->server_name[0] ? a->d->server_name
+						  : a->t->target.host;
 	uint8_t chain[CMI_SHA256_LEN], key[CMI_SHA256_LEN];
 	struct cmi_known_chain *k;
 
-	chain_key(d, chain);
+	chain_key(a->d, *a->ways, chain);
 	k = cmi_map_get(&v->by_chain, (struct cmi_bytes){chain, sizeof(chain)});
 	if (k) {
-		verdict_key(chain, k->leaf, host, key);
+		verdict_key(chain, k->leaf, k->ways, host, key);
 		k = cmi_map_get(
 			&v->by_key, (struct cmi_bytes){key, sizeof(key)});
 	}
 	if (!k)
-		return make_chain(v, d, host, chain, out, err);
+		return make_chain(v, a, host, chain, out, err);
 	*out = cmi_known_chain_ref(k);
 	return CMEND_OK;
 }
@@ -283,18 +311,18 @@ cmend_status cmi_verdicts_tell_known(struct cmi_verdicts *v,
 }
 
 cmend_status cmi_verdicts_tell(struct cmi_verdicts *v, const char *name,
-	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
-	struct cmi_examined *seen, cmend_error *err)
+	const struct cmi_answered *a, struct cmi_examined *seen,
+	cmend_error *err)
 {
 	char address[CMI_ENDPOINT_TEXT];
 	const struct cmi_examine_where where = {
 		.target = name,
-		.address = cmi_crowd_address(t, d, address),
+		.address = cmi_crowd_address(a->t, a->d, address),
 	};
 	struct cmi_known_chain *k = NULL;
 	cmend_status status;
 
-	CMI_TRY(cmi_verdicts_judge(v, t, d, &k, err));
+	CMI_TRY(cmi_verdicts_judge(v, a, &k, err));
 	status = cmi_verdicts_tell_known(v, k, &where, seen, err);
 	cmi_known_chain_unref(k);
 	return status;

@@ -34,17 +34,23 @@ struct cmi_verdicts {
 void cmi_verdicts_init(struct cmi_verdicts *v, const struct cmi_check_many *how,
 	struct cmi_item_sink sink);
 void cmi_verdicts_dispose(struct cmi_verdicts *v);
-/* One with a chain; the item goes to the sink under this name. */
+/* One endpoint with a chain. */
+struct cmi_answered {
+	const struct cmi_crowd_target *t;
+	const struct cmi_dialed *d;
+	/* In other ways; NULL there: not asked.  Taken, with NULL left behind,
+	 * where the chain is new. */
+	struct cmi_variants **ways;
+};
+/* The item goes to the sink under this name. */
 cmend_status cmi_verdicts_tell(struct cmi_verdicts *v, const char *name,
-	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
-	struct cmi_examined *seen, cmend_error *err)
-	__attribute__((warn_unused_result));
+	const struct cmi_answered *a, struct cmi_examined *seen,
+	cmend_error *err) __attribute__((warn_unused_result));
 
 /* The same in two steps.  *out: the caller's. */
 cmend_status cmi_verdicts_judge(struct cmi_verdicts *v,
-	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
-	struct cmi_known_chain **out, cmend_error *err)
-	__attribute__((warn_unused_result));
+	const struct cmi_answered *a, struct cmi_known_chain **out,
+	cmend_error *err) __attribute__((warn_unused_result));
 cmend_status cmi_verdicts_tell_known(struct cmi_verdicts *v,
 	struct cmi_known_chain *k, const struct cmi_examine_where *where,
 	struct cmi_examined *seen, cmend_error *err)

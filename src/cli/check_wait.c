@@ -20,7 +20,10 @@ void cmi_wait_dispose(struct cmi_wait_list *l)
 
 static bool sooner(const struct cmi_wait_list *l, size_t a, size_t b)
 {
-	return l->heap[a]->due_ms < l->heap[b]->due_ms;
+	const struct cmi_waiting *one = l->heap[a], *other = l->heap[b];
+
+	return one->due_ms < other->due_ms ||
+	       (one->due_ms == other->due_ms && one->number < other->number);
 }
 
 static void swap(struct cmi_wait_list *l, size_t a, size_t b)
@@ -43,6 +46,7 @@ cmend_status cmi_wait_add(
 	if (!copy)
 		return cmi_nomem(err);
 	*copy = *w;
+	copy->number = l->added++;
 	l->heap[l->n++] = copy;
 	for (; at && sooner(l, at, (at - 1) / 2); at = (at - 1) / 2)
 		swap(l, at, (at - 1) / 2);

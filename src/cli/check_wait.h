@@ -15,12 +15,14 @@
 struct cmi_waiting {
 	struct cmi_crowd_target t;
 	int64_t due_ms;
+	uint64_t number; /* the list's: who came first of those due at once */
 };
 
 /* A heap, the first to be due on top. */
 struct cmi_wait_list {
 	struct cmi_waiting **heap;
 	size_t n, cap;
+	uint64_t added;
 	size_t max; /* 0: CMI_CHECK_WAITING_MAX */
 };
 void cmi_wait_dispose(struct cmi_wait_list *l);

@@ -14,14 +14,15 @@
 #include "report/report.h"
 #include "x509/key.h"
 
-/* Findings beside those of the chain: of the handshake, the key, the ways. */
-#define MORE_MAX 8
+/* Findings beside those of the chain: of the key, the address, the handshake,
+ * the ways. */
+#define MORE_MAX (3 + CMI_VARIANTS)
 
 struct check_options {
 	struct cmi_gather_options gather;
 	const char *key, *cert, *file, *resume;
 	uint64_t in_flight, per_second, per_host, retries;
-	bool handshake, nagios, all_addresses, one_way;
+	bool handshake, nagios, all_addresses, one_way, all_ways;
 	uint64_t warn_days;
 	struct cmi_cli_list pool;
 };
@@ -69,6 +70,10 @@ static const struct cmi_option options[] = {
 	{"warn-days", 0, CMI_OPT_UINT, "N",
 		"warn where some client refuses within so many days",
 		AT(warn_days), 36500, NULL},
+	{"all-ways", 0, CMI_OPT_FLAG, NULL,
+		"with -f: ask each again without a name, by version or kind "
+		"of key, as one TARGET is; not with --one-way",
+		AT(all_ways), 0, NULL},
 	{"handshake", 0, CMI_OPT_FLAG, NULL,
 		"with -f: whole handshakes, not only up to the certificate",
 		AT(handshake), 0, NULL},
@@ -361,6 +366,8 @@ static cmend_status check_file_of_targets(struct check *c, cmend_error *err)
 		.family = cmi_gather_family(&o->gather),
 		.handshake = o->handshake,
 		.all_addresses = o->all_addresses,
+		.all_ways = o->all_ways,
+		.old_ways = o->gather.old,
 		.warn_days = (unsigned)o->warn_days,
 		.sni = o->gather.sni,
 		.host = o->gather.host,
@@ -479,6 +486,11 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 		return cmi_cli_usage(cli,
 			"-f goes without --key, which is one server's, unless "
 			"--cert is given too");
+	if (c.o->all_ways && c.o->one_way)
+		return cmi_cli_usage(cli,
+			"--all-ways and --one-way are opposites: a TARGET is "
+			"asked in all ways unless --one-way is given, a line "
+			"of -f in one unless --all-ways is");
 	cmi_plugin_init(&c.plugin, c.o->file != NULL,
 		cli->common.profiles.n && !cli->common.roots.n);
 	cmi_report_init(&c.report, cli->out, cli->common.json);

@@ -73,7 +73,8 @@
 	X(SEARCH_CANDIDATES, "search-limit-candidates")                        \
 	X(SEARCH_SIGNATURES, "search-limit-signatures")                        \
 	X(SEARCH_NAMES, "search-limit-names")                                  \
-	X(SEARCH_TIME, "search-limit-time")
+	X(SEARCH_TIME, "search-limit-time")                                    \
+	X(WAY_UNANSWERED, "way-unanswered")
 
 enum cmi_finding_id {
 	CMI_F_NONE = 0,

@@ -187,6 +187,10 @@
 /* Many targets: with --all-addresses and --per-host, addresses that wait beside
  * those: 31 more for each name that may be looked up at once. */
 #define CMI_CHECK_ADDRESSES_MAX ((size_t)310000)
+/* Many targets: with --all-ways, those of which the first chain came and the
+ * other ways are not back; each takes some ten kilobytes.  Above it no more are
+ * read. */
+#define CMI_CHECK_HELD_MAX ((size_t)10000)
 /* Many targets: lines of a monitoring plugin about single targets; Nagios cuts
  * what a plugin says at 8 KiB. */
 #define CMI_PLUGIN_LINES_MAX ((size_t)30)

@@ -564,6 +564,16 @@ static const struct cmi_finding_text texts[CMI_F_COUNT] = {
 		"Put the same chain on every machine behind the name, and look "
 		"again with --all-addresses.",
 		WARN, CMI_BLAME_SERVER},
+	[CMI_F_WAY_UNANSWERED] = {"one way of asking got no answer",
+		"The server sent a chain and, asked again as other clients "
+		"ask, said nothing in time or took no connection. What those "
+		"clients get is not known; what is said of the chain that came "
+		"holds.",
+		NULL,
+		"Look again; where it stays so, such clients wait in vain. "
+		"Servers and firewalls that count connections may have had one "
+		"too many: then ask with --one-way or a lower --per-host.",
+		INFO, CMI_BLAME_SERVER},
 };
 /* clang-format on */
 

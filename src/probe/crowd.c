@@ -262,16 +262,30 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	cmi_crowd_end_if_over(c);
 }
 
+static cmend_status make_maker(struct cmi_crowd *c, const struct cmi_way *way,
+	struct cmi_tls_maker **out, cmend_error *err)
+{
+	const struct cmi_crowd_options *o = c->o;
+
+	CMI_TRY(cmi_tls_maker_new(0, way->version_max, true, out, err));
+	if (o->cert_file)
+		CMI_TRY(cmi_tls_maker_identity(
+			*out, o->cert_file, o->key_file, err));
+	cmi_tls_maker_restrict(*out, way->keys);
+	return CMEND_OK;
+}
+
 /* Once for all: the proxy's address, and our own certificate. */
 static cmend_status prepare(struct cmi_crowd *c, cmend_error *err)
 {
+	static const struct cmi_way plain;
 	const struct cmi_crowd_options *o = c->o;
 	struct cmi_addresses found;
 
-	CMI_TRY(cmi_tls_maker_new(0, 0, true, &c->maker, err));
-	if (o->cert_file)
-		CMI_TRY(cmi_tls_maker_identity(
-			c->maker, o->cert_file, o->key_file, err));
+	CMI_TRY(make_maker(c, &plain, &c->maker, err));
+	for (size_t i = 0; o->ways && i < CMI_VARIANTS; i++)
+		CMI_TRY(make_maker(c, cmi_variant_way((enum cmi_variant)i),
+			&c->way_makers[i], err));
 	if (!o->proxy)
 		return CMEND_OK;
 	CMI_TRY(cmi_resolve(o->proxy->at.host, o->proxy->at.port, 0,
@@ -325,6 +339,8 @@ static void tear_down(struct cmi_crowd *c)
 	if (c->base)
 		event_base_free(c->base);
 	cmi_tls_maker_free(c->maker);
+	for (size_t i = 0; i < CMI_VARIANTS; i++)
+		cmi_tls_maker_free(c->way_makers[i]);
 }
 
 cmend_status cmi_crowd_run(

@@ -15,7 +15,7 @@
 
 #include <netinet/in.h>
 
-#include "probe/dial.h"
+#include "probe/variants.h"
 
 /* Endpoints in flight at once, and the default. */
 #define CMI_CROWD_MAX     10000u
@@ -33,8 +33,12 @@ struct cmi_crowd_target {
 	char address[INET6_ADDRSTRLEN]; /* connect there; "": look it up */
 	const char *starttls;           /* static; NULL: TLS from the start */
 	char sni[CMI_NAME_MAX + 1]; /* ask for this name; "": the options' */
-	uint64_t tag;               /* the caller's */
-	void *group;                /* the same */
+	/* With `ways`: asked with a whole handshake as this client asks, 1 +
+	 * enum cmi_variant, and nothing is heard behind it; 0: as ever. */
+	unsigned way;
+	int64_t timeout_ms; /* 0: the options' */
+	uint64_t tag;       /* the caller's */
+	void *group, *ways; /* the same */
 };
 
 struct cmi_crowd_options {
@@ -43,6 +47,7 @@ struct cmi_crowd_options {
 	unsigned per_second; /* new connections in all; 0: as many as go */
 	uint8_t family;      /* 4, 6, or 0 */
 	bool handshake;      /* always whole handshakes */
+	bool ways;           /* there are targets with a way */
 	/* Every address of a name, each with a result of its own, and not the
 	 * first that takes the connection. */
 	bool all_addresses;

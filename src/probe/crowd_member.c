@@ -99,6 +99,12 @@ void cmi_member_take_handshake(struct cmi_member *m)
 	m->taken = true;
 }
 
+const struct cmi_way *cmi_member_way(const struct cmi_member *m)
+{
+	return m->t.way ? cmi_variant_way((enum cmi_variant)(m->t.way - 1))
+			: NULL;
+}
+
 static void prepare_record(struct cmi_member *m)
 {
 	struct cmi_dialed *r = &m->record;
@@ -115,6 +121,8 @@ static void prepare_record(struct cmi_member *m)
 	r->tls.outcome = CMI_CUT;
 	if (!sni)
 		sni = m->t.target.family ? "" : m->t.target.host;
+	if (cmi_member_way(m) && cmi_member_way(m)->nameless)
+		sni = "";
 	snprintf(r->server_name, sizeof(r->server_name), "%s", sni);
 	r->tls.sni = cmi_bytes_of(r->server_name);
 	r->tls.client_version_min = 0x0301;
@@ -377,11 +385,11 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 void cmi_member_start(struct cmi_member *m)
 {
 	const struct cmi_crowd_options *o = m->crowd->o;
+	int64_t time_ms = m->t.timeout_ms ? m->t.timeout_ms : o->timeout_ms;
 
 	m->started_ms = cmi_mono_ms(o->env);
 	m->again = false;
-	m->deadline_ms =
-		m->started_ms + (o->timeout_ms ? o->timeout_ms : CMI_DIAL_MS);
+	m->deadline_ms = m->started_ms + (time_ms ? time_ms : CMI_DIAL_MS);
 	prepare_record(m);
 	cmi_member_resolve(m);
 }

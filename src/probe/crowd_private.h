@@ -68,7 +68,7 @@ struct cmi_crowd {
 	struct event_base *base;
 	struct evdns_base *dns;
 	struct event *tick, *nudge;
-	struct cmi_tls_maker *maker;
+	struct cmi_tls_maker *maker, *way_makers[CMI_VARIANTS];
 	struct cmi_address proxy_at;
 	struct cmi_crowd_extra *extras;
 	struct cmi_member *made, *idle;
@@ -101,6 +101,8 @@ void cmi_member_free(struct cmi_member *m);
 /* m->t is set: find its address, connect, take the chain, tell the result and
  * become idle. */
 void cmi_member_start(struct cmi_member *m);
+/* In which it is asked; NULL: as ever. */
+const struct cmi_way *cmi_member_way(const struct cmi_member *m);
 /* To m->at: the target, or the proxy. */
 void cmi_member_connect(struct cmi_member *m);
 /* Once more from there, with a whole handshake of any version. */

@@ -43,7 +43,7 @@ static void begin_tls(struct cmi_member *m)
 {
 	const struct cmi_crowd_options *o = m->crowd->o;
 
-	if (m->again || o->handshake || o->cert_file)
+	if (m->again || o->handshake || o->cert_file || m->t.way)
 		begin_shaking(m);
 	else
 		begin_glancing(m);
@@ -56,7 +56,8 @@ static void begin_shaking(struct cmi_member *m)
 
 	m->phase = CMI_SHAKING;
 	status = cmi_handshake_new(
-		m->crowd->maker, &m->record, &m->handshake, &why);
+		m->t.way ? m->crowd->way_makers[m->t.way - 1] : m->crowd->maker,
+		&m->record, &m->handshake, &why);
 	if (status == CMEND_OK)
 		step_handshake(m, (struct cmi_bytes){0});
 	else
@@ -100,7 +101,7 @@ static void step_handshake(struct cmi_member *m, struct cmi_bytes in)
 		return;
 	}
 	cmi_member_take_handshake(m);
-	if (cmi_behind_hears(&m->record, false)) {
+	if (!m->t.way && cmi_behind_hears(&m->record, false)) {
 		begin_listening(m);
 		return;
 	}

@@ -529,3 +529,26 @@ void cmi_dialed_dispose(struct cmi_dialed *d)
 {
 	cmi_buf_dispose(&d->bytes);
 }
+
+cmend_status cmi_dialed_copy(
+	const struct cmi_dialed *d, struct cmi_dialed *out, cmend_error *err)
+{
+	*out = *d;
+	cmi_buf_init(&out->bytes, CMI_HANDSHAKE_MAX);
+	cmi_buf_add_bytes(&out->bytes, cmi_buf_view(&d->bytes));
+	CMI_TRY(cmi_buf_status(&out->bytes, err));
+	out->conversation.tls = &out->tls;
+	out->tls.sni = cmi_bytes_of(out->server_name);
+	for (size_t i = 0; i < out->tls.n_certs; i++)
+		out->tls.certs[i].der.p =
+			out->bytes.p + (d->tls.certs[i].der.p - d->bytes.p);
+	return CMEND_OK;
+}
+
+bool cmi_dialed_silent(cmend_status status, const struct cmi_dialed *d)
+{
+	return status == CMEND_TIMEOUT ||
+	       (status == CMEND_OK && d->tls.outcome == CMI_CUT &&
+		       !d->tls.n_certs &&
+		       d->conversation.closed[CMI_SERVER] == CMI_CLOSE_NONE);
+}

@@ -22,6 +22,13 @@
 /* Which kinds of key the hello says it takes. */
 enum cmi_dial_keys { CMI_KEYS_ALL, CMI_KEYS_RSA, CMI_KEYS_ECDSA };
 
+/* What a client of another kind does otherwise. */
+struct cmi_way {
+	bool nameless;        /* it sends no server name */
+	uint16_t version_max; /* 0: the options' */
+	enum cmi_dial_keys keys;
+};
+
 struct cmi_dial_options {
 	const struct cmi_target *target;
 	const char *sni;     /* NULL: the target's name; "": send none */
@@ -71,6 +78,13 @@ cmend_status cmi_dial(const struct cmi_dial_options *options,
 	struct cmi_dialed *out, cmend_error *err)
 	__attribute__((warn_unused_result));
 void cmi_dialed_dispose(struct cmi_dialed *d);
+/* A second one with bytes of its own, of one that is over; disposed and not
+ * moved as the first. */
+cmend_status cmi_dialed_copy(const struct cmi_dialed *d, struct cmi_dialed *out,
+	cmend_error *err) __attribute__((warn_unused_result));
+/* The server was asked, took the connection or parts of our hello, and went
+ * silent without a word or a goodbye. */
+bool cmi_dialed_silent(cmend_status status, const struct cmi_dialed *d);
 
 /* Several at once, CMI_DIALS_AT_ONCE at a time; each has its own options, and
  * its own status and error.  One without a target is left alone. */

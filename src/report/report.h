@@ -15,6 +15,7 @@ struct cmi_report_style {
 	bool color;
 	bool verbose; /* explanations of findings in full, certificates too */
 	bool quiet;   /* one line a handshake */
+	bool ways;    /* quiet: and what other ways of asking brought */
 };
 
 /* Append one item as text; nothing for kinds that text leaves out. */

@@ -435,6 +435,11 @@ static void endpoint_unseen(
 	cmi_buf_printf(p->out, "%s\n", e->trouble);
 }
 
+static bool is_of_ways(const struct cmi_finding *f)
+{
+	return f->id == CMI_F_CHAIN_VARIES || f->id == CMI_F_WAY_UNANSWERED;
+}
+
 static void endpoint(const struct pen *p, const struct cmi_item_endpoint *e)
 {
 	const char *version = cmi_tls_version_name(e->version);
@@ -456,10 +461,12 @@ static void endpoint(const struct pen *p, const struct cmi_item_endpoint *e)
 	if (e->starttls)
 		cmi_buf_printf(p->out, " after %s", e->starttls);
 	cmi_buf_u8(p->out, '\n');
+	for (size_t i = 0; i < e->n_findings; i++)
+		if (!p->style->quiet ||
+			(p->style->ways && is_of_ways(&e->findings[i])))
+			finding(p, &e->findings[i]);
 	if (p->style->quiet)
 		return;
-	for (size_t i = 0; i < e->n_findings; i++)
-		finding(p, &e->findings[i]);
 	sent_chain(p, e->sent, e->n_sent);
 	profiles(p, e->profiles, e->n_profiles);
 	endpoint_until(p, e);

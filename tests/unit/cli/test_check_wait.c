@@ -37,6 +37,23 @@ static void the_first_that_is_due_comes_first(void **state)
 	cmi_wait_dispose(&l);
 }
 
+static void of_those_due_at_once_who_came_first_goes_first(void **state)
+{
+	struct cmi_wait_list l = {0};
+	struct cmi_waiting w;
+
+	(void)state;
+	for (uint64_t i = 0; i < 20; i++) {
+		w = (struct cmi_waiting){.due_ms = 7, .t.tag = i};
+		assert_int_equal(cmi_wait_add(&l, &w, NULL), CMEND_OK);
+	}
+	for (uint64_t i = 0; i < 20; i++) {
+		assert_true(cmi_wait_take(&l, 7, &w));
+		assert_int_equal(w.t.tag, i);
+	}
+	cmi_wait_dispose(&l);
+}
+
 static void no_more_than_the_ceiling_wait(void **state)
 {
 	struct cmi_wait_list l = {0};
@@ -98,6 +115,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_that_is_due_comes_first),
+		cmocka_unit_test(
+			of_those_due_at_once_who_came_first_goes_first),
 		cmocka_unit_test(no_more_than_the_ceiling_wait),
 		cmocka_unit_test(a_host_is_asked_so_often),
 		cmocka_unit_test(what_was_asked_is_remembered),
