@@ -364,6 +364,8 @@ static cmend_status way_done(struct many *m, const struct cmi_crowd_target *t,
 	struct cmi_held *w = t->ways;
 
 	cmi_held_stop(t, cmi_mono_ms(NULL));
+	if (status == CMEND_NOMEM)
+		return cmi_nomem(err);
 	if (cmi_held_unheard(status, d) && try_later(m, t, status))
 		return CMEND_OK;
 	CMI_TRY(cmi_held_take(t, status, d, err));

@@ -102,6 +102,11 @@ class CheckMany(Story):
                 self.lab.at]
 
 
+class CheckAllWays(CheckMany):
+    def words(self):
+        return [*super().words(), "--all-ways"]
+
+
 class Mend(Story):
     def words(self):
         return ["mend", f"localhost:{self.lab.nginx.port}", "--roots",
@@ -337,8 +342,8 @@ class Serve(Story):
 
 
 STORIES = {s.__name__.lower(): s for s in (
-    Check, CheckMany, Mend, Look, Phone, Tether, Demo, Submit, Worker,
-    Results, Monitor, Watch, Serve)}
+    Check, CheckMany, CheckAllWays, Mend, Look, Phone, Tether, Demo, Submit,
+    Worker, Results, Monitor, Watch, Serve)}
 
 
 @without_gcov
