@@ -3,7 +3,8 @@
  * The input is a capture file.  Oracle: frames come in the order of the file
  * and are numbered upwards, none is above the ceiling, the bytes of each
  * stand in the file behind the start of its record, and a note's offset lies
- * in the file.
+ * in the file.  Read with what is at hand behind each frame, the frames are the
+ * same, and those before it stay as they were.
  */
 #include <string.h>
 
@@ -42,25 +43,79 @@ static void check_frame(const struct input *in, const struct cmi_frame *f,
 					 f->data.p, f->data.n));
 }
 
+static void digest(uint64_t *sum, uint64_t value)
+{
+	*sum = (*sum ^ value) * 0x100000001b3u;
+	*sum ^= *sum >> 29;
+}
+
+static void digest_frame(uint64_t *sum, const struct cmi_frame *f)
+{
+	digest(sum, f->number);
+	digest(sum, f->offset);
+	digest(sum, f->length);
+	digest(sum, (uint64_t)f->t_us);
+	digest(sum, (uint64_t)f->ns << 32 | f->link);
+	digest(sum, f->untimed);
+	for (size_t i = 0; i < f->data.n; i++)
+		digest(sum, f->data.p[i]);
+}
+
+static uint64_t read_alone(struct cmi_capfile *f, const struct input *in)
+{
+	struct cmi_frame frame, before = {0};
+	uint64_t sum = 0;
+	bool more = true;
+
+	while (cmi_capfile_next(f, &frame, &more, NULL) == CMEND_OK && more) {
+		check_frame(in, &frame, &before);
+		digest_frame(&sum, &frame);
+		before = frame;
+	}
+	FUZZ_CHECK(cmi_capfile_bytes(f) <= in->n);
+	return sum;
+}
+
+/* Some frames at a time, and looked at behind the last of them. */
+static uint64_t read_together(struct cmi_capfile *f)
+{
+	struct cmi_frame frames[8];
+	uint64_t sum = 0;
+	bool more = true;
+
+	while (cmi_capfile_next(f, &frames[0], &more, NULL) == CMEND_OK &&
+		more) {
+		size_t n = 1;
+
+		while (n < CMI_LEN(frames) &&
+			cmi_capfile_at_hand(f, &frames[n], &more, NULL) ==
+				CMEND_OK &&
+			more)
+			n++;
+		for (size_t i = 0; i < n; i++)
+			digest_frame(&sum, &frames[i]);
+	}
+	return sum;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
 	const struct cmi_capfile_hooks hooks = {.note = check_note, .ctx = &in};
-	struct cmi_frame frame, before = {0};
-	struct cmi_capfile *f = NULL;
-	bool more = true;
+	struct cmi_capfile *f = NULL, *again = NULL;
 	char path[64];
 	int fd = fuzz_memory_file(data, size, path);
 
 	if (cmi_capfile_open(path, &hooks, &f, NULL) == CMEND_OK) {
-		while (cmi_capfile_next(f, &frame, &more, NULL) == CMEND_OK &&
-			more) {
-			check_frame(&in, &frame, &before);
-			before = frame;
-		}
-		FUZZ_CHECK(cmi_capfile_bytes(f) <= size);
+		FUZZ_CHECK(cmi_capfile_open(path, &hooks, &again, NULL) ==
+			   CMEND_OK);
+		FUZZ_CHECK(read_alone(f, &in) == read_together(again));
+		FUZZ_CHECK(cmi_capfile_bytes(f) == cmi_capfile_bytes(again));
+		FUZZ_CHECK(
+			cmi_capfile_damaged(f) == cmi_capfile_damaged(again));
 	}
 	cmi_capfile_close(f);
+	cmi_capfile_close(again);
 	close(fd);
 	return 0;
 }

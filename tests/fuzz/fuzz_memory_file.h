@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The input of a fuzz target as a file that a reader can open by path. */
+/* The input of a fuzz target as a file that a reader can open by path, and as
+ * one that comes byte by byte. */
 #ifndef CMI_TESTS_FUZZ_MEMORY_FILE_H
 #define CMI_TESTS_FUZZ_MEMORY_FILE_H
 
@@ -7,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "capture/file_input.h"
 #include "fuzz.h"
 
 static inline int fuzz_memory_file(
@@ -18,6 +20,26 @@ static inline int fuzz_memory_file(
 	FUZZ_CHECK(write(fd, data, size) == (ssize_t)size);
 	snprintf(path, 64, "/proc/self/fd/%d", fd);
 	return fd;
+}
+
+struct fuzz_drops {
+	const uint8_t *p;
+	size_t n;
+};
+
+/* cmi_input_source.read */
+static inline cmend_status fuzz_drop(
+	void *ctx, uint8_t *to, size_t n, size_t *got, cmend_error *err)
+{
+	struct fuzz_drops *d = ctx;
+
+	(void)err;
+	*got = n && d->n;
+	if (*got) {
+		*to = *d->p++;
+		d->n--;
+	}
+	return CMEND_OK;
 }
 
 #endif

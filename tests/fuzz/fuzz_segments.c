@@ -2,9 +2,10 @@
 /*
  * A conversation as TCP segments.  The input is four bytes of a seed and then
  * turns as in fuzz_session.c.  Oracle: split into other segments, sent out of
- * order within a turn, and sent again whenever one likes, the conversation
- * gives the records that it gives in order; nothing counts as missing or as
- * said twice with other words.
+ * order within a turn, and sent again whenever one likes, expected some packets
+ * before their turn and with a stranger's between them, the conversation gives
+ * the records that it gives in order; nothing counts as missing or as said
+ * twice with other words.
  */
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #define PIECES_MAX 24 /* of one turn, so that all may be held */
 #define FIRST_C    0xffffff00u
 #define FIRST_S    0x7ffff000u
+#define AHEAD_MAX  16
 
 struct turn {
 	enum cmi_side side;
@@ -28,11 +30,18 @@ struct talk {
 	size_t n;
 };
 
+/* Expected, and not yet taken. */
+struct waiting {
+	struct cmi_packet packet;
+	struct cmi_flow_place place;
+};
+
 struct line {
 	struct recorder r;
 	struct cmi_flows *flows;
 	uint32_t next[2];
-	uint64_t frame;
+	struct waiting waiting[AHEAD_MAX];
+	size_t n_waiting, ahead; /* so many are taken together */
 };
 
 static const struct cmi_flow_ops ops = {
@@ -48,6 +57,40 @@ static uint32_t dice(uint32_t *seed, uint32_t sides)
 {
 	*seed = *seed * 1664525u + 1013904223u;
 	return (*seed >> 8) % sides;
+}
+
+static void take_waiting(struct line *l)
+{
+	/* One frame and one time: they are no part of what is compared. */
+	for (size_t i = 0; i < l->n_waiting; i++)
+		FUZZ_CHECK(
+			cmi_flows_take(l->flows, &l->waiting[i].packet,
+				&l->waiting[i].place, 1, 1, NULL) == CMEND_OK);
+	l->n_waiting = 0;
+}
+
+static void expect(struct line *l, const struct cmi_packet *p)
+{
+	struct waiting *w = &l->waiting[l->n_waiting++];
+
+	w->packet = *p;
+	cmi_flows_expect(l->flows, p, &w->place);
+	if (l->n_waiting >= l->ahead)
+		take_waiting(l);
+}
+
+/* A bare acknowledgement of a connection that is not there. */
+static void send_strange(struct line *l, uint32_t *seed)
+{
+	const struct cmi_packet p = {
+		.kind = CMI_PACKET_TCP,
+		.from = {4, {10, 0, 0, (uint8_t)dice(seed, 3)}, 4430},
+		.to = {4, {10, 0, 0, 9}, 50112},
+		.flags = CMI_TCP_ACK,
+	};
+
+	if (p.from.addr[3] != 1)
+		expect(l, &p);
 }
 
 static void send(struct line *l, enum cmi_side side, uint8_t flags,
@@ -69,13 +112,13 @@ static void send(struct line *l, enum cmi_side side, uint8_t flags,
 		p.from = p.to;
 		p.to = from;
 	}
-	/* One frame and one time: they are no part of what is compared. */
-	FUZZ_CHECK(cmi_flows_segment(l->flows, &p, 1, 1, NULL) == CMEND_OK);
+	expect(l, &p);
 }
 
-static void open_line(struct line *l)
+static void open_line(struct line *l, size_t ahead)
 {
 	memset(l, 0, sizeof(*l));
+	l->ahead = ahead;
 	recorder_init(&l->r);
 	FUZZ_CHECK(cmi_flows_new(&l->r.hub, &ops, NULL, &l->flows, NULL) ==
 		   CMEND_OK);
@@ -93,6 +136,7 @@ static void close_line(struct line *l)
 	for (int side = 0; side < 2; side++)
 		send(l, (enum cmi_side)side, CMI_TCP_FIN | CMI_TCP_ACK,
 			l->next[side], (struct cmi_bytes){0});
+	take_waiting(l);
 	FUZZ_CHECK(cmi_flows_end(l->flows, 2, NULL) == CMEND_OK);
 	FUZZ_CHECK(!stats->gaps && !stats->conflicts);
 	FUZZ_CHECK(cmi_session_hub_end(&l->r.hub, 2, NULL) == CMEND_OK);
@@ -103,7 +147,7 @@ static void close_line(struct line *l)
 /* One after the other, as they were said. */
 static void play_plain(const struct talk *t, struct line *l)
 {
-	open_line(l);
+	open_line(l, 1);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct turn *turn = &t->turns[i];
 
@@ -155,6 +199,8 @@ static void send_turn(struct line *l, const struct turn *turn, uint32_t *seed)
 		const struct piece *p = &pieces[i];
 
 		send(l, turn->side, CMI_TCP_ACK, p->seq, p->data);
+		if (dice(seed, 4) == 0)
+			send_strange(l, seed);
 		/* Once more: this one, or one of those before it. */
 		if (dice(seed, 3) == 0) {
 			p = &pieces[dice(seed, (uint32_t)i + 1)];
@@ -166,7 +212,7 @@ static void send_turn(struct line *l, const struct turn *turn, uint32_t *seed)
 
 static void play_mixed(const struct talk *t, struct line *l, uint32_t seed)
 {
-	open_line(l);
+	open_line(l, 1 + dice(&seed, AHEAD_MAX));
 	for (size_t i = 0; i < t->n; i++) {
 		send_turn(l, &t->turns[i], &seed);
 		/* A whole turn from before, late. */
