@@ -288,12 +288,161 @@ static void a_file_still_being_written_is_followed(void **state)
 	assert_false(s.damaged);
 }
 
+#define MANY 40
+
+/* Who, from which frame to which, and how it ended; and whether the frame at
+ * hand was the one that ended it. */
+struct roll {
+	char text[MANY * 128];
+	size_t at, n, elsewhere;
+	volatile uint64_t frame;
+};
+
+static cmend_status enrol(
+	void *ctx, const struct cmi_conversation *c, cmend_error *err)
+{
+	struct roll *r = ctx;
+
+	(void)err;
+	r->n++;
+	r->elsewhere += r->frame != c->last_frame;
+	r->at += (size_t)snprintf(r->text + r->at, sizeof(r->text) - r->at,
+		"%d: %u > %u, frames %u to %u, closed %d %d\n", c->kind,
+		c->client.port, c->server.port, (unsigned)c->first_frame,
+		(unsigned)c->last_frame, c->closed[0], c->closed[1]);
+	assert_true(r->at < sizeof(r->text));
+	return CMEND_OK;
+}
+
+/* Both ends close, where the one that was loaded was reset. */
+static void end_well(void)
+{
+	struct cmi_packet *last = &packets[n_packets - 1], server = *last;
+
+	assert_true(last->flags & CMI_TCP_RST);
+	last->flags = CMI_TCP_FIN | CMI_TCP_ACK;
+	server.from = last->to;
+	server.to = last->from;
+	server.seq = last->ack;
+	server.ack = last->seq + 1;
+	server.flags = last->flags;
+	keep(server);
+}
+
+/* The same conversation many times at once, each packet of it from all of them
+ * before the next one; other[]: also as two files, frame by frame. */
+static size_t write_many(struct cmi_buf *b, struct cmi_buf other[2])
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < n_packets; k++) {
+		for (size_t i = 0; i < MANY; i++, n++) {
+			struct cmi_packet p = packets[k];
+
+			*(p.from.port == 443 ? &p.to.port : &p.from.port) =
+				(uint16_t)(40000 + i);
+			put_packet(b, &p, (uint32_t)n);
+			put_packet(&other[n % 2], &p, (uint32_t)n);
+		}
+	}
+	return n;
+}
+
+/* A reader of a pipe into which somebody writes byte by byte. */
+static cmend_status drop(
+	void *ctx, uint8_t *to, size_t n, size_t *got, cmend_error *err)
+{
+	struct cmi_bytes *rest = ctx;
+
+	(void)err;
+	*got = n && rest->n;
+	if (*got) {
+		*to = *rest->p++;
+		rest->n--;
+	}
+	return CMEND_OK;
+}
+
+static void read_roll(
+	const struct cmi_buf *b, bool drops, uint64_t max, struct roll *r)
+{
+	struct cmi_bytes rest = cmi_buf_view(b);
+	const struct cmi_input_source source = {drop, NULL, &rest};
+	const struct cmi_capture_options o = {.sink = {enrol, r},
+		.source = drops ? &source : NULL,
+		.frames_max = max,
+		.frame = &r->frame};
+	struct cmi_capture_summary s;
+	char path[64];
+
+	memset(r, 0, sizeof(*r));
+	forge_file(path, b);
+	assert_int_equal(cmi_capture_read(path, &o, &s, NULL), CMEND_OK);
+	unlink(path);
+	if (max)
+		assert_int_equal(s.packets, max);
+	assert_int_equal(r->frame, s.packets);
+}
+
+static void read_two(struct cmi_buf b[2], struct roll *r)
+{
+	const struct cmi_capture_options o = {.sink = {enrol, r}};
+	struct cmi_capture_summary s;
+	char path[2][64];
+	const char *const paths[] = {path[0], path[1]};
+
+	memset(r, 0, sizeof(*r));
+	for (size_t i = 0; i < 2; i++)
+		forge_file(path[i], &b[i]);
+	assert_int_equal(
+		cmi_capture_read_merged(paths, 2, &o, &s, NULL), CMEND_OK);
+	for (size_t i = 0; i < 2; i++)
+		unlink(path[i]);
+}
+
+/* From a file many frames are at hand before their turn; from a slow pipe and
+ * of several files none is. */
+static void frames_at_hand_have_their_turn(void **state)
+{
+	static struct roll file, other;
+	struct cmi_buf b[3];
+	size_t n;
+
+	(void)state;
+	load("tls-alert");
+	end_well();
+	for (size_t i = 0; i < 3; i++) {
+		cmi_buf_init(&b[i], 1 << 20);
+		forge_pcap(&b[i], false, 0xa1b2c3d4, 101);
+	}
+	n = write_many(&b[0], &b[1]);
+	read_roll(&b[0], false, 0, &file);
+	assert_int_equal(file.n, MANY);
+	/* None waits for the end of the capture. */
+	assert_int_equal(file.elsewhere, 0);
+	read_roll(&b[0], true, 0, &other);
+	assert_string_equal(other.text, file.text);
+	assert_int_equal(other.elsewhere, 0);
+	read_two(b + 1, &other);
+	assert_string_equal(other.text, file.text);
+	/* Ended early, as a file that ends there. */
+	for (size_t max = n - 1; max > n - MANY; max--) {
+		read_roll(&b[0], false, max, &file);
+		b[0].n -= 16 + 40 + packets[max / MANY].payload.n;
+		read_roll(&b[0], false, 0, &other);
+		assert_string_equal(other.text, file.text);
+	}
+	for (size_t i = 0; i < 3; i++)
+		cmi_buf_dispose(&b[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tearing_a_capture_leaves_the_answer_the_same),
 		cmocka_unit_test(captures_are_merged_by_time),
 		cmocka_unit_test(a_file_still_being_written_is_followed),
+		cmocka_unit_test(frames_at_hand_have_their_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

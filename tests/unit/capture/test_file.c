@@ -723,6 +723,14 @@ static void forge_longer_than_its_block(struct cmi_buf *b)
 	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
 }
 
+static void forge_above_the_ceiling(struct cmi_buf *b)
+{
+	static uint8_t data[CMI_PACKET_MAX + 1];
+
+	forge_enhanced(b, false, 0, 5, (struct cmi_bytes){data, sizeof(data)});
+	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
+}
+
 /* Nothing is passed over to look ahead: what stands before the next packet is
  * to be told first. */
 static void only_ordinary_packets_are_at_hand(void **state)
@@ -739,6 +747,7 @@ static void only_ordinary_packets_are_at_hand(void **state)
 		{"an interface that is not described", forge_unknown_interface},
 		{"another length behind", forge_other_length_behind},
 		{"a packet longer than its block", forge_longer_than_its_block},
+		{"a packet above the ceiling", forge_above_the_ceiling},
 	};
 
 	(void)state;
