@@ -1,137 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test.h"
-
-#include "capture/file.h"
-#include "core/limits.h"
-#include "forge_packets.h"
-
-#define US  ((int64_t)1000000)
-#define T0  ((int64_t)FORGE_T0 * US)
-#define BIG ((size_t)8 << 20)
-
-/* What a reading gave. */
-struct got {
-	cmend_status status;
-	cmend_error err;
-	size_t n;
-	char first[16]; /* of each frame's bytes */
-	int64_t t_us[16];
-	uint32_t link[16];
-	uint64_t number[16];
-	size_t length[16];
-	size_t notes;
-	char note[256]; /* the first */
-	uint64_t note_offset;
-	char secrets[64];
-	bool damaged;
-	uint64_t bytes;
-};
-
-static void take_note(
-	void *ctx, uint64_t offset, uint64_t frame, const char *says)
-{
-	struct got *g = ctx;
-
-	(void)frame;
-	if (g->notes++)
-		return;
-	snprintf(g->note, sizeof(g->note), "%s", says);
-	g->note_offset = offset;
-}
-
-static cmend_status take_secrets(
-	void *ctx, uint32_t type, struct cmi_bytes v, cmend_error *err)
-{
-	struct got *g = ctx;
-
-	(void)err;
-	assert_int_equal(type, 0x544c534b);
-	snprintf(g->secrets, sizeof(g->secrets), "%.*s", (int)v.n,
-		(const char *)v.p);
-	return CMEND_OK;
-}
-
-static void take_frame(struct got *g, const struct cmi_frame *frame)
-{
-	if (g->n < 16) {
-		g->first[g->n] = frame->data.n ? *frame->data.p : '-';
-		g->t_us[g->n] = frame->t_us;
-		g->link[g->n] = frame->link;
-		g->number[g->n] = frame->number;
-		g->length[g->n] = frame->length;
-	}
-	g->n++;
-}
-
-/* Behind a frame, all that are at hand; its view stays as it is. */
-static size_t take_at_hand(
-	struct cmi_capfile *f, struct got *g, struct cmi_bytes before)
-{
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf copy;
-	struct cmi_frame frame;
-	size_t n = 0;
-	bool is;
-
-	cmi_buf_init(&copy, BIG);
-	cmi_buf_add_bytes(&copy, before);
-	while (!(g->status = cmi_capfile_at_hand(f, &frame, &is, &g->err)) &&
-		is) {
-		take_frame(g, &frame);
-		n++;
-	}
-	assert_true(cmi_bytes_equal(before, cmi_buf_view(&copy)));
-	return n;
-}
-
-/* ahead: also by what is at hand; how many frames were. */
-static size_t read_in_a_way(const char *path, bool ahead, struct got *g)
-{
-	const struct cmi_capfile_hooks hooks = {
-		.note = take_note, .secrets = take_secrets, .ctx = g};
-	struct cmi_capfile *f = NULL;
-	struct cmi_frame frame;
-	size_t n = 0;
-	bool more = true;
-
-	memset(g, 0, sizeof(*g));
-	g->status = cmi_capfile_open(path, &hooks, &f, &g->err);
-	while (!g->status && more) {
-		g->status = cmi_capfile_next(f, &frame, &more, &g->err);
-		if (g->status || !more)
-			break;
-		take_frame(g, &frame);
-		if (ahead)
-			n += take_at_hand(f, g, frame.data);
-	}
-	if (f) {
-		g->damaged = cmi_capfile_damaged(f);
-		g->bytes = cmi_capfile_bytes(f);
-	}
-	cmi_capfile_close(f);
-	return n;
-}
-
-/* Frame by frame, and then with those at hand, which must give the same. */
-static size_t read_path(const char *path, struct got *g)
-{
-	struct got other;
-	size_t n = read_in_a_way(path, true, &other);
-
-	(void)read_in_a_way(path, false, g);
-	assert_memory_equal(g, &other, sizeof(other));
-	return n;
-}
-
-static size_t read_bytes(const struct cmi_buf *b, struct got *g)
-{
-	char path[64];
-	size_t n;
-
-	forge_file(path, b);
-	n = read_path(path, g);
-	unlink(path);
-	return n;
-}
+#include "got_frames.h"
 
 static void every_pcap_form(void **state)
 {
@@ -140,26 +8,29 @@ static void every_pcap_form(void **state)
 		bool big;
 		uint32_t magic;
 		size_t header;
-		int64_t us; /* of a fraction of 5000 */
+		int64_t us; /* of a fraction of 5678 */
+		unsigned ns;
 	} rows[] = {
-		{"micro, little", false, 0xa1b2c3d4, 16, 5000},
-		{"micro, big", true, 0xa1b2c3d4, 16, 5000},
-		{"nano, little", false, 0xa1b23c4d, 16, 5},
-		{"nano, big", true, 0xa1b23c4d, 16, 5},
-		{"modified, little", false, 0xa1b2cd34, 24, 5000},
-		{"modified, big", true, 0xa1b2cd34, 24, 5000},
-		{"modified with 28 bytes", false, 0xa1b2cd34, 28, 5000},
-		{"modified under the usual magic", false, 0xa1b2c3d4, 24, 5000},
-		{"Ixia, software, little", false, 0x1c0001ab, 16, 5000},
-		{"Ixia, software, big", true, 0x1c0001ab, 16, 5000},
-		{"Ixia, hardware, little", false, 0x1c0001ac, 16, 5},
-		{"Ixia, hardware, big", true, 0x1c0001ac, 16, 5},
+		{"micro, little", false, 0xa1b2c3d4, 16, 5678, 0},
+		{"micro, big", true, 0xa1b2c3d4, 16, 5678, 0},
+		{"nano, little", false, 0xa1b23c4d, 16, 5, 678},
+		{"nano, big", true, 0xa1b23c4d, 16, 5, 678},
+		{"modified, little", false, 0xa1b2cd34, 24, 5678, 0},
+		{"modified, big", true, 0xa1b2cd34, 24, 5678, 0},
+		{"modified with 28 bytes", false, 0xa1b2cd34, 28, 5678, 0},
+		{"modified under the usual magic", false, 0xa1b2c3d4, 24, 5678,
+			0},
+		{"Ixia, software, little", false, 0x1c0001ab, 16, 5678, 0},
+		{"Ixia, software, big", true, 0x1c0001ab, 16, 5678, 0},
+		{"Ixia, hardware, little", false, 0x1c0001ac, 16, 5, 678},
+		{"Ixia, hardware, big", true, 0x1c0001ac, 16, 5, 678},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < CMI_LEN(rows); i++) {
 		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
 		struct got g;
+		size_t ahead;
 
 		cmi_buf_init(&b, BIG);
 		forge_pcap(&b, rows[i].big, rows[i].magic, 1);
@@ -167,13 +38,15 @@ static void every_pcap_form(void **state)
 			forge_int(&b, rows[i].big, 4, 3 * (16 + 7));
 		for (unsigned k = 0; k < 3; k++)
 			forge_record(&b, rows[i].big, rows[i].header,
-				FORGE_T0 + k, 5000, CMI_BYTES("abcdefg"));
-		read_bytes(&b, &g);
+				FORGE_T0 + k, 5678, CMI_BYTES("abcdefg"));
+		ahead = read_bytes(&b, &g);
 		if (g.status || g.n != 3)
 			print_error("%s: %s\n", rows[i].name, g.err.message);
 		assert_int_equal(g.status, CMEND_OK);
 		assert_int_equal(g.n, 3);
 		assert_int_equal(g.t_us[2], T0 + 2 * US + rows[i].us);
+		assert_int_equal(g.ns[2], rows[i].ns);
+		assert_int_equal(ahead, 2);
 		assert_int_equal(g.number[2], 3);
 		assert_int_equal(g.link[0], 1);
 		assert_int_equal(g.first[1], 'a');
@@ -643,158 +516,6 @@ static void ceilings_of_pcapng(void **state)
 }
 
 /* Larger than the read buffer, packets at every place relative to its end. */
-static void a_long_file_through_a_small_buffer(void **state)
-{
-	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
-	static uint8_t data[3001];
-	char path[64];
-	struct got g;
-	size_t n = 0, ahead;
-
-	(void)state;
-	memset(data, 'x', sizeof(data));
-	cmi_buf_init(&b, BIG);
-	forge_pcap(&b, false, 0xa1b2c3d4, 1);
-	while (b.n < 3 * CMI_INPUT_BUFFER) {
-		forge_record(&b, false, 16, FORGE_T0 + (uint32_t)n, 0,
-			(struct cmi_bytes){data, 1 + n % sizeof(data)});
-		n++;
-	}
-	forge_file(path, &b);
-	ahead = read_path(path, &g);
-	assert_int_equal(g.n, n);
-	assert_false(g.damaged);
-	/* But for those that begin a reading of the buffer. */
-	assert_in_range(ahead, n - 5, n - 3);
-	unlink(path);
-}
-
-static void forge_with_comment(struct cmi_buf *b)
-{
-	forge_block(b, false, 6,
-		CMI_BYTES("\0\0\0\0\0\0\0\0\x07\0\0\0\x01\0\0\0\x01\0\0\0"
-			  "c\0\0\0"
-			  "\x01\0\x02\0hi\0\0\0\0\0\0"));
-}
-
-static void forge_second_section(struct cmi_buf *b)
-{
-	forge_section(b, false);
-	forge_interface(b, false, 1, 0, -1);
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
-}
-
-static void forge_names(struct cmi_buf *b)
-{
-	forge_block(b, false, 4, CMI_BYTES("\0\0\0\0"));
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
-}
-
-static void forge_secrets(struct cmi_buf *b)
-{
-	forge_block(b, false, 10, CMI_BYTES("KSLT\x05\0\0\0hello"));
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
-}
-
-static void forge_simple(struct cmi_buf *b)
-{
-	forge_block(b, false, 3, CMI_BYTES("\x03\0\0\0cim"));
-}
-
-static void forge_unknown_interface(struct cmi_buf *b)
-{
-	forge_enhanced(b, false, 7, 5, CMI_BYTES("bad"));
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
-}
-
-static void forge_other_length_behind(struct cmi_buf *b)
-{
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("bad"));
-	b->p[b->n - 3]++;
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
-}
-
-static void forge_longer_than_its_block(struct cmi_buf *b)
-{
-	size_t at = b->n;
-
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("bad"));
-	b->p[at + 20] = 5;
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
-}
-
-static void forge_above_the_ceiling(struct cmi_buf *b)
-{
-	static uint8_t data[CMI_PACKET_MAX + 1];
-
-	forge_enhanced(b, false, 0, 5, (struct cmi_bytes){data, sizeof(data)});
-	forge_enhanced(b, false, 0, 5, CMI_BYTES("c"));
-}
-
-/* Nothing is passed over to look ahead: what stands before the next packet is
- * to be told first. */
-static void only_ordinary_packets_are_at_hand(void **state)
-{
-	static const struct {
-		const char *name;
-		void (*forge)(struct cmi_buf *b);
-	} rows[] = {
-		{"a comment", forge_with_comment},
-		{"another section", forge_second_section},
-		{"names", forge_names},
-		{"secrets", forge_secrets},
-		{"a simple packet", forge_simple},
-		{"an interface that is not described", forge_unknown_interface},
-		{"another length behind", forge_other_length_behind},
-		{"a packet longer than its block", forge_longer_than_its_block},
-		{"a packet above the ceiling", forge_above_the_ceiling},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < CMI_LEN(rows); i++) {
-		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
-		struct got g;
-		size_t ahead;
-
-		cmi_buf_init(&b, BIG);
-		forge_section(&b, false);
-		forge_interface(&b, false, 1, 0, -1);
-		forge_enhanced(&b, false, 0, 1, CMI_BYTES("a"));
-		forge_enhanced(&b, false, 0, 2, CMI_BYTES("b"));
-		rows[i].forge(&b);
-		forge_enhanced(&b, false, 0, 9, CMI_BYTES("d"));
-		ahead = read_bytes(&b, &g);
-		if (ahead != 2 || strcmp(g.first, "abcd") != 0)
-			print_error("%s: %zu ahead, \"%s\"\n", rows[i].name,
-				ahead, g.first);
-		assert_string_equal(g.first, "abcd");
-		assert_int_equal(ahead, 2); /* b and d */
-	}
-}
-
-static void a_packet_above_the_ceiling_is_damage(void **state)
-{
-	static uint8_t data[CMI_PACKET_MAX + 1];
-
-	(void)state;
-	memset(data, 0xff, sizeof(data));
-	for (size_t above = 0; above < 2; above++) {
-		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
-		struct got g;
-
-		cmi_buf_init(&b, BIG);
-		forge_pcap(&b, false, 0xa1b2c3d4, 1);
-		forge_record(&b, false, 16, FORGE_T0, 0, CMI_BYTES("a"));
-		forge_record(&b, false, 16, FORGE_T0, 0,
-			(struct cmi_bytes){data, CMI_PACKET_MAX + above});
-		forge_record(&b, false, 16, FORGE_T0, 0, CMI_BYTES("b"));
-		read_bytes(&b, &g);
-		assert_int_equal(g.n, 3 - above);
-		assert_int_equal(g.first[2 - above], 'b');
-		assert_int_equal(g.notes, above);
-	}
-}
-
 static void standard_input_is_a_stream(void **state)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
@@ -833,9 +554,6 @@ int main(void)
 		cmocka_unit_test(times_of_every_resolution),
 		cmocka_unit_test(offsets_of_any_size),
 		cmocka_unit_test(ceilings_of_pcapng),
-		cmocka_unit_test(a_long_file_through_a_small_buffer),
-		cmocka_unit_test(only_ordinary_packets_are_at_hand),
-		cmocka_unit_test(a_packet_above_the_ceiling_is_damage),
 		cmocka_unit_test(standard_input_is_a_stream),
 	};
 

@@ -189,6 +189,36 @@ static void in_a_quiet_connection(void **state)
 	assert_string_equal(w.story.sessions[4], "two|");
 }
 
+/* The one from which nothing was heard for longest goes first, though only
+ * packets that are passed quickly were heard from the other. */
+static void a_quiet_connection_in_use_stays(void **state)
+{
+	static const struct piece open[] = {OPEN, {'c', "A", 1, 1, "one"}, {0}};
+	static const struct piece more[] = {{'c', "A", 4, 1, "more"}, {0}};
+	static const struct piece other[] = {{'c', "A", 1, 1, "GET /"}, {0}};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.story.want = CMI_WANT_NOTHING;
+	play_port(&w, open, 50000);
+	play_port(&w, open, 50001);
+	for (size_t i = 0; i < 2000; i++)
+		play_port(&w, more, 50000);
+	w.story.want = CMI_WANT_BYTES;
+	for (size_t i = 0; i < CMI_FLOWS_MAX - 1; i++) {
+		struct cmi_packet p = packet_of(other, (uint16_t)i);
+
+		p.from.addr[1] = 1;
+		assert_int_equal(
+			cmi_flows_segment(w.flows, &p, ++w.frame, w.t_us, NULL),
+			CMEND_OK);
+	}
+	assert_int_equal(w.story.n, 1);
+	assert_int_equal(w.story.infos[0].client.port, 50001);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +226,7 @@ int main(void)
 		cmocka_unit_test(equal_ends_have_one_direction),
 		cmocka_unit_test(what_is_expected_together_keeps_its_order),
 		cmocka_unit_test(in_a_quiet_connection),
+		cmocka_unit_test(a_quiet_connection_in_use_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
