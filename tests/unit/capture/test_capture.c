@@ -103,16 +103,21 @@ static void load(const char *name)
 	cmi_capfile_close(f);
 }
 
+static void put_ip(struct cmi_buf *b, const struct cmi_packet *p)
+{
+	forge_ipv4(b, 6, (uint16_t)(40 + p->payload.n), 0x4000, p->from.addr[3],
+		p->to.addr[3]);
+	forge_tcp(b, p->from.port, p->to.port, p->seq, p->ack, p->flags,
+		p->payload);
+}
+
 static void put_packet(
 	struct cmi_buf *b, const struct cmi_packet *p, uint32_t i)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf one;
 
 	cmi_buf_init(&one, 70000);
-	forge_ipv4(&one, 6, (uint16_t)(40 + p->payload.n), 0x4000,
-		p->from.addr[3], p->to.addr[3]);
-	forge_tcp(&one, p->from.port, p->to.port, p->seq, p->ack, p->flags,
-		p->payload);
+	put_ip(&one, p);
 	forge_record(b, false, 16, FORGE_T0, i, cmi_buf_view(&one));
 }
 
@@ -306,6 +311,11 @@ static cmend_status enrol(
 	(void)err;
 	r->n++;
 	r->elsewhere += r->frame != c->last_frame;
+	/* A microsecond each, from the first. */
+	assert_int_equal(c->start_us,
+		FORGE_T0 * 1000000ll + (int64_t)c->first_frame - 1);
+	assert_int_equal(
+		c->end_us, FORGE_T0 * 1000000ll + (int64_t)c->last_frame - 1);
 	r->at += (size_t)snprintf(r->text + r->at, sizeof(r->text) - r->at,
 		"%d: %u > %u, frames %u to %u, closed %d %d\n", c->kind,
 		c->client.port, c->server.port, (unsigned)c->first_frame,
@@ -436,6 +446,57 @@ static void frames_at_hand_have_their_turn(void **state)
 		cmi_buf_dispose(&b[i]);
 }
 
+/* Packets in one bulk transfer from a phone on a cable: USBPcap, RNDIS. */
+static void put_transfer(
+	struct cmi_buf *b, const struct cmi_packet *p, size_t n, uint32_t i)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf one;
+
+	cmi_buf_init(&one, 70000);
+	cmi_buf_le(&one, 2, 27);
+	forge_zeros(&one, 20);
+	cmi_buf_u8(&one, 3);
+	forge_zeros(&one, 4);
+	for (; n--; p++) {
+		size_t len = 14 + 40 + p->payload.n;
+
+		cmi_buf_le(&one, 4, 1);
+		cmi_buf_le(&one, 4, 44 + len);
+		cmi_buf_le(&one, 4, 36);
+		cmi_buf_le(&one, 4, len);
+		forge_zeros(&one, 28);
+		forge_ethernet(&one, 0x0800);
+		put_ip(&one, p);
+	}
+	forge_record(b, false, 16, FORGE_T0, i, cmi_buf_view(&one));
+}
+
+static void packets_that_share_a_frame_all_count(void **state)
+{
+	struct heard whole;
+
+	(void)state;
+	load("tls-alert");
+	for (size_t each = 1; each <= n_packets; each++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+		struct heard h;
+		uint32_t frame = 0;
+
+		cmi_buf_init(&b, 1 << 20);
+		forge_pcap(&b, false, 0xa1b2c3d4, 249);
+		for (size_t k = 0; k < n_packets; k += each)
+			put_transfer(&b, &packets[k],
+				each < n_packets - k ? each : n_packets - k,
+				frame++);
+		h = read_buf(&b);
+		if (each == 1)
+			whole = h;
+		assert_true(strstr(h.text, "alert 48 from 0"));
+		assert_string_equal(h.text, whole.text);
+		assert_in_range(h.highest_frame, 1, frame);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +504,7 @@ int main(void)
 		cmocka_unit_test(captures_are_merged_by_time),
 		cmocka_unit_test(a_file_still_being_written_is_followed),
 		cmocka_unit_test(frames_at_hand_have_their_turn),
+		cmocka_unit_test(packets_that_share_a_frame_all_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
