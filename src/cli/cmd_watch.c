@@ -333,7 +333,7 @@ static bool has_monitor_options(const struct watch_options *o)
 	return o->cert || o->key || o->gather.proxy ||
 	       o->gather.proxy_password_file || o->gather.v4 || o->gather.v6 ||
 	       m->state || m->events || m->every || m->rate || m->jobs ||
-	       m->timeout_s || m->warn_days || m->once;
+	       m->timeout_s || m->warn_days || m->once || m->all_addresses;
 }
 
 /* What is wrong with our own certificate is said before the first look. */
@@ -390,8 +390,9 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 		common->allow_private || common->profiles.n)
 		return cmi_cli_usage(cli,
 			"--every, --once, --state, --events, --rate, --jobs, "
-			"--timeout, --warn-days, --proxy, --cert, --key, -4, "
-			"-6, --profile and leave to fetch go with -f TARGETS");
+			"--timeout, --warn-days, --all-addresses, --proxy, "
+			"--cert, --key, -4, -6, --profile and leave to fetch "
+			"go with -f TARGETS");
 	return run_interface(cli, o, argv[0]);
 }
 
@@ -421,6 +422,9 @@ static const struct cmi_option option_table[] = {
 	{"warn-days", 0, CMI_OPT_UINT, "N",
 		"with -f: an end within so many days is a change too",
 		AT(warn_days), 36500, NULL},
+	{"all-addresses", 0, CMI_OPT_FLAG, NULL,
+		"with -f: look at every address of a name, each for itself",
+		AT(all_addresses), 0, NULL},
 	CMI_GATHER_PROXY_ROWS(struct watch_options),
 	{"cert", 0, CMI_OPT_TEXT, "FILE",
 		"with -f: our own certificate, for servers that want one",
@@ -466,7 +470,8 @@ const struct cmi_command cmi_cmd_watch = {
 		    ":9808\n",
 	.notes = "With an interface each failed handshake is one JSON object "
 		 "a line; with -f each\nchange of a server's chain or of a "
-		 "client's opinion.  A target is NAME, NAME:PORT or\nan "
+		 "client's opinion, with --all-addresses of each address of a "
+		 "name.  A target is NAME, NAME:PORT or\nan "
 		 "address, then starttls=PROTOCOL or sni=NAME where needed.  "
 		 "SIGHUP reads targets,\nanchors and cache anew; SIGTERM ends "
 		 "the watch.  On an interface rights are given\nup once the "

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/monitor_addresses.h"
 #include "cli/monitor_change.h"
 #include "cli/monitor_events.h"
 #include "cli/monitor_metrics.h"
@@ -79,6 +80,9 @@ static cmend_status read_targets(
 		if (cmi_watch_list_find(&m->list, w->name))
 			continue; /* what is in memory is newer */
 		status = cmi_monitor_state_load(m->state, w, err);
+		if (status == CMEND_OK && m->o->all_addresses)
+			status = cmi_monitor_state_load_addresses(
+				m->state, w, err);
 		plan_first(m, w);
 	}
 	if (status != CMEND_OK)
@@ -89,9 +93,14 @@ static cmend_status read_targets(
 static cmend_status take_targets(struct monitor *m, cmend_error *err)
 {
 	struct cmi_watch_list fresh;
+	cmend_status status;
 
 	CMI_TRY(read_targets(m, &fresh, err));
-	cmi_watch_list_inherit(&fresh, &m->list);
+	status = cmi_watch_list_inherit(&fresh, &m->list, err);
+	if (status != CMEND_OK) {
+		cmi_watch_list_dispose(&fresh);
+		return status;
+	}
 	cmi_watch_list_dispose(&m->list);
 	m->list = fresh;
 	m->counts.reload_s = cmi_now_us(NULL) / 1000000;
@@ -196,6 +205,10 @@ static void plan_next(struct monitor *m, struct cmi_watched *w)
 
 static void count(struct monitor *m, const struct cmi_look *look)
 {
+	for (size_t i = 0; i < look->n_addresses; i++)
+		count(m, look->addresses[i]);
+	if (look->n_addresses)
+		return;
 	if (!look->up)
 		m->counts.looks_unreached++;
 	else if (look->had_chain)
@@ -218,6 +231,11 @@ static cmend_status take_look(
 	if (!w)
 		return CMEND_OK; /* no longer among the targets */
 	w->busy = w->host->busy = false;
+	if (look->all) {
+		CMI_TRY(cmi_addresses_take(w, look, m->state, err));
+		plan_next(m, w);
+		return CMEND_OK;
+	}
 	cmi_change_event(w, look, cmi_monitor_state_next(m->state), &event);
 	CMI_TRY(cmi_buf_status(&event, err));
 	cmi_change_apply(w, look);
@@ -275,6 +293,16 @@ static void write_metrics(void *ctx, struct cmi_buf *out)
 	cmi_monitor_metrics(out, &m->list, &m->counts);
 }
 
+/* One of its addresses is enough. */
+static bool is_unreached(const struct cmi_watched *w)
+{
+	bool away = w->seen && !w->up;
+
+	for (size_t i = 0; i < w->n_addresses; i++)
+		away |= is_unreached(w->addresses[i]);
+	return away;
+}
+
 static size_t count_refused(const struct monitor *m, size_t *unreached)
 {
 	size_t refused = 0;
@@ -284,7 +312,7 @@ static size_t count_refused(const struct monitor *m, size_t *unreached)
 		const struct cmi_watched *w = m->list.targets[i];
 		bool bad = false;
 
-		*unreached += w->seen && !w->up;
+		*unreached += is_unreached(w);
 		for (size_t k = 0; w->up && k < w->n_opinions; k++)
 			bad |= w->opinions[k].reason != CMI_REASON_OK &&
 			       w->opinions[k].reason < CMI_F_COUNT;
@@ -297,8 +325,12 @@ static size_t count_refused(const struct monitor *m, size_t *unreached)
  * manager is not fed, and starts us anew. */
 static bool hangs(const struct monitor *m, int64_t now)
 {
+	/* A name is looked up, and its addresses are asked some at a time. */
+	int64_t turns = m->o->all_addresses
+				? 1 + CMI_RESOLVE_MAX / CMI_DIALS_AT_ONCE
+				: 1;
 	int64_t longest =
-		HANG_MS + (m->timeout_ms ? m->timeout_ms : CMI_DIAL_MS);
+		HANG_MS + turns * (m->timeout_ms ? m->timeout_ms : CMI_DIAL_MS);
 
 	for (size_t i = 0; i < m->list.n; i++)
 		if (m->list.targets[i]->busy &&
@@ -392,6 +424,7 @@ static cmend_status open_all(struct monitor *m, cmend_error *err)
 		.threads = m->jobs,
 		.timeout_ms = m->timeout_ms,
 		.warn_days = (unsigned)m->o->warn_days,
+		.all_addresses = m->o->all_addresses,
 		.way = m->o->way,
 	};
 

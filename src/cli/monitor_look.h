@@ -2,10 +2,9 @@
 /*
  * One look at one target: dial, take the chain, judge it by every client.
  *
- * Dialling waits for others, so it runs in threads; judging is done by one
- * thread at a time, since anchors and suppliers belong to one.  What goes in
- * is a copy and what comes out is a copy, so the main thread may change its
- * list of targets meanwhile.
+ * Dialling waits for others, so it runs in threads.  What goes in is a copy
+ * and what comes out is a copy, so the main thread may change its list of
+ * targets meanwhile.
  */
 #ifndef CMI_CLI_MONITOR_LOOK_H
 #define CMI_CLI_MONITOR_LOOK_H
@@ -39,9 +38,16 @@ struct cmi_look {
 	const struct cmi_seen_opinion *opinions;
 	size_t n_opinions;
 	double took_s;
+	/* --all-addresses: a look at each address that the name has, which
+	 * the rest sums up; none where it did not resolve. */
+	bool all;
+	struct cmi_look **addresses; /* of the arena; each one's own */
+	size_t n_addresses;
 	struct cmi_arena *arena;
 	struct cmi_look *next;
 };
+/* NULL: no memory. */
+struct cmi_look *cmi_look_new(const char *name);
 void cmi_look_free(struct cmi_look *l);
 
 struct cmi_lookers;
@@ -51,6 +57,7 @@ struct cmi_lookers_options {
 	unsigned threads;
 	int64_t timeout_ms; /* 0: CMI_DIAL_MS */
 	unsigned warn_days;
+	bool all_addresses;
 	const struct cmi_gather_options *way; /* as in monitor.h */
 };
 

@@ -5,79 +5,125 @@
 
 #define NAME "chainmend_"
 
-/* What is true of this client and target now. */
-static unsigned state_of(
-	const struct cmi_watched *w, const struct cmi_opinion *o)
+/* A target, or one of its addresses. */
+struct record {
+	const struct cmi_watched *w, *of; /* of: w itself, or its target */
+};
+
+/* All of them, each target before its addresses. */
+struct walk {
+	const struct cmi_watch_list *l;
+	size_t target, address; /* the next; 0: the target itself */
+};
+
+static bool next_record(struct walk *at, struct record *out)
 {
-	if (w->seen && !w->up)
+	const struct cmi_watched *of;
+
+	if (at->target == at->l->n)
+		return false;
+	of = at->l->targets[at->target];
+	*out = (struct record){
+		at->address ? of->addresses[at->address - 1] : of, of};
+	if (at->address++ == of->n_addresses) {
+		at->address = 0;
+		at->target++;
+	}
+	return true;
+}
+
+/* The target, the address of one of several, and up to two of its own. */
+static void put(struct cmi_buf *out, const char *name, const struct record *r,
+	const struct cmi_label *more, size_t n_more, double value)
+{
+	struct cmi_label labels[5] = {{"target", r->w->name}};
+	size_t n = 1;
+
+	if (r->w->address[0])
+		labels[n++] = (struct cmi_label){"address", r->w->address};
+	for (size_t i = 0; i < n_more; i++)
+		labels[n++] = more[i];
+	cmi_metric_labels(out, name, labels, value);
+}
+
+/* Where a name does not resolve none of its addresses is reached. */
+static bool is_up(const struct record *r)
+{
+	return r->w->up && r->of->up;
+}
+
+/* What is true of this client and target now. */
+static unsigned state_of(const struct record *r, const struct cmi_opinion *o)
+{
+	if (r->w->seen && !is_up(r))
 		return CMI_REASON_UNREACHABLE;
 	return o->reason;
 }
 
-static void write_state(struct cmi_buf *out, const struct cmi_watch_list *l)
+static void write_state(struct cmi_buf *out, const struct record *r,
+	const struct cmi_opinion *o)
 {
+	unsigned now = state_of(r, o);
+
+	for (unsigned reason = 0; reason < CMI_REASON_COUNT; reason++) {
+		const struct cmi_label labels[] = {{"profile", o->profile},
+			{"reason", cmi_reason_name(reason)}};
+
+		if (reason == now || cmi_reasons_has(&o->past, reason))
+			put(out, NAME "chain_state", r, labels, 2,
+				reason == now);
+	}
+}
+
+static void write_states(struct cmi_buf *out, const struct cmi_watch_list *l)
+{
+	struct walk at = {.l = l};
+	struct record r;
+
 	cmi_metric_family(out, NAME "chain_state", "gauge",
 		"How a client takes a target's chain: 1 for the reason that "
 		"holds now, 0 for those that did before.");
-	for (size_t i = 0; i < l->n; i++) {
-		const struct cmi_watched *w = l->targets[i];
-
-		for (size_t k = 0; k < w->n_opinions; k++) {
-			const struct cmi_opinion *o = &w->opinions[k];
-			unsigned now = state_of(w, o);
-
-			for (unsigned r = 0; r < CMI_REASON_COUNT; r++) {
-				if (r != now && !cmi_reasons_has(&o->past, r))
-					continue;
-				cmi_metric_labels(out, NAME "chain_state",
-					(const struct cmi_label[]){
-						{"target", w->name},
-						{"profile", o->profile},
-						{"reason", cmi_reason_name(r)},
-						{0}},
-					r == now);
-			}
-		}
-	}
+	while (next_record(&at, &r))
+		for (size_t k = 0; k < r.w->n_opinions; k++)
+			write_state(out, &r, &r.w->opinions[k]);
 }
 
 /* Days left are (this - time()) / 86400: Prometheus wants times as they are. */
 static void write_ends(struct cmi_buf *out, const struct cmi_watch_list *l)
 {
+	struct walk at = {.l = l};
+	struct record r;
+
 	cmi_metric_family(out, NAME "path_expiry_timestamp_seconds", "gauge",
 		"Until when the client accepts, by the last path it had.");
-	for (size_t i = 0; i < l->n; i++) {
-		const struct cmi_watched *w = l->targets[i];
+	while (next_record(&at, &r)) {
+		for (size_t k = 0; k < r.w->n_opinions; k++) {
+			const struct cmi_opinion *o = &r.w->opinions[k];
+			const struct cmi_label label = {"profile", o->profile};
 
-		for (size_t k = 0; k < w->n_opinions; k++) {
-			const struct cmi_opinion *o = &w->opinions[k];
-
-			if (!o->until_s)
-				continue;
-			cmi_metric_labels(out,
-				NAME "path_expiry_timestamp_seconds",
-				(const struct cmi_label[]){{"target", w->name},
-					{"profile", o->profile}, {0}},
-				(double)o->until_s);
+			if (o->until_s)
+				put(out, NAME "path_expiry_timestamp_seconds",
+					&r, &label, 1, (double)o->until_s);
 		}
 	}
 }
 
 static void write_findings(struct cmi_buf *out, const struct cmi_watch_list *l)
 {
+	struct walk at = {.l = l};
+	struct record r;
+
 	cmi_metric_family(out, NAME "finding", "gauge",
 		"What is wrong with a target's chain, also where clients still "
 		"accept: 1 now, 0 before.");
-	for (size_t i = 0; i < l->n; i++) {
-		const struct cmi_watched *w = l->targets[i];
-
+	while (next_record(&at, &r)) {
 		for (unsigned f = 1; f < CMI_F_COUNT; f++) {
-			if (!cmi_reasons_has(&w->past_findings, f))
-				continue;
-			cmi_metric_labels(out, NAME "finding",
-				(const struct cmi_label[]){{"target", w->name},
-					{"finding", cmi_reason_name(f)}, {0}},
-				cmi_reasons_has(&w->findings, f));
+			const struct cmi_label label = {
+				"finding", cmi_reason_name(f)};
+
+			if (cmi_reasons_has(&r.w->past_findings, f))
+				put(out, NAME "finding", &r, &label, 1,
+					cmi_reasons_has(&r.w->findings, f));
 		}
 	}
 }
@@ -85,48 +131,48 @@ static void write_findings(struct cmi_buf *out, const struct cmi_watch_list *l)
 /* One number of each target; has tells where it means something. */
 struct column {
 	const char *name, *type, *help;
-	bool (*has)(const struct cmi_watched *w);
-	double (*value)(const struct cmi_watched *w);
+	bool (*has)(const struct record *r);
+	double (*value)(const struct record *r);
 };
 
-static bool always(const struct cmi_watched *w)
+static bool always(const struct record *r)
 {
-	return w != NULL;
+	return r->w != NULL;
 }
 
-static bool has_chain(const struct cmi_watched *w)
+static bool has_chain(const struct record *r)
 {
-	return w->had_chain;
+	return r->w->had_chain;
 }
 
-static bool was_seen(const struct cmi_watched *w)
+static bool was_seen(const struct record *r)
 {
-	return w->seen;
+	return r->w->seen;
 }
 
-static double up(const struct cmi_watched *w)
+static double up(const struct record *r)
 {
-	return w->up;
+	return is_up(r);
 }
 
-static double looks(const struct cmi_watched *w)
+static double looks(const struct record *r)
 {
-	return (double)w->looks;
+	return (double)r->w->looks;
 }
 
-static double failed_looks(const struct cmi_watched *w)
+static double failed_looks(const struct record *r)
 {
-	return (double)w->failed_looks;
+	return (double)r->w->failed_looks;
 }
 
-static double leaf_end(const struct cmi_watched *w)
+static double leaf_end(const struct record *r)
 {
-	return (double)w->leaf_end_s;
+	return (double)r->w->leaf_end_s;
 }
 
-static double last_look(const struct cmi_watched *w)
+static double last_look(const struct record *r)
 {
-	return (double)w->last_s;
+	return (double)r->w->last_s;
 }
 
 static const struct column columns[] = {
@@ -150,13 +196,14 @@ static void write_columns(struct cmi_buf *out, const struct cmi_watch_list *l)
 {
 	for (size_t c = 0; c < CMI_LEN(columns); c++) {
 		const struct column *col = &columns[c];
+		struct walk at = {.l = l};
+		struct record r;
 
 		cmi_metric_family(out, col->name, col->type, col->help);
-		for (size_t i = 0; i < l->n; i++)
-			if (col->has(l->targets[i]))
-				cmi_metric(out, col->name, "target",
-					l->targets[i]->name,
-					col->value(l->targets[i]));
+		while (next_record(&at, &r))
+			if (col->has(&r))
+				put(out, col->name, &r, NULL, 0,
+					col->value(&r));
 	}
 }
 
@@ -224,7 +271,7 @@ static void write_service(struct cmi_buf *out, const struct cmi_watch_list *l,
 void cmi_monitor_metrics(struct cmi_buf *out, const struct cmi_watch_list *l,
 	const struct cmi_monitor_counts *n)
 {
-	write_state(out, l);
+	write_states(out, l);
 	write_ends(out, l);
 	write_findings(out, l);
 	write_columns(out, l);

@@ -2,7 +2,10 @@
 /*
  * What a monitor tells Prometheus: every target and client from the first
  * scrape on, the reason always a label, no sentinel values, and no series that
- * vanishes while its target is watched (one that is over becomes 0).
+ * vanishes while its target is watched (one that is over becomes 0).  With
+ * --all-addresses the series of a target are those of the whole, and each of
+ * its addresses has its own, with the label "address", for as long as the name
+ * has it.
  */
 #ifndef CMI_CLI_MONITOR_METRICS_H
 #define CMI_CLI_MONITOR_METRICS_H

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/target_line.h"
 #include "core/file.h"
 #include "core/text.h"
 
@@ -40,6 +41,9 @@ enum sql {
 	LOAD_OPINIONS,
 	SAVE_TARGET,
 	SAVE_OPINION,
+	LOAD_ADDRESSES,
+	FORGET_TARGET,
+	FORGET_OPINIONS,
 	SAVE_EVENT,
 	PENDING,
 	TOLD,
@@ -56,6 +60,11 @@ static const char *const sql_text[SQL_COUNT] = {
 			" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
 	[SAVE_OPINION] = "INSERT OR REPLACE INTO opinion"
 			 " VALUES(?1,?2,?3,?4,?5)",
+	/* An address has its target's name, a space and itself. */
+	[LOAD_ADDRESSES] = "SELECT substr(name, length(?1) + 2) FROM target"
+			   " WHERE name>?1||' ' AND name<?1||'!'",
+	[FORGET_TARGET] = "DELETE FROM target WHERE name=?1",
+	[FORGET_OPINIONS] = "DELETE FROM opinion WHERE target=?1",
 	[SAVE_EVENT] = "INSERT INTO event VALUES(?1,?2)",
 	[PENDING] = "SELECT number, line FROM event ORDER BY number",
 	[TOLD] = "DELETE FROM event WHERE number<=?1",
@@ -384,16 +393,30 @@ static void load_opinion(sqlite3_stmt *stmt, struct cmi_watched *w)
 	o->until_s = sqlite3_column_int64(stmt, 3);
 }
 
+/* What tells a target or an address apart. */
+struct key {
+	char text[CMI_TARGET_NAME + CMI_ENDPOINT_TEXT];
+};
+
+static void bind_key(
+	sqlite3_stmt *stmt, const struct cmi_watched *w, struct key *key)
+{
+	snprintf(key->text, sizeof(key->text), "%s%s%s", w->name,
+		w->address[0] ? " " : "", w->address);
+	sqlite3_bind_text(stmt, 1, key->text, -1, SQLITE_STATIC);
+}
+
 cmend_status cmi_monitor_state_load(
 	struct cmi_monitor_state *s, struct cmi_watched *w, cmend_error *err)
 {
+	struct key key;
 	sqlite3_stmt *target = statement(s, LOAD_TARGET);
 	sqlite3_stmt *opinions = statement(s, LOAD_OPINIONS);
 	int rc;
 
 	if (!target || !opinions)
 		return fail_sql(s, "read", err);
-	sqlite3_bind_text(target, 1, w->name, -1, SQLITE_STATIC);
+	bind_key(target, w, &key);
 	rc = sqlite3_step(target);
 	if (rc == SQLITE_ROW)
 		load_target(target, w);
@@ -402,11 +425,40 @@ cmend_status cmi_monitor_state_load(
 		return CMEND_OK;
 	if (rc != SQLITE_ROW)
 		return fail_sql(s, "read", err);
-	sqlite3_bind_text(opinions, 1, w->name, -1, SQLITE_STATIC);
+	bind_key(opinions, w, &key);
 	while ((rc = sqlite3_step(opinions)) == SQLITE_ROW)
 		load_opinion(opinions, w);
 	sqlite3_reset(opinions);
 	return rc == SQLITE_DONE ? CMEND_OK : fail_sql(s, "read", err);
+}
+
+static cmend_status find_addresses(
+	struct cmi_monitor_state *s, struct cmi_watched *w, cmend_error *err)
+{
+	sqlite3_stmt *stmt = statement(s, LOAD_ADDRESSES);
+	struct cmi_watched *a;
+	cmend_status status = CMEND_OK;
+	int rc = SQLITE_DONE;
+
+	if (!stmt)
+		return fail_sql(s, "read", err);
+	sqlite3_bind_text(stmt, 1, w->name, -1, SQLITE_STATIC);
+	while (status == CMEND_OK && w->n_addresses < CMI_LEN(w->addresses) &&
+		(rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		status = cmi_watched_add(w, text_at(stmt, 0), &a, err);
+	if (status == CMEND_OK && rc != SQLITE_DONE && rc != SQLITE_ROW)
+		status = fail_sql(s, "read", err);
+	sqlite3_reset(stmt);
+	return status;
+}
+
+cmend_status cmi_monitor_state_load_addresses(
+	struct cmi_monitor_state *s, struct cmi_watched *w, cmend_error *err)
+{
+	CMI_TRY(find_addresses(s, w, err));
+	for (size_t i = 0; i < w->n_addresses; i++)
+		CMI_TRY(cmi_monitor_state_load(s, w->addresses[i], err));
+	return CMEND_OK;
 }
 
 uint64_t cmi_monitor_state_next(const struct cmi_monitor_state *s)
@@ -423,10 +475,11 @@ static cmend_status save_target(struct cmi_monitor_state *s,
 	const struct cmi_watched *w, struct cmi_buf *words, cmend_error *err)
 {
 	sqlite3_stmt *stmt = statement(s, SAVE_TARGET);
+	struct key key;
 
 	if (!stmt)
 		return fail_sql(s, "write", err);
-	sqlite3_bind_text(stmt, 1, w->name, -1, SQLITE_STATIC);
+	bind_key(stmt, w, &key);
 	sqlite3_bind_int(stmt, 2, w->up);
 	sqlite3_bind_text(stmt, 3, w->trouble, -1, SQLITE_STATIC);
 	sqlite3_bind_text(
@@ -450,11 +503,12 @@ static cmend_status save_opinion(struct cmi_monitor_state *s,
 	struct cmi_buf *words, cmend_error *err)
 {
 	sqlite3_stmt *stmt = statement(s, SAVE_OPINION);
+	struct key key;
 
 	if (!stmt)
 		return fail_sql(s, "write", err);
 	write_reasons(words, &o->past);
-	sqlite3_bind_text(stmt, 1, w->name, -1, SQLITE_STATIC);
+	bind_key(stmt, w, &key);
 	sqlite3_bind_text(stmt, 2, o->profile, -1, SQLITE_STATIC);
 	sqlite3_bind_text(
 		stmt, 3, cmi_reason_name(o->reason), -1, SQLITE_STATIC);
@@ -463,46 +517,84 @@ static cmend_status save_opinion(struct cmi_monitor_state *s,
 	return finish(s, stmt, err);
 }
 
-static cmend_status save_event(
-	struct cmi_monitor_state *s, struct cmi_bytes event, cmend_error *err)
+static cmend_status save_event(struct cmi_monitor_state *s, uint64_t number,
+	struct cmi_bytes event, cmend_error *err)
 {
 	sqlite3_stmt *stmt = statement(s, SAVE_EVENT);
 
 	if (!stmt)
 		return fail_sql(s, "write", err);
-	sqlite3_bind_int64(stmt, 1, (int64_t)s->next);
+	sqlite3_bind_int64(stmt, 1, (int64_t)number);
 	sqlite3_bind_blob(stmt, 2, event.p, (int)event.n, SQLITE_STATIC);
 	return finish(s, stmt, err);
 }
 
-static cmend_status save_all(struct cmi_monitor_state *s,
-	const struct cmi_watched *w, struct cmi_bytes event, cmend_error *err)
+static cmend_status forget(struct cmi_monitor_state *s, enum sql which,
+	const struct cmi_watched *w, cmend_error *err)
+{
+	sqlite3_stmt *stmt = statement(s, which);
+	struct key key;
+
+	if (!stmt)
+		return fail_sql(s, "write", err);
+	bind_key(stmt, w, &key);
+	return finish(s, stmt, err);
+}
+
+static cmend_status save_one(struct cmi_monitor_state *s,
+	const struct cmi_watched *w, struct cmi_buf *words, cmend_error *err)
+{
+	CMI_TRY(save_target(s, w, words, err));
+	for (size_t i = 0; i < w->n_opinions; i++)
+		CMI_TRY(save_opinion(s, w, &w->opinions[i], words, err));
+	return CMEND_OK;
+}
+
+/* *n: the events among them. */
+static cmend_status save_list(struct cmi_monitor_state *s,
+	const struct cmi_monitor_saved *list, size_t n_list, unsigned *n,
+	cmend_error *err)
 {
 	CMI_AUTO(cmi_buf_dispose) struct cmi_buf words;
 
 	cmi_buf_init(&words, 16384);
-	CMI_TRY(save_target(s, w, &words, err));
-	for (size_t i = 0; i < w->n_opinions; i++)
-		CMI_TRY(save_opinion(s, w, &w->opinions[i], &words, err));
-	if (event.n)
-		CMI_TRY(save_event(s, event, err));
+	for (size_t i = 0; i < n_list; i++) {
+		if (list[i].gone) {
+			CMI_TRY(forget(s, FORGET_TARGET, list[i].w, err));
+			CMI_TRY(forget(s, FORGET_OPINIONS, list[i].w, err));
+		} else {
+			CMI_TRY(save_one(s, list[i].w, &words, err));
+		}
+		if (list[i].event.n)
+			CMI_TRY(save_event(
+				s, s->next + (*n)++, list[i].event, err));
+	}
 	return run(s, "COMMIT", err);
+}
+
+cmend_status cmi_monitor_state_save_all(struct cmi_monitor_state *s,
+	const struct cmi_monitor_saved *list, size_t n_list, cmend_error *err)
+{
+	cmend_status status;
+	unsigned n = 0;
+
+	CMI_TRY(run(s, "BEGIN IMMEDIATE", err));
+	status = save_list(s, list, n_list, &n, err);
+	if (status != CMEND_OK) {
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+		return status;
+	}
+	s->next += n;
+	s->waiting += n;
+	return CMEND_OK;
 }
 
 cmend_status cmi_monitor_state_save(struct cmi_monitor_state *s,
 	const struct cmi_watched *w, struct cmi_bytes event, cmend_error *err)
 {
-	cmend_status status;
+	const struct cmi_monitor_saved one = {.w = w, .event = event};
 
-	CMI_TRY(run(s, "BEGIN IMMEDIATE", err));
-	status = save_all(s, w, event, err);
-	if (status != CMEND_OK) {
-		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-		return status;
-	}
-	s->next += event.n > 0;
-	s->waiting += event.n > 0;
-	return CMEND_OK;
+	return cmi_monitor_state_save_all(s, &one, 1, err);
 }
 
 cmend_status cmi_monitor_state_pending(struct cmi_monitor_state *s,

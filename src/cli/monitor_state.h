@@ -29,12 +29,28 @@ cmend_status cmi_monitor_state_load(
 	struct cmi_monitor_state *s, struct cmi_watched *w, cmend_error *err)
 	__attribute__((warn_unused_result));
 
+/* What is known of its addresses, which are added to it. */
+cmend_status cmi_monitor_state_load_addresses(
+	struct cmi_monitor_state *s, struct cmi_watched *w, cmend_error *err)
+	__attribute__((warn_unused_result));
+
 /* The number that the next event will have. */
 uint64_t cmi_monitor_state_next(const struct cmi_monitor_state *s);
 /* Keep what a look found, and its event where event is not empty: both or
  * none. */
 cmend_status cmi_monitor_state_save(struct cmi_monitor_state *s,
 	const struct cmi_watched *w, struct cmi_bytes event, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* The same of several, all or none; the events are numbered one after the
+ * other. */
+struct cmi_monitor_saved {
+	const struct cmi_watched *w;
+	struct cmi_bytes event; /* empty: none */
+	bool gone;              /* an address to forget */
+};
+cmend_status cmi_monitor_state_save_all(struct cmi_monitor_state *s,
+	const struct cmi_monitor_saved *list, size_t n, cmend_error *err)
 	__attribute__((warn_unused_result));
 
 /* Events that are not out, in order; each says whether it could be told. */

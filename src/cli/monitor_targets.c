@@ -79,15 +79,17 @@ static cmend_status take_words(
 
 /* ----------------------------------------------------------------- the list */
 
-static void free_watched(struct cmi_watched *w)
+void cmi_watched_free(struct cmi_watched *w)
 {
 	if (!w)
 		return;
+	while (w->n_addresses)
+		cmi_watched_free(w->addresses[--w->n_addresses]);
 	cmi_free(w->opinions);
 	cmi_free(w->name);
 	cmi_free(w);
 }
-CMI_DEFINE_CLEANUP(free_watchedp, struct cmi_watched, free_watched)
+CMI_DEFINE_CLEANUP(free_watchedp, struct cmi_watched, cmi_watched_free)
 
 static cmend_status find_host(
 	struct cmi_watch_list *l, struct cmi_watched *w, cmend_error *err)
@@ -138,6 +140,52 @@ static cmend_status make_opinions(struct cmi_watched *w,
 	}
 	w->n_opinions = n;
 	return CMEND_OK;
+}
+
+struct cmi_watched *cmi_watched_at(
+	const struct cmi_watched *w, const char *address)
+{
+	for (size_t i = 0; i < w->n_addresses; i++)
+		if (strcmp(w->addresses[i]->address, address) == 0)
+			return w->addresses[i];
+	return NULL;
+}
+
+cmend_status cmi_watched_add(struct cmi_watched *w, const char *address,
+	struct cmi_watched **out, cmend_error *err)
+{
+	CMI_AUTO(free_watchedp) struct cmi_watched *a = NULL;
+	CMI_AUTO(cmi_freep) const char **profiles = NULL;
+
+	*out = cmi_watched_at(w, address);
+	if (*out)
+		return CMEND_OK;
+	if (w->n_addresses == CMI_LEN(w->addresses))
+		return cmi_fail(
+			err, CMEND_LIMIT, "%s has too many addresses", w->name);
+	a = cmi_alloc(sizeof(*a));
+	profiles = cmi_alloc_array(w->n_opinions + 1, sizeof(*profiles));
+	if (a)
+		a->name = cmi_strdup(w->name);
+	if (!a || !a->name || !profiles)
+		return cmi_nomem(err);
+	for (size_t i = 0; i < w->n_opinions; i++)
+		profiles[i] = w->opinions[i].profile;
+	snprintf(a->address, sizeof(a->address), "%s", address);
+	CMI_TRY(make_opinions(a, profiles, w->n_opinions, err));
+	*out = w->addresses[w->n_addresses++] = CMI_TAKE(a);
+	return CMEND_OK;
+}
+
+void cmi_watched_remove(
+	struct cmi_watched *w, const struct cmi_watched *address)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->n_addresses; i++)
+		if (w->addresses[i] != address)
+			w->addresses[kept++] = w->addresses[i];
+	w->n_addresses = kept;
 }
 
 static cmend_status append(
@@ -220,7 +268,7 @@ void cmi_watch_list_dispose(struct cmi_watch_list *l)
 	size_t at = 0;
 
 	for (size_t i = 0; i < l->n; i++)
-		free_watched(l->targets[i]);
+		cmi_watched_free(l->targets[i]);
 	cmi_free(l->targets);
 	while ((h = cmi_map_next(&l->hosts, &at))) {
 		cmi_free(h->name);
@@ -259,7 +307,10 @@ static void inherit(struct cmi_watched *to, const struct cmi_watched *from)
 	to->host = own.host;
 	to->opinions = own.opinions;
 	to->n_opinions = own.n_opinions;
-	to->host->busy |= from->busy;
+	memcpy(to->addresses, own.addresses, sizeof(own.addresses));
+	to->n_addresses = own.n_addresses;
+	if (to->host)
+		to->host->busy |= from->busy;
 	for (size_t i = 0; i < from->n_opinions; i++) {
 		struct cmi_opinion *o =
 			cmi_watched_opinion(to, from->opinions[i].profile);
@@ -269,16 +320,31 @@ static void inherit(struct cmi_watched *to, const struct cmi_watched *from)
 	}
 }
 
-void cmi_watch_list_inherit(
-	struct cmi_watch_list *to, const struct cmi_watch_list *from)
+static cmend_status inherit_all(struct cmi_watched *to,
+	const struct cmi_watched *from, cmend_error *err)
+{
+	struct cmi_watched *mine;
+
+	inherit(to, from);
+	for (size_t i = 0; i < from->n_addresses; i++) {
+		CMI_TRY(cmi_watched_add(
+			to, from->addresses[i]->address, &mine, err));
+		inherit(mine, from->addresses[i]);
+	}
+	return CMEND_OK;
+}
+
+cmend_status cmi_watch_list_inherit(struct cmi_watch_list *to,
+	const struct cmi_watch_list *from, cmend_error *err)
 {
 	for (size_t i = 0; i < to->n; i++) {
 		const struct cmi_watched *old =
 			cmi_watch_list_find(from, to->targets[i]->name);
 
 		if (old)
-			inherit(to->targets[i], old);
+			CMI_TRY(inherit_all(to->targets[i], old, err));
 	}
+	return CMEND_OK;
 }
 
 bool cmi_monitor_every(const char *text, int64_t *out_s)

@@ -9,7 +9,9 @@
 #include "cli/cli.h"
 #include "core/finding_id.h"
 #include "core/map.h"
+#include "probe/resolve.h"
 #include "probe/target.h"
+#include "wire/conversation.h"
 
 /* Why a client refuses, and what else can be said in its place: a finding's
  * number, or one of these. */
@@ -51,6 +53,9 @@ struct cmi_monitor_host {
 
 struct cmi_watched {
 	char *name; /* "host:port", with "/sni" where one is given; unique */
+	/* One address of the target by that name, "192.0.2.1:443"; "": the
+	 * target itself. */
+	char address[CMI_ENDPOINT_TEXT];
 	struct cmi_target target;
 	const char *starttls;       /* static; or NULL */
 	char sni[CMI_NAME_MAX + 1]; /* "": the target's name */
@@ -73,6 +78,10 @@ struct cmi_watched {
 	int64_t due_ms, busy_since_ms;
 	bool busy;
 	unsigned tries; /* looks in a row that could not reach it */
+	/* --all-addresses: those of the last look, owned; what stands above is
+	 * then of all together. */
+	struct cmi_watched *addresses[CMI_RESOLVE_MAX];
+	size_t n_addresses;
 };
 
 struct cmi_watch_list {
@@ -101,8 +110,21 @@ struct cmi_watched *cmi_watch_list_find(
 struct cmi_opinion *cmi_watched_opinion(
 	struct cmi_watched *w, const char *profile);
 /* The new list takes over what the old one knows. */
-void cmi_watch_list_inherit(
-	struct cmi_watch_list *to, const struct cmi_watch_list *from);
+cmend_status cmi_watch_list_inherit(struct cmi_watch_list *to,
+	const struct cmi_watch_list *from, cmend_error *err)
+	__attribute__((warn_unused_result));
+
+/* The record of an address; NULL: it has none. */
+struct cmi_watched *cmi_watched_at(
+	const struct cmi_watched *w, const char *address);
+/* The same, made where there is none: nothing was seen of it. */
+cmend_status cmi_watched_add(struct cmi_watched *w, const char *address,
+	struct cmi_watched **out, cmend_error *err)
+	__attribute__((warn_unused_result));
+/* It is taken out, and the caller's to free. */
+void cmi_watched_remove(
+	struct cmi_watched *w, const struct cmi_watched *address);
+void cmi_watched_free(struct cmi_watched *w);
 
 /* "90s", "30m", "6h", "1d", or seconds; false for anything else, 0, and more
  * than a year. */

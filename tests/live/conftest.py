@@ -93,9 +93,9 @@ class Chainmend:
             **({} if stdin is not None else {"stdin": subprocess.DEVNULL}))
         return Run(args, done)
 
-    def popen(self, *args, env=None, **how):
+    def popen(self, *args, env=None, prefix=(), **how):
         """The program in the background; the caller stops it."""
-        return subprocess.Popen([self.path, *map(str, args)],
+        return subprocess.Popen([*prefix, self.path, *map(str, args)],
                                 env={**self.env, **(env or {})}, **how)
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -24,12 +25,13 @@ from talks import TALKS, Server
 class Monitor:
     """A running watch -f, its events and its metrics."""
 
-    def __init__(self, chainmend, directory, targets, *more, env=None):
+    def __init__(self, chainmend, directory, targets, *more, env=None,
+                 prefix=()):
         self.chainmend, self.dir = chainmend, directory
         directory.mkdir(exist_ok=True)
         self.file = directory / "targets.txt"
         self.events_file = directory / "events.ndjson"
-        self.more, self.env = more, env or {}
+        self.more, self.env, self.prefix = more, env or {}, prefix
         self.write(targets)
         self.start()
 
@@ -43,7 +45,7 @@ class Monitor:
                 "watch", "-f", self.file, "--state", self.dir / "state.db",
                 "--events", self.events_file, "--metrics", "127.0.0.1:0",
                 "--timeout", "5", *self.more, env=self.env,
-                stdout=subprocess.DEVNULL, stderr=err)
+                prefix=self.prefix, stdout=subprocess.DEVNULL, stderr=err)
         self.port = int(wait_until(self._told_port, "the metrics' port"))
 
     def _told_port(self):
@@ -83,10 +85,11 @@ class Monitor:
 def monitor(chainmend, pki, tmp_path):
     started = []
 
-    def make(targets, *more, every="1s", name="monitor", env=None):
+    def make(targets, *more, every="1s", name="monitor", env=None,
+             prefix=()):
         started.append(Monitor(
             chainmend, tmp_path / name, targets, "--every", every, "--roots",
-            pki.anchor.pem, "--offline", *more, env=env))
+            pki.anchor.pem, "--offline", *more, env=env, prefix=prefix))
         return started[-1]
 
     yield make
@@ -358,6 +361,14 @@ def test_a_real_prometheus_reads_it(monitor, prometheus, nginx, pki,
     assert ask(port, "up")[0]["value"][1] == "1"
 
 
+def lint(metrics):
+    done = subprocess.run([servers.program("promtool"), "check", "metrics"],
+                          input=metrics, text=True, capture_output=True,
+                          timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not done.stderr.strip() and not done.stdout.strip()
+
+
 def test_promtool_finds_nothing_to_say(monitor, nginx, pki):
     if not servers.program("promtool"):
         pytest.skip("no promtool on this machine")
@@ -365,11 +376,20 @@ def test_promtool_finds_nothing_to_say(monitor, nginx, pki):
     server = nginx(whole, pki.leaf.key)
     m = monitor([server.address, f"127.0.0.1:{servers.free_port()}"])
     m.event(2)
-    done = subprocess.run([servers.program("promtool"), "check", "metrics"],
-                          input=m.metrics(), text=True, capture_output=True,
-                          timeout=30)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not done.stderr.strip() and not done.stdout.strip()
+    lint(m.metrics())
+
+
+def test_promtool_nor_to_those_of_addresses(monitor, nodes):
+    if not servers.program("promtool"):
+        pytest.skip("no promtool on this machine")
+    nodes.put(2, nodes.whole)
+    nodes.put(3, nodes.half)
+    m = monitor([nodes.target, f"127.0.0.1:{servers.free_port()}"],
+                "--all-addresses", prefix=nodes.name(2, 3, 4))
+    m.event(5)
+    text = m.metrics()
+    assert text.count(f'address="{nodes.at(4)}"') > 2
+    lint(text)
 
 
 def test_fetches_are_counted_and_one_serves_all(monitor, nginx, pki, web,
@@ -417,6 +437,217 @@ def test_once_answers_as_check_does(chainmend, nginx, pki, tmp_path):
     file.write_text(f"{server.address}\n{broken.address}\n")
     run = chainmend(*args, "--warn-days", "400")
     assert run.status == 1 and len(run.of_kind("change")) == 1, run
+
+
+# ----------------------------------------------------------- all addresses
+
+class Nodes:
+    """balanced.example, and what stands at each of its addresses."""
+
+    def __init__(self, pki, nginx, hosts, port, directory):
+        self.leaf = pki.intermediate.issue("balanced.example")
+        self.half = self.leaf.text
+        self.whole = self.leaf.text + pki.intermediate.text
+        self.nginx, self.hosts, self.port = nginx, hosts, port
+        self.dir, self.servers = directory, {}
+        self.target = f"balanced.example:{port}"
+
+    def at(self, last):
+        return f"127.0.0.{last}:{self.port}"
+
+    def put(self, last, chain):
+        """Serve this chain there from now on."""
+        file = self.dir / f"node{last}.pem"
+        if last in self.servers:
+            reload_nginx(self.servers[last], file, chain)
+            return
+        file.write_text(chain)
+        self.servers[last] = self.nginx(
+            file, self.leaf.key, port=self.port, host=f"127.0.0.{last}")
+
+    def name(self, *lasts):
+        """The addresses that the name has from now on."""
+        return self.hosts(*(f"127.0.0.{last}" for last in lasts))
+
+    def state(self, reason, last=None, profile="plain"):
+        at = f'address="{self.at(last)}",' if last else ""
+        return (f'chainmend_chain_state{{target="{self.target}",{at}'
+                f'profile="{profile}",reason="{reason}"}}')
+
+
+@pytest.fixture
+def nodes(pki, nginx, hosts, free_port, tmp_path):
+    return Nodes(pki, nginx, hosts, free_port(), tmp_path)
+
+
+def test_each_address_is_watched_for_itself(monitor, nodes):
+    nodes.put(2, nodes.whole)
+    nodes.put(3, nodes.half)
+    m = monitor([nodes.target], "--all-addresses", prefix=nodes.name(2, 3))
+    m.event(3)
+    name, second, third = m.events()
+    assert name["first"] and name["reachable"] and "address" not in name
+    assert name["addresses"] == name["came"] == [nodes.at(2), nodes.at(3)]
+    assert name["gone"] == [] and "verdict" not in name
+    assert (second["address"], second["verdict"]) == (nodes.at(2), None)
+    assert (third["address"], third["verdict"]) == (
+        nodes.at(3), "missing-intermediate")
+    assert second["first"] and third["first"] and third["target"] == \
+        nodes.target
+    values = m.values()
+    broken = "missing-intermediate"
+    # Of the whole it is the worst; what stands beside has its own series.
+    assert values[nodes.state(broken)] == values[nodes.state(broken, 3)] == "1"
+    assert values[nodes.state("ok", 2)] == "1"
+    assert nodes.state(broken, 2) not in values
+    finding = (f'chainmend_finding{{target="{nodes.target}",address="%s",'
+               'finding="address-differs"}')
+    assert values[finding % nodes.at(3)] == "1"
+    assert finding % nodes.at(2) not in values
+
+    nodes.put(3, nodes.whole)
+    event = m.event(4)
+    assert event["address"] == nodes.at(3) and event["chain_changed"]
+    assert event["verdict"] is None and not event["first"]
+    assert event["profiles"][0]["was"] == broken
+    values = m.values()
+    assert values[nodes.state("ok")] == values[nodes.state("ok", 3)] == "1"
+    assert values[nodes.state(broken)] == values[nodes.state(broken, 3)] == "0"
+    assert values[finding % nodes.at(3)] == "0"
+
+    # One goes, and one comes where nobody listens.
+    nodes.name(4, 3)
+    name, fourth = m.event(5), m.event(6)
+    assert "address" not in name and name["reachable"] and not name["first"]
+    assert name["addresses"] == [nodes.at(3), nodes.at(4)]
+    assert (name["came"], name["gone"]) == ([nodes.at(4)], [nodes.at(2)])
+    assert (fourth["address"], fourth["first"]) == (nodes.at(4), True)
+    assert not fourth["reachable"] and "refused" in fourth["trouble"]
+    values = m.values()
+    assert not [k for k in values if nodes.at(2) in k]
+    assert values[nodes.state("unreachable", 4)] == "1"
+    assert values[nodes.state("ok")] == "1"
+    up = f'chainmend_target_up{{target="{nodes.target}"%s}}'
+    assert values[up % ""] == "1"
+    assert values[up % f',address="{nodes.at(4)}"'] == "0"
+    assert m.stop() == 0
+    assert [e["number"] for e in m.events()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_addresses_outlive_a_kill(monitor, nodes):
+    nodes.put(2, nodes.whole)
+    nodes.put(3, nodes.half)
+    m = monitor([nodes.target], "--all-addresses", prefix=nodes.name(2, 3))
+    m.event(3)
+    looks = f'chainmend_target_looks_total{{target="{nodes.target}"}}'
+
+    def again():
+        m.stop(signal.SIGKILL)
+        m.start()
+
+    def look_twice():
+        before = int(m.values()[looks])
+        wait_until(lambda: int(m.values()[looks]) >= before + 2, "two looks")
+
+    again()
+    assert m.values()[nodes.state("missing-intermediate", 3)] == "1"
+    look_twice()
+    assert len(m.events()) == 3
+    # What changed while it was dead is one event.
+    m.stop(signal.SIGKILL)
+    nodes.put(3, nodes.whole)
+    nodes.name(3)
+    m.start()
+    gone, third = m.event(4), m.event(5)
+    assert (gone["came"], gone["gone"]) == ([], [nodes.at(2)])
+    assert third["address"] == nodes.at(3) and not third["first"]
+    assert third["profiles"][0]["was"] == "missing-intermediate"
+    again()
+    look_twice()
+    # A name that is not found has the addresses that it had.
+    nodes.name()
+    away = m.event(6)
+    assert not away["reachable"] and "does not resolve" in away["trouble"]
+    assert away["addresses"] == away["gone"] == away["came"] == []
+    values = m.values()
+    assert values[nodes.state("unreachable", 3)] == "1"
+    assert values[nodes.state("unreachable")] == "1"
+    nodes.name(3)
+    back = m.event(7)
+    assert back["reachable"] and back["came"] == back["gone"] == []
+    assert m.values()[nodes.state("ok", 3)] == "1"
+    # And a new reading of the targets knows them all.
+    m.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: m.err.read_text().count("watching 1 target") >= 2,
+               "the reload")
+    assert m.values()[nodes.state("ok", 3)] == "1"
+    look_twice()
+    assert len(m.events()) == 7
+
+
+# As the first version made it.
+OLD_STATE = """
+CREATE TABLE target(name TEXT PRIMARY KEY, up INTEGER NOT NULL,
+ trouble TEXT NOT NULL, verdict TEXT NOT NULL, chain BLOB,
+ leaf_end_s INTEGER NOT NULL, until_s INTEGER NOT NULL, soon INTEGER NOT NULL,
+ findings TEXT NOT NULL, past_findings TEXT NOT NULL, last_s INTEGER NOT NULL)
+ WITHOUT ROWID;
+CREATE TABLE opinion(target TEXT NOT NULL, profile TEXT NOT NULL,
+ reason TEXT NOT NULL, past TEXT NOT NULL, until_s INTEGER NOT NULL,
+ PRIMARY KEY(target, profile)) WITHOUT ROWID;
+CREATE TABLE event(number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL);
+PRAGMA application_id = 0x636d6d6f; PRAGMA user_version = 1;
+"""
+
+
+def test_a_state_from_before_is_read(chainmend, nodes, pki, tmp_path):
+    nodes.put(2, nodes.whole)
+    nodes.put(3, nodes.half)
+    state, file = tmp_path / "old.db", tmp_path / "t"
+    file.write_text(nodes.target)
+    with sqlite3.connect(state) as db:
+        db.executescript(OLD_STATE)
+        db.execute("INSERT INTO target VALUES(?,1,'','ok',?,1,1,0,'','',1)",
+                   (nodes.target, b"x" * 32))
+        db.execute("INSERT INTO opinion VALUES(?,'plain','ok','ok',1)",
+                   (nodes.target,))
+    db.close()
+    prefix = nodes.name(3, 2)
+    args = ("watch", "-f", file, "--once", "--state", state, "--roots",
+            pki.anchor.pem, "--offline")
+    run = chainmend(*args, "--all-addresses", prefix=prefix)
+    name, second, third = run.of_kind("change")
+    assert not name["first"] and name["came"] == [nodes.at(2), nodes.at(3)]
+    assert second["first"] and third["verdict"] == "missing-intermediate"
+    assert run.status == 1, run
+    # Without it, as ever, and with it again.
+    nodes.servers.pop(3).stop()
+    nodes.put(3, nodes.whole)
+    run = chainmend(*args, prefix=prefix)
+    event, = run.of_kind("change")
+    assert event["profiles"][0]["was"] == "missing-intermediate"
+    assert run.status == 0 and "addresses" not in event, run
+    run = chainmend(*args, "--all-addresses", prefix=prefix)
+    event, = run.of_kind("change")
+    assert event["address"] == nodes.at(3) and run.status == 0, run
+    nodes.name(2, 5)
+    run = chainmend(*args, "--all-addresses", prefix=prefix)
+    name, fifth = run.of_kind("change")
+    assert (name["came"], name["gone"]) == ([nodes.at(5)], [nodes.at(3)])
+    # One that is not reached is not seen, as check has it.
+    assert run.status == 3 and fifth["address"] == nodes.at(5), run
+
+
+def test_an_address_has_no_others(chainmend, nginx, pki, tmp_path):
+    server = nginx(pki.leaf.pem, pki.leaf.key)
+    file = tmp_path / "t"
+    file.write_text(server.address)
+    run = chainmend("watch", "-f", file, "--once", "--state", tmp_path / "s",
+                    "--roots", pki.anchor.pem, "--offline",
+                    "--all-addresses")
+    event, = run.of_kind("change")
+    assert event["verdict"] == "missing-intermediate", run
+    assert "addresses" not in event, run
 
 
 @pytest.mark.parametrize("kind,scheme", [("http", "http"),
@@ -505,6 +736,7 @@ def test_neighbours_on_one_host_take_turns(monitor, nginx, pki):
     (("-f", "{t}", "--filter", "tcp"), "go with an interface"),
     (("--every", "6h", "lo"), "go with -f"),
     (("--allow-private", "lo"), "go with -f"),
+    (("--all-addresses", "lo"), "go with -f"),
     (("--proxy", "http://127.0.0.1:1", "lo"), "go with -f"),
     (("-f", "{t}", "--proxy", "gopher://127.0.0.1"), "http://"),
     (("-f", "{t}", "--proxy-password-file", "{t}"), "goes with --proxy"),

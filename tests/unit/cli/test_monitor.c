@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/monitor_addresses.h"
 #include "cli/monitor_change.h"
 #include "cli/monitor_events.h"
 #include "core/file.h"
@@ -387,6 +388,222 @@ static void test_each_event_once(void **state)
 	cmi_watch_list_dispose(&l);
 }
 
+/* -------------------------------------------------------- several addresses
+ */
+
+#define DOWN CMI_REASON_UNREACHABLE
+#define LOST CMI_F_MISSING_INTERMEDIATE
+
+/* The looks at two addresses, as reasons of "plain"; and what they come to. */
+static const struct {
+	const char *name;
+	unsigned one, two;
+	int64_t until_one_s, until_two_s;
+	bool up;
+	unsigned plain;
+	int64_t until_s;
+} sums[] = {
+	{"both good", 0, 0, 500, 400, true, 0, 400},
+	{"one has no end", 0, 0, 500, 0, true, 0, 500},
+	{"the second refused", 0, LOST, 500, 0, true, LOST, 0},
+	{"the first refused", LOST, 0, 0, 500, true, LOST, 0},
+	{"the first reason counts", LOST, CMI_F_EXPIRED_LEAF, 0, 0, true, LOST,
+		0},
+	{"not known", 0, CMI_REASON_UNKNOWN, 500, 0, true, CMI_REASON_UNKNOWN,
+		0},
+	{"refused weighs more", CMI_REASON_UNKNOWN, LOST, 0, 0, true, LOST, 0},
+	{"whatever comes first", LOST, CMI_REASON_UNKNOWN, 0, 0, true, LOST, 0},
+	{"one away", 0, DOWN, 500, 0, true, 0, 500},
+	{"the first away", DOWN, LOST, 0, 0, true, LOST, 0},
+	{"both away", DOWN, DOWN, 0, 0, false, 0, 0},
+};
+
+static struct cmi_look *address_look(
+	const char *address, unsigned reason, int64_t until_s)
+{
+	struct cmi_look *l = cmi_look_new("a.example:443");
+	struct cmi_seen_opinion *o;
+
+	assert_non_null(l);
+	snprintf(l->address, sizeof(l->address), "%s", address);
+	l->at_s = 1000;
+	l->up = reason != DOWN;
+	if (!l->up) {
+		snprintf(l->trouble, sizeof(l->trouble), "refused");
+		return l;
+	}
+	l->verdict = reason;
+	l->had_chain = true;
+	l->until_s = l->leaf_end_s = until_s;
+	cmi_reasons_add(&l->findings, reason);
+	o = cmi_arena_alloc(l->arena, sizeof(*o));
+	assert_non_null(o);
+	*o = (struct cmi_seen_opinion){
+		.profile = "plain", .reason = reason, .until_s = until_s};
+	l->opinions = o;
+	l->n_opinions = 1;
+	return l;
+}
+
+/* "2,3": looks at 192.0.2.2 and .3, none of which has a fault; "-" is away. */
+static struct cmi_look *whole_look(const char *lasts)
+{
+	struct cmi_look *l = cmi_look_new("a.example:443");
+
+	assert_non_null(l);
+	l->all = true;
+	l->at_s = 1000;
+	l->addresses = cmi_arena_alloc(l->arena, 8 * sizeof(*l->addresses));
+	assert_non_null(l->addresses);
+	for (; *lasts; lasts++) {
+		char address[CMI_ENDPOINT_TEXT];
+		unsigned reason = lasts[1] == '-' ? DOWN : 0;
+
+		snprintf(address, sizeof(address), "192.0.2.%c:443", *lasts);
+		l->addresses[l->n_addresses++] =
+			address_look(address, reason, reason ? 0 : 5000);
+		lasts += reason != 0;
+	}
+	assert_int_equal(cmi_look_sum_up(l, NULL), CMEND_OK);
+	return l;
+}
+
+static void test_addresses_are_summed_up(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CMI_LEN(sums); i++) {
+		struct cmi_look *l = whole_look("");
+
+		print_message("%s\n", sums[i].name);
+		l->addresses[l->n_addresses++] = address_look(
+			"192.0.2.1:443", sums[i].one, sums[i].until_one_s);
+		l->addresses[l->n_addresses++] = address_look(
+			"192.0.2.2:443", sums[i].two, sums[i].until_two_s);
+		assert_int_equal(cmi_look_sum_up(l, NULL), CMEND_OK);
+		assert_int_equal(l->up, sums[i].up);
+		if (l->up) {
+			assert_int_equal(l->n_opinions, 1);
+			assert_int_equal(l->opinions[0].reason, sums[i].plain);
+			assert_int_equal(
+				l->opinions[0].until_s, sums[i].until_s);
+		} else {
+			assert_string_equal(l->trouble, "refused");
+		}
+		cmi_look_free(l);
+	}
+}
+
+/* What a name's addresses are from look to look, "" where it is not found; and
+ * the events: of the name, of addresses. */
+static const struct {
+	const char *lasts;
+	unsigned events;
+	const char *says; /* in the first */
+} stories[] = {
+	{"23", 3, "\"came\":[\"192.0.2.2:443\",\"192.0.2.3:443\"],\"gone\":[]"},
+	{"23", 0, NULL},
+	{"32", 0, NULL},
+	{"234", 2, "\"came\":[\"192.0.2.4:443\"],\"gone\":[]"},
+	{"24", 1, "\"came\":[],\"gone\":[\"192.0.2.3:443\"]"},
+	{"", 1, "\"reachable\":false"},
+	{"", 0, NULL},
+	{"24", 1, "\"reachable\":true,\"addresses\":[\"192.0.2.2:443\","},
+	{"24-", 1, "\"address\":\"192.0.2.4:443\""},
+	{"2-4-", 2, "\"reachable\":false,\"trouble\":\"refused\""},
+	{"5", 2,
+		"\"came\":[\"192.0.2.5:443\"],\"gone\":[\"192.0.2.2:443\","
+		"\"192.0.2.4:443\"]"},
+	{"3", 2, "\"came\":[\"192.0.2.3:443\"]"},
+};
+
+struct told {
+	unsigned n;
+	char first[1000];
+};
+
+static cmend_status note_event(
+	void *ctx, uint64_t number, struct cmi_bytes event, cmend_error *err)
+{
+	struct told *t = ctx;
+
+	(void)number, (void)err;
+	if (!t->n++)
+		cmi_safe_cstr(t->first, sizeof(t->first), event);
+	return CMEND_OK;
+}
+
+/* Each time from the state alone, as after a kill. */
+static void test_addresses_come_and_go(void **state)
+{
+	const struct place *p = *state;
+	uint64_t number = 1;
+
+	for (size_t i = 0; i < CMI_LEN(stories); i++) {
+		struct cmi_monitor_state *s = open_state(p, false);
+		struct cmi_look *look = whole_look(stories[i].lasts);
+		struct cmi_watch_list l;
+		struct told told = {0};
+
+		print_message("%zu: %s\n", i, stories[i].lasts);
+		assert_int_equal(parse("a.example", &l, NULL), CMEND_OK);
+		assert_int_equal(cmi_monitor_state_load(s, l.targets[0], NULL),
+			CMEND_OK);
+		assert_int_equal(
+			cmi_monitor_state_load_addresses(s, l.targets[0], NULL),
+			CMEND_OK);
+		assert_int_equal(
+			cmi_addresses_take(l.targets[0], look, s, NULL),
+			CMEND_OK);
+		assert_int_equal(
+			cmi_monitor_state_pending(s, note_event, &told, NULL),
+			CMEND_OK);
+		assert_int_equal(told.n, stories[i].events);
+		if (stories[i].says && !strstr(told.first, stories[i].says))
+			fail_msg("%s", told.first);
+		number += told.n;
+		assert_int_equal(cmi_monitor_state_next(s), number);
+		assert_int_equal(
+			cmi_monitor_state_told(s, number - 1, NULL), CMEND_OK);
+		cmi_look_free(look);
+		cmi_watch_list_dispose(&l);
+		cmi_monitor_state_close(s);
+	}
+}
+
+/* A name that another begins with has none of its addresses. */
+static void test_addresses_are_of_one_name(void **state)
+{
+	const struct place *p = *state;
+	struct cmi_monitor_state *s = open_state(p, false);
+	struct cmi_look *look = whole_look("23");
+	struct cmi_watch_list l, again;
+
+	assert_int_equal(parse("a.example\na.example sni=b.example\n"
+			       "a.example:4433",
+				 &l, NULL),
+		CMEND_OK);
+	assert_int_equal(
+		cmi_addresses_take(l.targets[0], look, s, NULL), CMEND_OK);
+	assert_int_equal(parse("a.example sni=b.example\na.example:4433\n"
+			       "a.example",
+				 &again, NULL),
+		CMEND_OK);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(cmi_monitor_state_load_addresses(
+					 s, again.targets[i], NULL),
+			CMEND_OK);
+		assert_int_equal(again.targets[i]->n_addresses, i == 2 ? 2 : 0);
+	}
+	/* And a new list takes them over. */
+	assert_int_equal(cmi_watch_list_inherit(&again, &l, NULL), CMEND_OK);
+	assert_int_equal(again.targets[2]->n_addresses, 2);
+	assert_true(cmi_watched_at(again.targets[2], "192.0.2.3:443")->seen);
+	cmi_look_free(look);
+	cmi_watch_list_dispose(&l);
+	cmi_watch_list_dispose(&again);
+	cmi_monitor_state_close(s);
+}
+
 static void test_damage_is_set_aside(void **state)
 {
 	const struct place *p = *state;
@@ -431,6 +648,11 @@ int main(void)
 			test_state_comes_back, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(
 			test_each_event_once, make_place, remove_place),
+		cmocka_unit_test(test_addresses_are_summed_up),
+		cmocka_unit_test_setup_teardown(
+			test_addresses_come_and_go, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(test_addresses_are_of_one_name,
+			make_place, remove_place),
 		cmocka_unit_test_setup_teardown(
 			test_damage_is_set_aside, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(
