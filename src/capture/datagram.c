@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Datagrams: DNS questions paired with their answers, and DHCP messages.
+ * Datagrams: DNS questions paired with their answers, and DHCP messages; DTLS
+ * and QUIC go to files of their own.
  *
  * Questions wait in a ring of fixed size; when it is full the oldest is given
  * away unanswered.
@@ -35,7 +36,32 @@ struct cmi_datagrams {
 	size_t next;
 	size_t n_open;
 	struct cmi_dtls_table *dtls;
+	struct cmi_quic_table *quic;
 };
+
+static void put_endpoint(uint8_t out[19], const struct cmi_endpoint *e)
+{
+	out[0] = e->family;
+	memcpy(out + 1, e->addr, 16);
+	out[17] = (uint8_t)(e->port >> 8);
+	out[18] = (uint8_t)e->port;
+}
+
+struct cmi_pair_key cmi_pair_key_of(const struct cmi_endpoint *a,
+	const struct cmi_endpoint *b, uint64_t line)
+{
+	uint8_t ka[19], kb[19];
+	struct cmi_pair_key key;
+	bool swap;
+
+	put_endpoint(ka, a);
+	put_endpoint(kb, b);
+	swap = memcmp(ka, kb, sizeof(ka)) > 0;
+	memcpy(key.bytes, swap ? kb : ka, sizeof(ka));
+	memcpy(key.bytes + sizeof(ka), swap ? ka : kb, sizeof(ka));
+	memcpy(key.bytes + 2 * sizeof(ka), &line, sizeof(line));
+	return key;
+}
 
 static cmend_status have_datagrams(
 	struct cmi_session_hub *hub, cmend_error *err)
@@ -265,11 +291,17 @@ cmend_status cmi_session_datagram(struct cmi_session_hub *hub,
 		return read_dhcp(hub, from, to, data, frame, t_us, err);
 	d.data = behind_capwap(from, to, data);
 	(void)cmi_turn_data(data, &d);
-	if (!cmi_dtls_looks_like(d.data))
+	if (cmi_dtls_looks_like(d.data)) {
+		CMI_TRY(have_datagrams(hub, err));
+		return cmi_dtls_datagram(
+			hub, from, to, d.line, d.data, frame, t_us, err);
+	}
+	if (!cmi_quic_looks_like(data) &&
+		!(hub->datagrams && hub->datagrams->quic))
 		return CMEND_OK;
 	CMI_TRY(have_datagrams(hub, err));
-	return cmi_dtls_datagram(
-		hub, from, to, d.line, d.data, frame, t_us, err);
+	return cmi_quic_datagram(
+		hub, &hub->datagrams->quic, from, to, data, frame, t_us, err);
 }
 
 static cmend_status give_open(
@@ -297,6 +329,8 @@ cmend_status cmi_session_hub_end(
 		return CMEND_OK;
 	status = give_open(hub, t_us, err);
 	ended = cmi_dtls_end(hub->datagrams->dtls, status ? NULL : err);
+	status = status ? status : ended;
+	ended = cmi_quic_end(hub->datagrams->quic, t_us, status ? NULL : err);
 	status = status ? status : ended;
 	cmi_free(hub->datagrams);
 	hub->datagrams = NULL;

@@ -101,6 +101,24 @@ static bool derive(
 	return ok;
 }
 
+bool cmi_hkdf_extract(const char *digest, struct cmi_bytes salt,
+	struct cmi_bytes key, uint8_t *out, size_t n)
+{
+	int mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY;
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+		OSSL_PARAM_construct_utf8_string(
+			OSSL_KDF_PARAM_DIGEST, (char *)digest, 0),
+		OSSL_PARAM_construct_octet_string(
+			OSSL_KDF_PARAM_KEY, (void *)key.p, key.n),
+		OSSL_PARAM_construct_octet_string(
+			OSSL_KDF_PARAM_SALT, (void *)salt.p, salt.n),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return derive("HKDF", params, out, n);
+}
+
 bool cmi_hkdf_expand_label(const char *digest, struct cmi_bytes secret,
 	const char *label, uint8_t *out, size_t n)
 {

@@ -28,6 +28,9 @@ struct cmi_suite {
 /* False where the suite is unknown or cannot be opened. */
 bool cmi_suite_find(uint16_t id, struct cmi_suite *out);
 
+/* RFC 5869 section 2.2; n: as many bytes as the digest has. */
+bool cmi_hkdf_extract(const char *digest, struct cmi_bytes salt,
+	struct cmi_bytes key, uint8_t *out, size_t n);
 /* RFC 8446 section 7.1, with an empty context. */
 bool cmi_hkdf_expand_label(const char *digest, struct cmi_bytes secret,
 	const char *label, uint8_t *out, size_t n);

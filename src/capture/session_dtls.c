@@ -16,15 +16,9 @@
 #include "core/map.h"
 #include "wire/dtls.h"
 
-/* The endpoints as bytes, the smaller first, so both directions find it; and
- * the line. */
-struct dtls_key {
-	uint8_t bytes[2 * (1 + 16 + 2) + 8];
-};
-
 struct association {
 	struct association *next; /* in order of their beginning */
-	struct dtls_key key;
+	struct cmi_pair_key key;
 	struct cmi_stream_info info;
 	struct cmi_session session; /* without a mode */
 	struct cmi_tls_state tls;
@@ -36,35 +30,6 @@ struct cmi_dtls_table {
 	struct association *first, *last;
 	size_t n;
 };
-
-static void put_endpoint(uint8_t out[19], const struct cmi_endpoint *e)
-{
-	out[0] = e->family;
-	memcpy(out + 1, e->addr, 16);
-	out[17] = (uint8_t)(e->port >> 8);
-	out[18] = (uint8_t)e->port;
-}
-
-static struct dtls_key key_of(const struct cmi_endpoint *a,
-	const struct cmi_endpoint *b, uint64_t line)
-{
-	uint8_t ka[19], kb[19];
-	struct dtls_key key;
-	bool swap;
-
-	put_endpoint(ka, a);
-	put_endpoint(kb, b);
-	swap = memcmp(ka, kb, sizeof(ka)) > 0;
-	memcpy(key.bytes, swap ? kb : ka, sizeof(ka));
-	memcpy(key.bytes + sizeof(ka), swap ? ka : kb, sizeof(ka));
-	memcpy(key.bytes + 2 * sizeof(ka), &line, sizeof(line));
-	return key;
-}
-
-static struct cmi_bytes key_bytes(const struct dtls_key *key)
-{
-	return (struct cmi_bytes){key->bytes, sizeof(key->bytes)};
-}
 
 /* What it has put together is given away, or will be of no use. */
 static void spend(struct association *a)
@@ -130,7 +95,7 @@ static cmend_status give_first(struct cmi_dtls_table *t, cmend_error *err)
 	struct association *a = t->first;
 	cmend_status status = give(a, err);
 
-	cmi_map_remove(&t->by_key, key_bytes(&a->key));
+	cmi_map_remove(&t->by_key, cmi_pair_key_bytes(&a->key));
 	t->first = a->next;
 	if (!t->first)
 		t->last = NULL;
@@ -175,7 +140,7 @@ static cmend_status association_new(struct cmi_session_hub *hub,
 }
 
 static cmend_status add(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
-	const struct dtls_key *key, const struct cmi_endpoint *from,
+	const struct cmi_pair_key *key, const struct cmi_endpoint *from,
 	const struct cmi_endpoint *to, uint64_t frame, int64_t t_us,
 	struct association **out, cmend_error *err)
 {
@@ -185,7 +150,7 @@ static cmend_status add(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
 		CMI_TRY(give_first(t, err));
 	CMI_TRY(association_new(hub, from, to, frame, t_us, &a, err));
 	a->key = *key;
-	CMI_TRY(cmi_map_put(&t->by_key, key_bytes(&a->key), a, err));
+	CMI_TRY(cmi_map_put(&t->by_key, cmi_pair_key_bytes(&a->key), a, err));
 	if (t->last)
 		t->last->next = a;
 	else
@@ -299,12 +264,12 @@ static bool is_another(
 
 /* The association, made when a handshake in the clear begins one. */
 static cmend_status find(struct cmi_dtls_table *t, struct cmi_session_hub *hub,
-	const struct dtls_key *key, const struct cmi_endpoint *from,
+	const struct cmi_pair_key *key, const struct cmi_endpoint *from,
 	const struct cmi_endpoint *to, const struct cmi_dtls_record *first,
 	uint64_t frame, int64_t t_us, struct association **out,
 	cmend_error *err)
 {
-	*out = cmi_map_get(&t->by_key, key_bytes(key));
+	*out = cmi_map_get(&t->by_key, cmi_pair_key_bytes(key));
 	if (*out && is_another(*out, first)) {
 		CMI_TRY(give(*out, err));
 		spend(*out);
@@ -330,7 +295,7 @@ cmend_status cmi_dtls_datagram(struct cmi_session_hub *hub,
 	uint64_t line, struct cmi_bytes data, uint64_t frame, int64_t t_us,
 	cmend_error *err)
 {
-	const struct dtls_key key = key_of(from, to, line);
+	const struct cmi_pair_key key = cmi_pair_key_of(from, to, line);
 	struct cmi_dtls_table **table = cmi_datagram_dtls(hub);
 	struct cmi_cursor c = cmi_cursor_of(data);
 	struct association *a = NULL;

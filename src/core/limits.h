@@ -167,6 +167,14 @@
 #define CMI_HTTP_WAITING_MAX ((size_t)1024)
 /* Captures: DTLS associations known at once; the oldest goes first. */
 #define CMI_DTLS_MAX ((size_t)1024)
+/* Captures: QUIC connections, likewise. */
+#define CMI_QUIC_MAX ((size_t)1024)
+/* Captures: pieces with holes between them in which the handshake of a QUIC
+ * connection may come; browsers shuffle a ClientHello into some twenty. */
+#define CMI_QUIC_RANGES_MAX ((size_t)64)
+/* Captures: a QUIC client that has fallen silent for so long behind the
+ * server's certificate has left. */
+#define CMI_QUIC_LEFT_US ((int64_t)2000000)
 /* Captures: DTLS messages that a fragment may be ahead of the one that is due;
  * the longest flight has six. */
 #define CMI_DTLS_AHEAD_MAX 16u

@@ -428,7 +428,10 @@ static void ending(struct builder *b, const struct cmi_record *r)
 		t->dark_alert_from == CMI_CLIENT) {
 		rung = add(b, "alert", "client", t->dark_alert_frame,
 			CMI_ROLE_CLIENT, CMI_ROLE_SERVER,
-			"an encrypted record of the size of an alert");
+			c->transport == CMI_QUIC
+				? "falls silent behind the certificate"
+				: "an encrypted record of the size of an "
+				  "alert");
 		rung->tone = CMI_SEVERITY_ERROR;
 	}
 	if (finished || r->tls.used)

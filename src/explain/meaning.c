@@ -93,6 +93,9 @@ static const char *how_it_ended(struct cmi_meaning *m)
 		return "the client finished the handshake, and whether it went "
 		       "on is not in the capture";
 	case CMI_END_CLIENT_DARK:
+		if (m->c->transport == CMI_QUIC)
+			return "the client fell silent behind the server's "
+			       "certificate";
 		return "the client ended it with an encrypted record of the "
 		       "size of an alert";
 	case CMI_END_SERVER_DARK:

@@ -280,7 +280,10 @@ static void handshake(struct cmi_buf *out, const struct cmi_item_handshake *h,
 	/* In SSL 2.0 the client chooses, and says so in no hello. */
 	put_tls_words(&j, t->version, t->cipher,
 		t->has_server_hello && t->version != 0x0002);
-	cmi_json_cstr(&j, "transport", c->transport == CMI_UDP ? "udp" : "tcp");
+	cmi_json_cstr(&j, "transport",
+		c->transport == CMI_QUIC  ? "quic"
+		: c->transport == CMI_UDP ? "dtls"
+					  : "tcp");
 	if (c->starttls)
 		cmi_json_cstr(&j, "starttls", c->starttls);
 	cmi_json_time_us(&j, "start", c->start_us);

@@ -197,6 +197,8 @@ static void applies(struct cmi_page *p, const struct cmi_item_handshake *h)
 	fact(out, "Client", cmi_endpoint_text(text, &c->client));
 	fact(out, "Server", cmi_endpoint_text(text, &c->server));
 	fact(out, "Version", cmi_tls_version_name(c->tls->version));
+	if (c->transport == CMI_QUIC)
+		fact(out, "Transport", "QUIC");
 	if (c->tls->has_server_hello)
 		fact(out, "Cipher suite", cmi_tls_cipher_name(c->tls->cipher));
 	fact(out, "When", cmi_time_us(when, c->start_us));

@@ -203,6 +203,8 @@ static void handshake_title(
 	cmi_buf_printf(p->out, "  %s", h->sni ? h->sni : "(no name asked for)");
 	if (version)
 		cmi_buf_printf(p->out, "  %s", version);
+	if (c->transport == CMI_QUIC)
+		cmi_buf_printf(p->out, "%sQUIC", version ? " over " : "  ");
 	if (c->starttls)
 		cmi_buf_printf(p->out, " after %s", c->starttls);
 	cmi_buf_printf(p->out, "\n  %s to %s",

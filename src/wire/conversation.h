@@ -32,7 +32,8 @@ bool cmi_endpoint_same_host(
 	const struct cmi_endpoint *a, const struct cmi_endpoint *b);
 
 enum cmi_side { CMI_CLIENT = 0, CMI_SERVER = 1 };
-enum cmi_transport { CMI_TCP, CMI_UDP };
+/* CMI_UDP: in a handshake's record DTLS. */
+enum cmi_transport { CMI_TCP, CMI_UDP, CMI_QUIC };
 
 /* How a TLS handshake came out, names as in the contract. */
 enum cmi_outcome {
