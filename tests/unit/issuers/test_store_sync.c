@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -44,12 +45,22 @@ __attribute__((visibility("default"))) ssize_t pwrite(
 	return syscall(SYS_pwrite64, fd, p, n, at);
 }
 
-/* How SQLite waits for another's lock. */
+/* How SQLite waits for another's lock: by usleep in older versions, by
+ * nanosleep in newer ones. */
 static unsigned n_waits;
 
 __attribute__((visibility("default"))) int usleep(useconds_t us)
 {
 	(void)us;
+	n_waits++;
+	return 0;
+}
+
+__attribute__((visibility("default"))) int nanosleep(
+	const struct timespec *span, struct timespec *left)
+{
+	(void)span;
+	(void)left;
 	n_waits++;
 	return 0;
 }
