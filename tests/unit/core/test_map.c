@@ -22,7 +22,7 @@ static void siphash_vectors(void **state)
 
 static void every_key_is_found_after_removals(void **state)
 {
-	static char keys[500][8];
+	static char keys[500][16];
 	struct cmi_map m;
 	size_t at = 0, n = 0;
 
