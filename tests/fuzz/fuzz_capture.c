@@ -86,7 +86,7 @@ static cmend_status read_it(const char *path,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct heard first = {0}, second = {0};
-	struct fuzz_drops drops = {data, size};
+	struct fuzz_drops drops = {data, size, 1};
 	const struct cmi_input_source source = {fuzz_drop, NULL, &drops};
 	char path[64];
 	int fd = fuzz_memory_file(data, size, path);

@@ -249,12 +249,56 @@ static void fragments_are_put_together(void **state)
 	assert_string_equal(cut.text, whole.text);
 }
 
+static cmend_status take_frames(
+	void *ctx, const struct cmi_conversation *c, cmend_error *err)
+{
+	uint64_t *frames = ctx;
+
+	(void)err;
+	frames[0] = c->first_frame;
+	frames[1] = c->last_frame;
+	return CMEND_OK;
+}
+
+/* A packet before each, of an interface that was not described: it has its
+ * number, as Wireshark counts, and is not read. */
+static void frames_keep_the_number_of_the_file(void **state)
+{
+	CMI_AUTO(cmi_buf_dispose) struct cmi_buf b;
+	uint64_t frames[2] = {0};
+	const struct cmi_capture_options o = {.sink = {take_frames, frames}};
+	struct cmi_capture_summary s;
+	char path[64];
+
+	(void)state;
+	load("tls-alert");
+	cmi_buf_init(&b, 1 << 20);
+	forge_section(&b, false);
+	forge_interface(&b, false, 101, 0, -1);
+	for (size_t k = 0; k < n_packets; k++) {
+		CMI_AUTO(cmi_buf_dispose) struct cmi_buf one;
+
+		cmi_buf_init(&one, 70000);
+		put_ip(&one, &packets[k]);
+		forge_enhanced(&b, false, 7, k, cmi_buf_view(&one));
+		forge_enhanced(&b, false, 0, k, cmi_buf_view(&one));
+	}
+	forge_file(path, &b);
+	assert_int_equal(cmi_capture_read(path, &o, &s, NULL), CMEND_OK);
+	unlink(path);
+	assert_true(s.damaged);
+	assert_int_equal(s.packets, 2 * n_packets);
+	assert_int_equal(frames[0], 2);
+	assert_int_equal(frames[1], 2 * n_packets);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_at_hand_have_their_turn),
 		cmocka_unit_test(packets_that_share_a_frame_all_count),
 		cmocka_unit_test(fragments_are_put_together),
+		cmocka_unit_test(frames_keep_the_number_of_the_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

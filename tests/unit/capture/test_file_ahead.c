@@ -11,10 +11,10 @@ static void a_long_file_through_a_small_buffer(void **state)
 	size_t n = 0, ahead;
 
 	(void)state;
-	memset(data, 'x', sizeof(data));
 	cmi_buf_init(&b, BIG);
 	forge_pcap(&b, false, 0xa1b2c3d4, 1);
 	while (b.n < 3 * CMI_INPUT_BUFFER) {
+		memset(data, (int)(n & 0xff), sizeof(data)); /* each its own */
 		forge_record(&b, false, 16, FORGE_T0 + (uint32_t)n, 0,
 			(struct cmi_bytes){data, 1 + n % sizeof(data)});
 		n++;
