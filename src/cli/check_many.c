@@ -10,14 +10,12 @@
 #include "cli/check_group.h"
 #include "cli/check_held.h"
 #include "cli/check_lines.h"
+#include "cli/check_progress.h"
 #include "cli/check_resume.h"
 #include "cli/check_verdicts.h"
 #include "cli/check_wait.h"
 #include "cli/target_line.h"
 
-/* Milliseconds between two lines of progress, and how long the bar is. */
-#define PROGRESS_MS  500
-#define PROGRESS_BAR 20
 /* Bytes of results gathered before they are written. */
 #define FLUSH_AT ((size_t)64 << 10)
 
@@ -26,7 +24,7 @@ struct many {
 	const char *starttls; /* where a line names none; static, or NULL */
 	FILE *in, *out;
 	struct cmi_lines lines;
-	uint64_t number, done, total;
+	uint64_t number;
 	struct cmi_resume resume;
 	struct cmi_wait_list waiting;
 	struct cmi_host_gate gate;
@@ -36,8 +34,7 @@ struct many {
 	uint64_t started, ended; /* connections, new tries among them */
 	struct cmi_verdicts verdicts;
 	struct cmi_buf text;
-	int64_t began_ms, told_ms;
-	bool progress;
+	struct cmi_progress progress;
 	bool any; /* line that is no comment */
 	struct cmi_check_many_end end;
 };
@@ -213,8 +210,8 @@ static size_t choose_addresses(
 	/* Without memory for that they are told each for itself. */
 	if (kept > 1)
 		(void)!cmi_groups_add(&m->groups, list, kept, NULL);
-	if (m->total && kept)
-		m->total += kept - 1;
+	if (m->progress.total && kept)
+		m->progress.total += kept - 1;
 	if (kept && m->how->per_second_and_host)
 		kept = wait_for_turns(m, list, kept);
 	m->started += kept;
@@ -238,46 +235,6 @@ static bool try_later(
 }
 
 /* ----------------------------------------------------------------- results */
-
-/* "[########............] ". */
-static void show_bar(struct many *m)
-{
-	char bar[PROGRESS_BAR + 1];
-	size_t full = m->done < m->total
-			      ? (size_t)(m->done * PROGRESS_BAR / m->total)
-			      : PROGRESS_BAR;
-
-	memset(bar, '.', PROGRESS_BAR);
-	memset(bar, '#', full);
-	bar[PROGRESS_BAR] = 0;
-	fprintf(m->how->cli->err, "[%s] %llu of %llu", bar,
-		(unsigned long long)m->done, (unsigned long long)m->total);
-}
-
-static void show_progress(struct many *m, bool last)
-{
-	int64_t now = cmi_mono_ms(NULL), took = now - m->began_ms;
-	double rate = took > 0 ? (double)m->done * 1000.0 / (double)took : 0;
-
-	if (!m->progress || took < 1000 ||
-		(!last && now - m->told_ms < PROGRESS_MS))
-		return;
-	m->told_ms = now;
-	fputs("\r", m->how->cli->err);
-	if (m->total)
-		show_bar(m);
-	else
-		fprintf(m->how->cli->err, "%llu", (unsigned long long)m->done);
-	fprintf(m->how->cli->err, ", %.0f a second", rate);
-	if (m->total > m->done && rate > 0)
-		fprintf(m->how->cli->err, ", %.0f s left",
-			(double)(m->total - m->done) / rate);
-	/* What the line before had more. */
-	fputs("     ", m->how->cli->err);
-	if (last)
-		fputs("\n", m->how->cli->err);
-	fflush(m->how->cli->err);
-}
 
 static cmend_status tell_none(struct many *m, const char *name,
 	const struct cmi_crowd_target *t, const struct cmi_dialed *d,
@@ -335,8 +292,8 @@ static cmend_status tell(struct many *m, const struct cmi_answered *a,
 	const struct cmi_crowd_target *t = a->t;
 	char name[CMI_TARGET_NAME];
 
-	m->done++;
-	show_progress(m, false);
+	m->progress.done++;
+	cmi_progress_show(&m->progress, false);
 	cmi_target_name(&t->target, t->sni, name);
 	if (trouble || !a->d->tls.n_certs)
 		CMI_TRY(tell_none(m, name, t, a->d, trouble, err));
@@ -424,7 +381,7 @@ static cmend_status on_tick(void *ctx, cmend_error *err)
 {
 	struct many *m = ctx;
 
-	show_progress(m, false);
+	cmi_progress_show(&m->progress, false);
 	return m->text.n ? flush(m, true, err) : CMEND_OK;
 }
 
@@ -473,11 +430,13 @@ static void count_targets(struct many *m)
 {
 	struct cmi_bytes line;
 
-	if (!m->progress || m->in == stdin)
+	if (!m->progress.out || m->in == stdin)
 		return;
 	while (next_line(m, &line))
-		m->total++;
-	m->total -= m->resume.asked.n < m->total ? m->resume.asked.n : m->total;
+		m->progress.total++;
+	m->progress.total -= m->resume.asked.n < m->progress.total
+				     ? m->resume.asked.n
+				     : m->progress.total;
 	rewind(m->in);
 	cmi_lines_restart(&m->lines);
 	m->number = 0;
@@ -510,13 +469,13 @@ static cmend_status run_crowd(struct many *m, cmend_error *err)
 
 	sigaction(SIGINT, &stop, &before[0]);
 	sigaction(SIGTERM, &stop, &before[1]);
-	m->began_ms = cmi_mono_ms(NULL);
+	cmi_progress_begin(&m->progress);
 	status = cmi_crowd_run(&crowd, err);
 	if (status == CMEND_OK)
 		status = tell_rest(m, err);
 	if (status == CMEND_OK)
 		status = flush(m, true, err);
-	show_progress(m, true);
+	cmi_progress_show(&m->progress, true);
 	sigaction(SIGINT, &before[0], NULL);
 	sigaction(SIGTERM, &before[1], NULL);
 	return status;
@@ -558,9 +517,9 @@ cmend_status cmi_check_many(const struct cmi_check_many *how,
 		return cmi_nomem(err);
 	m->how = how;
 	m->waiting.max = CMI_CHECK_WAITING_MAX + CMI_CHECK_ADDRESSES_MAX;
-	m->progress = isatty(fileno(how->cli->err)) &&
-		      !how->cli->common.quiet &&
-		      strcmp(how->cli->common.progress, "never") != 0;
+	if (isatty(fileno(how->cli->err)) && !how->cli->common.quiet &&
+		strcmp(how->cli->common.progress, "never") != 0)
+		m->progress.out = how->cli->err;
 	cmi_verdicts_init(
 		&m->verdicts, how, (struct cmi_item_sink){take_item, m});
 	cmi_buf_init(&m->text, CMI_FILE_MAX);

@@ -29,6 +29,7 @@ enum cmi_variant {
 struct cmi_variant_chain {
 	bool asked;
 	bool refused;                 /* the server would not */
+	bool unanswered;              /* it said nothing, or was not reached */
 	struct cmi_cert *const *sent; /* NULL where malformed */
 	size_t n_sent;                /* 0: not known */
 };

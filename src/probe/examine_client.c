@@ -241,6 +241,17 @@ static const char *unknown_algorithm(
 	return NULL;
 }
 
+/* Was the server asked as this client asks, and stayed silent? */
+static bool had_no_answer(
+	const struct cmi_examination *x, const struct cmi_profile *p)
+{
+	for (size_t i = 0; x->q->variants && i < CMI_VARIANTS; i++)
+		if (x->q->variants[i].unanswered &&
+			asks_as(x, p, (enum cmi_variant)i))
+			return true;
+	return false;
+}
+
 /* What the profile cannot do whatever the chain: NONE, or why it refuses. */
 enum cmi_finding_id cmi_examine_cannot_do(struct cmi_examination *x,
 	const struct cmi_profile *p, const char **says)
@@ -275,7 +286,10 @@ enum cmi_finding_id cmi_examine_cannot_do(struct cmi_examination *x,
 		!chain_for(x, p))
 		*says = cmi_examine_say(&x->arena,
 			"this client goes up to %s; whether the server still "
-			"takes that was not tried",
-			name ? name : "?");
+			"takes that %s",
+			name ? name : "?",
+			had_no_answer(x, p)
+				? "is not known: asked so, it gave no answer"
+				: "was not tried");
 	return CMI_F_NONE;
 }

@@ -125,6 +125,7 @@ cmend_status cmi_variants_take(struct cmi_variants *v, enum cmi_variant i,
 	if (status != CMEND_OK || !d->tls.n_certs) {
 		v->ends[i] = end_of(status, d);
 		v->chains[i].refused = v->ends[i] == CMI_VARIANT_REFUSED;
+		v->chains[i].unanswered = !v->chains[i].refused;
 		return CMEND_OK;
 	}
 	v->ends[i] =

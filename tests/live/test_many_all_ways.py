@@ -213,6 +213,19 @@ def test_one_that_hangs_in_the_second_way(agree, many, varied, full):
     assert run.status == 0, run
 
 
+def test_a_client_whose_way_hangs(agree, chainmend, varied, full, pki):
+    """Not judged by it, and not told that it was not tried."""
+    server = varied(lambda hello, _: full if offers_13(hello) else None)
+    assert chainmend("profiles", "add", "older", pki.anchor.pem).status == 0
+    ini, = Path(chainmend.env["XDG_CONFIG_HOME"]).rglob("older.ini")
+    ini.write_text(ini.read_text() + "tls-max = 1.2\n")
+    line = agree(server.address, "--sni", NAME, "--timeout", "1",
+                 "--profile", "older")
+    older, = line["profiles"]
+    assert older["accepts"] and "gave no answer" in older["says"], line
+    assert "TLS 1.2" in found(line, "way-unanswered")[0]
+
+
 def test_all_ways_together_take_the_time_of_one(many, varied, full):
     """Three hang, one after the other behind a limit of one at a time."""
     server = varied(lambda _, number: full if number == 1 else None)
