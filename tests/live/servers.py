@@ -108,10 +108,10 @@ class Listener:
     one after the other or, with at_once, on a thread each.  stop() ends it,
     and closes what take() left open."""
 
-    def __init__(self, take, host="127.0.0.1", at_once=False):
+    def __init__(self, take, host="127.0.0.1", at_once=False, port=0):
         self._take, self._at_once = take, at_once
         self.open = []
-        self.socket = socket.create_server((host, 0), backlog=200)
+        self.socket = socket.create_server((host, port), backlog=200)
         self.port = self.socket.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self._accept, daemon=True)
