@@ -473,6 +473,18 @@ static int finish(struct check *c, cmend_status status, const cmend_error *err)
 	return c->worst;
 }
 
+/* The one given that only a file of targets heeds; or NULL. */
+static const char *only_with_file(const struct check_options *o)
+{
+	return o->in_flight    ? "--jobs"
+	       : o->per_second ? "--rate"
+	       : o->per_host   ? "--per-host"
+	       : o->retries    ? "--retry"
+	       : o->resume     ? "--resume"
+	       : o->handshake  ? "--handshake"
+			       : NULL;
+}
+
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	struct check c = {.cli = cli, .o = opts};
@@ -491,6 +503,13 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 			"--all-ways and --one-way are opposites: a TARGET is "
 			"asked in all ways unless --one-way is given, a line "
 			"of -f in one unless --all-ways is");
+	if (!c.o->file && only_with_file(c.o))
+		return cmi_cli_usage(
+			cli, "%s goes with -f FILE", only_with_file(c.o));
+	if (c.o->nagios && cli->common.json)
+		return cmi_cli_usage(cli,
+			"--nagios answers in a form of its own: leave out "
+			"--json");
 	cmi_plugin_init(&c.plugin, c.o->file != NULL,
 		cli->common.profiles.n && !cli->common.roots.n);
 	cmi_report_init(&c.report, cli->out, cli->common.json);

@@ -352,6 +352,10 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 	};
 	cmend_error err = {0};
 
+	if (cli->common.allow_private && !cli->common.online)
+		return cmi_cli_usage(cli,
+			"--allow-private goes with --online: without that "
+			"nothing is fetched");
 	/* Frames are numbered in each capture, and read again. */
 	if (o->annotate && (argc != 1 || strcmp(argv[0], "-") == 0))
 		return cmi_cli_usage(

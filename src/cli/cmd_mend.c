@@ -521,6 +521,11 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	m.told = m.o->output && !cli->common.json ? cli->out : cli->err;
 	if (m.o->server && !cmi_deploy_by_name(m.o->server))
 		return refuse_server(cli, m.o->server);
+	if (cli->common.policy && cli->common.profiles.n &&
+		!cli->common.roots.n)
+		return cmi_cli_usage(cli,
+			"--policy is of the client that trusts --roots: a "
+			"profile has rules of its own");
 	/* Told by --server, there is nothing to find out. */
 	m.o->gather.look = !m.o->server;
 	status = cmi_gather_prepare(&m.o->gather, &err);

@@ -457,6 +457,27 @@ static cmend_status find_server(const struct options *o,
 	return CMEND_OK;
 }
 
+/* Options that would have no effect. */
+static int refuse_unheeded(
+	struct cmi_cli *cli, const struct options *o, const char *word)
+{
+	const struct cmi_common *common = &cli->common;
+	bool test = strcmp(word, "test") == 0;
+
+	if (common->online || common->offline)
+		return cmi_cli_usage(cli,
+			"--online and --offline are not for a phone, which "
+			"fetches what phones fetch");
+	if (!test && (common->strict || o->nagios))
+		return cmi_cli_usage(cli, "%s goes with test",
+			o->nagios ? "--nagios" : "--strict");
+	if (o->nagios && common->json)
+		return cmi_cli_usage(cli,
+			"--nagios answers in a form of its own: leave out "
+			"--json");
+	return -1;
+}
+
 static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 {
 	const struct options *o = opts;
@@ -495,6 +516,9 @@ static int run(struct cmi_cli *cli, void *opts, size_t argc, char **argv)
 	int status;
 
 	(void)argc;
+	status = refuse_unheeded(cli, o, argv[0]);
+	if (status >= 0)
+		return status;
 	if (strcmp(argv[0], "discover") == 0)
 		return discover(cli, o, &env);
 	if (strcmp(argv[0], "test") == 0)

@@ -384,8 +384,15 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 			return cmi_cli_usage(cli,
 				"--filter, --keep, --keep-max, --count and "
 				"--all go with an interface");
+		if (o->user || o->require_sandbox)
+			return cmi_cli_usage(cli,
+				"--user and --require-sandbox go with an "
+				"interface: -f needs no rights, and the "
+				"network");
 		return run_targets(cli, o);
 	}
+	if (o->keep_max && !o->keep)
+		return cmi_cli_usage(cli, "--keep-max goes with --keep DIR");
 	if (has_monitor_options(o) || common->online || common->offline ||
 		common->allow_private || common->profiles.n)
 		return cmi_cli_usage(cli,

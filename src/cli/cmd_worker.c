@@ -3,11 +3,13 @@
 #include <signal.h>
 
 #include "cli/fleet.h"
+#include "cli/gather.h"
 #include "cli/job.h"
 #include "fleet/worker.h"
 
 struct worker_command {
 	struct cmi_fleet_options fleet;
+	struct cmi_gather_options gather; /* the way to the servers */
 	uint64_t batch;
 	uint64_t reclaim_s;
 	uint64_t timeout_s;
@@ -96,12 +98,16 @@ static int work_with_reader(struct cmi_cli *cli, const struct worker_command *o,
 
 static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 {
-	const struct worker_command *o = options;
+	struct worker_command *o = options;
 	struct cmi_job_runner runner = {
 		.cli = cli,
+		.way = &o->gather,
 		.timeout_ms = (int64_t)o->timeout_s * 1000,
 	};
-	struct cmi_setup_options setup = {.default_online = true};
+	const struct cmi_setup_options setup = {
+		.default_online = true,
+		.proxy = cmi_gather_proxy(&o->gather),
+	};
 	struct cmi_queue_options queue;
 	cmend_error err = {0};
 	cmend_status status;
@@ -118,7 +124,9 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 		return cmi_cli_usage(
 			cli, "--reclaim must be longer than --timeout");
 	queue.max_results = o->max_results;
-	status = cmi_setup_open(cli, &setup, &runner.setup, &err);
+	status = cmi_gather_prepare(&o->gather, &err);
+	if (status == CMEND_OK)
+		status = cmi_setup_open(cli, &setup, &runner.setup, &err);
 	if (status == CMEND_OK)
 		status = cmi_explain_clients_open(&runner.setup,
 			&cli->common.profiles, &runner.clients, &err);
@@ -130,6 +138,7 @@ static int run(struct cmi_cli *cli, void *options, size_t argc, char **argv)
 		code = cmi_cli_fail(cli, &err);
 	cmi_explain_clients_dispose(&runner.clients);
 	cmi_setup_dispose(&runner.setup);
+	cmi_gather_finish(&o->gather);
 	return code;
 }
 
@@ -147,6 +156,8 @@ static const struct cmi_option options_table[] = {
 	{"max-results", 0, CMI_OPT_UINT, "N",
 		"pause while that many results wait; 1000000",
 		offsetof(struct worker_command, max_results), 1000000000, NULL},
+	CMI_GATHER_PROXY_ROWS(struct worker_command),
+	CMI_GATHER_FAMILY_ROWS(struct worker_command),
 	{"all", 'a', CMI_OPT_FLAG, NULL, "report good handshakes too",
 		offsetof(struct worker_command, all), 0, NULL},
 	{"drain", 0, CMI_OPT_FLAG, NULL, "end when the queue is empty",

@@ -55,6 +55,10 @@ cmend_status cmi_gather_prepare(struct cmi_gather_options *o, cmend_error *err)
 	};
 	char password[CMI_CLI_SECRET_MAX];
 
+	if (o->v4 && o->v6)
+		return cmi_fail(err, CMEND_ARG,
+			"-4 and -6 exclude each other: without them both "
+			"families are asked");
 	if (!o->proxy && o->proxy_password_file)
 		return cmi_fail(err, CMEND_ARG,
 			"--proxy-password-file goes with --proxy");

@@ -183,7 +183,11 @@ static cmend_status run_check(struct cmi_job_runner *r,
 {
 	struct keeping keeping = {r, result};
 	struct cmi_item_sink sink = {.take = write_and_keep, .ctx = &keeping};
-	struct cmi_dial_options dial = {.timeout_ms = r->timeout_ms};
+	struct cmi_dial_options dial = {
+		.timeout_ms = r->timeout_ms,
+		.family = cmi_gather_family(r->way),
+		.proxy = cmi_gather_proxy(r->way),
+	};
 	struct cmi_dialed dialed = {0};
 	struct cmi_target_line t;
 	struct judging judging;

@@ -8,6 +8,7 @@
 #define CMI_CLI_JOB_H
 
 #include "cli/explain_clients.h"
+#include "cli/gather.h"
 #include "cli/reader.h"
 #include "cli/setup.h"
 #include "fleet/queue.h"
@@ -15,8 +16,9 @@
 struct cmi_job_runner {
 	struct cmi_cli *cli;
 	struct cmi_setup setup;
-	struct cmi_explain_clients clients; /* of --profile */
-	struct cmi_reader reader;           /* judges as they do */
+	struct cmi_explain_clients clients;   /* of --profile */
+	struct cmi_reader reader;             /* judges as they do */
+	const struct cmi_gather_options *way; /* proxy and family; prepared */
 	int64_t timeout_ms; /* for one target; 0: as check has it */
 };
 

@@ -169,6 +169,37 @@ def test_a_profile_that_nobody_would_heed_is_refused(chainmend, args):
     assert run.status == 2 and "--profile" in run.err
 
 
+@pytest.mark.parametrize("args, says", [
+    (["check", "-4", "-6", "x.example"], "-4 and -6 exclude"),
+    (["show", "-6", "-4", "x.example"], "-4 and -6 exclude"),
+    (["watch", "-f", "/dev/null", "-4", "-6"], "-4 and -6 exclude"),
+    (["worker", "--redis", "unix:///no-such", "-4", "-6"], "-4 and -6"),
+    (["check", "--jobs", "5", "x.example"], "--jobs goes with -f"),
+    (["check", "--rate", "5", "x.example"], "--rate goes with -f"),
+    (["check", "--per-host", "5", "x.example"], "--per-host goes with -f"),
+    (["check", "--retry", "5", "x.example"], "--retry goes with -f"),
+    (["check", "--resume", "r", "x.example"], "--resume goes with -f"),
+    (["check", "--handshake", "x.example"], "--handshake goes with -f"),
+    (["check", "--nagios", "--json", "x.example"], "leave out --json"),
+    (["explain", "--allow-private", "x.pcap"], "goes with --online"),
+    (["watch", "-f", "/dev/null", "--user", "nobody"], "an interface"),
+    (["watch", "-f", "/dev/null", "--require-sandbox"], "an interface"),
+    (["watch", "--keep-max", "3", "lo"], "goes with --keep"),
+    (["mend", "--policy", "webpki", "--profile", "firefox", "x.example"],
+     "a profile has rules of its own"),
+    (["phone", "--offline", "test"], "not for a phone"),
+    (["phone", "--online", "pin"], "not for a phone"),
+    (["phone", "--strict", "pin"], "goes with test"),
+    (["phone", "--nagios", "discover"], "goes with test"),
+    (["phone", "--nagios", "--json", "test"], "leave out --json"),
+])
+def test_what_would_have_no_effect_is_refused(chainmend, args, says):
+    run = chainmend(*args)
+    assert run.status == 2 and says in run.err and run.out == "", run
+    assert run.err.count("\n") == 1, run
+    assert not os.path.exists("r")
+
+
 def closed(program, env, numbers, *args):
     return subprocess.run(
         [program, *map(str, args)], env=env, timeout=60, text=True,

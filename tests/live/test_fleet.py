@@ -15,6 +15,7 @@ import pytest
 
 import servers
 from pki import LOCAL
+from proxies import Proxy
 from tape import Tape, client_context, server_context
 
 
@@ -155,6 +156,31 @@ def test_a_job_that_asks_for_what_is_not_there_says_so(chainmend, redis):
     found = chainmend("results", "--redis", redis.url)
     for line, (_, _, says) in zip(found.of_kind("job"), jobs, strict=True):
         assert says in line["why"], found
+
+
+@pytest.mark.parametrize("kind,scheme", [("http", "http"),
+                                         ("socks", "socks5")])
+def test_a_fleet_goes_through_a_proxy(chainmend, redis, pki, nginx, kind,
+                                      scheme):
+    server = nginx(pki.file("way.pem", pki.leaf, pki.intermediate),
+                   pki.leaf.key)
+    proxy = Proxy(kind)
+    try:
+        chainmend("submit", "--redis", redis.url, f"localhost:{server.port}")
+        line, = work(chainmend, redis, "--roots", pki.anchor.pem, "--proxy",
+                     f"{scheme}://127.0.0.1:{proxy.port}").of_kind("endpoint")
+    finally:
+        proxy.stop()
+    assert line["verdict"] is None, line
+    assert proxy.asked == [f"localhost:{server.port}"]
+
+
+def test_a_fleet_keeps_to_one_family(chainmend, redis, pki, nginx):
+    server = nginx(pki.leaf.pem, pki.leaf.key)
+    for family, kind in (("-4", "endpoint"), ("-6", "job")):
+        chainmend("submit", "--redis", redis.url, server.address)
+        found = work(chainmend, redis, "--roots", pki.anchor.pem, family)
+        assert len(found.of_kind(kind)) == 1, (family, found)
 
 
 def test_a_list_is_read_as_check_reads_it(chainmend, redis, pki, nginx,

@@ -249,6 +249,9 @@ def test_mend_holds_each_profile_to_its_own(chainmend, pki, chains, twins,
         return chainmend("mend", file, "--offline", "-o", out, *prove, *more)
 
     run = mend(chains["other-cn"], "--profile", "tool", "--policy", "webpki")
+    assert run.status == 2 and not out.exists(), run
+    assert "of its own" in run.err, run
+    run = mend(chains["other-cn"], "--profile", "tool")
     assert run.status == 0 and out.exists(), run
     out.unlink()
     run = mend(chains["other-cn"], "--profile", "browser")
