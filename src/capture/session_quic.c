@@ -32,7 +32,13 @@ struct connection {
 	struct cmi_session session; /* without a mode */
 	struct cmi_tls_state tls;
 	struct level initial, handshake;
-	int64_t client_us; /* when the client was heard last */
+	/* What the keys of Initial packets are made from. */
+	const struct cmi_quic_version *version;
+	uint8_t id[CMI_QUIC_ID_MAX];
+	size_t n_id;
+	/* Where and when the client was heard last. */
+	uint64_t client_frame;
+	int64_t client_us;
 };
 
 struct cmi_quic_table {
@@ -86,7 +92,7 @@ static void judge_silence(struct connection *q, int64_t now_us)
 		return;
 	v->dark_alert_likely = true;
 	v->dark_alert_from = CMI_CLIENT;
-	v->dark_alert_frame = q->session.last_frame;
+	v->dark_alert_frame = q->client_frame;
 }
 
 static cmend_status give(struct connection *q, int64_t now_us, cmend_error *err)
@@ -279,8 +285,10 @@ static void now_is(
 
 	s->frame = s->last_frame = a->frame;
 	s->t_us = s->last_us = a->t_us;
-	if (side == CMI_CLIENT)
+	if (side == CMI_CLIENT) {
+		q->client_frame = a->frame;
 		q->client_us = a->t_us;
+	}
 }
 
 /* Of a first packet that the snap length has cut the keys can be made, and not
@@ -289,6 +297,17 @@ static bool may_begin(const struct cmi_quic_packet *p,
 	const struct connection *q, const struct arrived *a)
 {
 	return p->cut && !q && a->from->port > a->to->port;
+}
+
+static void keep_keys(struct connection *q, const struct cmi_quic_packet *p,
+	const struct cmi_quic_keys keys[2])
+{
+	struct cmi_cursor c = cmi_cursor_of(p->dcid);
+
+	memcpy(q->initial.keys, keys, sizeof(q->initial.keys));
+	q->version = p->version;
+	q->n_id = p->dcid.n; /* at most CMI_QUIC_ID_MAX */
+	(void)cmi_cursor_copy(&c, q->id, q->n_id);
 }
 
 /* By keys of its own; *q becomes what it begins. */
@@ -309,8 +328,29 @@ static cmend_status begin_with(struct cmi_quic_table *t,
 	}
 	CMI_TRY(*q ? begin_again(*q, a, err) : add(t, hub, a, q, err));
 	if (*q)
-		memcpy((*q)->initial.keys, keys, sizeof(keys));
+		keep_keys(*q, p, keys);
 	return CMEND_OK;
+}
+
+/* RFC 9368: a server may go on in another version that the client has, without
+ * a word; the connection ID stays what it was for the keys. */
+static bool open_in_another_version(struct cmi_quic_table *t,
+	struct connection *q, enum cmi_side side,
+	const struct cmi_quic_packet *p, struct cmi_bytes *frames)
+{
+	struct cmi_quic_keys keys[2];
+
+	if (p->version == q->version ||
+		!cmi_quic_initial_keys(
+			p->version, (struct cmi_bytes){q->id, q->n_id}, keys))
+		return false;
+	for (int i = 0; i < 2; i++)
+		keys[i].due = q->initial.keys[i].due;
+	if (!cmi_quic_open(&keys[side], p, t->room, frames))
+		return false;
+	memcpy(q->initial.keys, keys, sizeof(keys));
+	q->version = p->version;
+	return true;
 }
 
 /* *q: NULL where none is known; then it may become one. */
@@ -322,8 +362,9 @@ static cmend_status take_initial(struct cmi_quic_table *t,
 	enum cmi_side side = *q ? side_of(*q, a) : CMI_CLIENT;
 	struct cmi_bytes frames;
 
-	if (!*q || !cmi_quic_open(
-			   &(*q)->initial.keys[side], p, t->room, &frames)) {
+	if (!*q || (!cmi_quic_open(
+			    &(*q)->initial.keys[side], p, t->room, &frames) &&
+			   !open_in_another_version(t, *q, side, p, &frames))) {
 		if (side == CMI_SERVER)
 			return CMEND_OK;
 		CMI_TRY(begin_with(t, hub, a, p, q, &frames, err));

@@ -100,6 +100,7 @@ def test_a_client_that_left_is_suspected(said, explained):
     one, = explained(talk, keys=False)
     assert (one["outcome"], one["verdict"]) == ("dark", "encrypted-handshake")
     assert one["findings"][0]["inferred"]
+    assert one["findings"][0]["frames"] == [3]
     assert "fell silent" in one["findings"][0]["says"]
     # The capture ends at once: then nothing is known.
     talk = Talk(said("leaf only")).refused()
@@ -155,6 +156,23 @@ def test_behind_a_retry(said, explained):
     one, = explained(talk)
     assert one["verdict"] == "missing-intermediate"
     assert one["frames"][0] == 1
+
+
+@pytest.mark.parametrize("keys", [True, False], ids=["secrets", "dark"])
+def test_a_server_that_goes_on_in_another_version(said, explained, keys):
+    """RFC 9368: compatible, so the client's first packet is its own."""
+    talk = Talk(said("leaf only"))
+    talk.hello()
+    first = talk.dcid
+    talk.version = V2
+    talk.begin(first)
+    talk.keys = [quic.Keys(V2, talk.suite, s) for s in talk.secrets]
+    talk.answer()
+    talk.send(CLIENT, talk.initial(CLIENT, quic.ack(0)),
+              talk.handshake(CLIENT, quic.close(0x130)))
+    one, = explained(talk, keys)
+    assert one["cipher_id"] == "0x1301"
+    assert one["verdict"] == ("missing-intermediate" if keys else None)
 
 
 def test_another_connection_on_the_same_ports(said, explained):
