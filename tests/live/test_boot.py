@@ -51,9 +51,9 @@ def test_chain_over_http(serve, pki, tool):
     base = f"http://127.0.0.1:{serve().http}"
     p7b = get(base + "/CertProv/chain.p7b", tool)
     names = openssl("pkcs7", "-inform", "DER", "-print_certs", "-noout",
-                    stdin=p7b).decode()
-    assert "subject=CN = Test Intermediate" in names
-    assert "subject=CN = Test Root" not in names
+                    stdin=p7b).decode().replace(" = ", "=")  # before 3.2
+    assert "subject=CN=Test Intermediate" in names
+    assert "subject=CN=Test Root" not in names
     assert get(base + "/CertProv/chain.cer", tool) == pki.intermediate.der
     assert get(base + "/scep?operation=GetCACert", tool) == \
         pki.intermediate.der
