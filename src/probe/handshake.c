@@ -14,6 +14,16 @@
 #include "x509/key.h"
 #include "x509/lean.h"
 
+/* OpenSSL 3.2 and later ask for compressed certificates (RFC 8879), and hand
+ * them to a message callback as they are: packed.  Before, there are none. */
+#ifndef SSL_OP_NO_RX_CERTIFICATE_COMPRESSION
+#define SSL_OP_NO_RX_CERTIFICATE_COMPRESSION 0
+#define SSL_OP_NO_TX_CERTIFICATE_COMPRESSION 0
+#endif
+#define AS_THEY_ARE                                                            \
+	(SSL_OP_NO_RX_CERTIFICATE_COMPRESSION |                                \
+		SSL_OP_NO_TX_CERTIFICATE_COMPRESSION)
+
 struct cmi_tls_maker {
 	SSL_CTX *ctx; /* perhaps shared, so nothing of it is changed */
 	uint16_t version_min, version_max;
@@ -176,7 +186,7 @@ static SSL_CTX *new_context(OSSL_LIB_CTX *context)
 	SSL_CTX_set_cert_verify_callback(c, verify_nothing, NULL);
 	SSL_CTX_set_options(c, SSL_OP_LEGACY_SERVER_CONNECT |
 				       SSL_OP_IGNORE_UNEXPECTED_EOF |
-				       SSL_OP_NO_TICKET);
+				       SSL_OP_NO_TICKET | AS_THEY_ARE);
 	SSL_CTX_set_quiet_shutdown(c, 1);
 	if (context) {
 		/* Hundreds at once are faster where each is small. */

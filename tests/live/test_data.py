@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """chainmend data: lists by https from a server of this test's own, over real
 TLS: had, unchanged, cut, wrong certificate, no list, too large."""
+import contextlib
 import http.server
 import json
 import os
 import pty
+import re
 import shutil
 import ssl
 import subprocess
@@ -84,6 +86,12 @@ class ListServer:
 
     def answer_cutquietly(self, to):
         """No length in front: only the list itself can tell."""
+        self.answer_dropped(to)
+        with contextlib.suppress(OSError):  # who has read the end may go
+            to.connection.unwrap()
+
+    def answer_dropped(self, to):
+        """Nor does TLS say that this is the end: newer libcurl minds."""
         to.send_response(200)
         to.send_header("Connection", "close")
         to.end_headers()
@@ -227,6 +235,7 @@ def test_what_has_not_changed_is_not_had_again(update, chainmend, lists, etag):
 
 @pytest.mark.parametrize("path, says", [
     ("cut", "broke off after"), ("cutquietly", "quote is never closed"),
+    ("dropped", "broke off after|quote is never closed"),
     ("html", "web page"), ("gone", "answers 404"),
     ("plain", "leads to where nothing is taken from"),
     ("large", "larger than is taken"), ("endless", "larger than is taken"),
@@ -236,7 +245,7 @@ def test_a_failed_download_leaves_the_old_file(update, lists, path, says):
     assert update().status == 0
     before = update.out.read_bytes()
     done = update(path, timeout=120)
-    assert done.status == 3 and says in done.err, done
+    assert done.status == 3 and re.search(says, done.err), done
     assert "stays as it was" in done.err and done.out == ""
     assert update.out.read_bytes() == before
     assert [p.name for p in update.out.parent.glob("known.bin*")] == [

@@ -197,6 +197,23 @@ def test_another_name_for_one_line(many, pki, s_server):
     assert run.got[server.address]["verdict"] == "name-mismatch", run
 
 
+# ------------------------------------------------- compressed certificates
+
+def test_a_server_that_would_compress(many, chainmend, pki, s_server):
+    """RFC 8879: what comes packed where it is asked for is seen all the same.
+    OpenSSL before 3.2 knows nothing of it, at neither end."""
+    listed = subprocess.run(["openssl", "s_server", "-help"],
+                            capture_output=True, text=True).stderr
+    packs = ["-cert_comp"] if "-cert_comp" in listed else []
+    server = s_server(pki.leaf.pem, pki.leaf.key, args=["-tls1_3", *packs])
+    for run in (many([server.address]),
+                chainmend("check", server.address, "--roots", pki.anchor.pem,
+                          "--offline", "--json")):
+        line, = run.of_kind("endpoint")
+        assert line["verdict"] == "missing-intermediate", run
+        assert [c["sha256"] for c in line["sent"]] == [pki.leaf.sha256], run
+
+
 # ------------------------------------------------------ client certificates
 
 @pytest.fixture(scope="session")
