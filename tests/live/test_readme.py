@@ -59,6 +59,7 @@ PLACEHOLDERS = [
     (r"\b[0-9a-f]{16,}\b", "HEX"),
     (r"\b\d+(\.\d+)? (packets?|bytes)\b", r"N \2"),
     (r"\bframes? \d+( (to|and) \d+)?(, \d+)*", "FRAMES"),
+    (r"target host ?name '", "target hostname '"),  # curl's old words
     (r"[ \t]+", " "),
 ]
 
