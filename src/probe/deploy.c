@@ -30,7 +30,7 @@ const struct cmi_deploy cmi_deploys[] = {
 		NULL},
 	{"postfix", "Postfix 3.4 or later", "Postfix",
 		"smtpd_tls_chain_files = %k, %c\n", "postfix reload"},
-	{"dovecot", "Dovecot 2.x", "Dovecot",
+	{"dovecot", "Dovecot 2.3 or before", "Dovecot",
 		"ssl_cert = <%c\n"
 		"ssl_key  = <%k\n",
 		"doveadm reload"},
