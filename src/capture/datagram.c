@@ -319,6 +319,15 @@ static cmend_status give_open(
 	return CMEND_OK;
 }
 
+cmend_status cmi_session_hub_tick(struct cmi_session_hub *hub, int64_t now_us,
+	int64_t idle_us, cmend_error *err)
+{
+	if (!hub->datagrams)
+		return CMEND_OK;
+	CMI_TRY(cmi_dtls_tick(hub->datagrams->dtls, now_us, idle_us, err));
+	return cmi_quic_tick(hub->datagrams->quic, now_us, idle_us, err);
+}
+
 cmend_status cmi_session_hub_end(
 	struct cmi_session_hub *hub, int64_t t_us, cmend_error *err)
 {

@@ -35,6 +35,12 @@ cmend_status cmi_dtls_datagram(struct cmi_session_hub *hub,
 	const struct cmi_endpoint *from, const struct cmi_endpoint *to,
 	uint64_t line, struct cmi_bytes data, uint64_t frame, int64_t t_us,
 	cmend_error *err) __attribute__((warn_unused_result));
+/* Give those to the sink that were silent for idle_us; t may be NULL.  Looks
+ * only so often (CMI_IDLE_LOOKS). */
+cmend_status cmi_dtls_tick(struct cmi_dtls_table *t, int64_t now_us,
+	int64_t idle_us, cmend_error *err) __attribute__((warn_unused_result));
+cmend_status cmi_quic_tick(struct cmi_quic_table *t, int64_t now_us,
+	int64_t idle_us, cmend_error *err) __attribute__((warn_unused_result));
 /* Give all open ones to the sink, oldest first, and free the table. */
 cmend_status cmi_dtls_end(struct cmi_dtls_table *t, cmend_error *err)
 	__attribute__((warn_unused_result));

@@ -173,7 +173,8 @@ cmend_status cmi_pipeline_frame(
 cmend_status cmi_pipeline_tick(struct cmi_pipeline *p, int64_t now_us,
 	int64_t idle_us, cmend_error *err)
 {
-	return cmi_flows_tick(p->flows, now_us, idle_us, err);
+	CMI_TRY(cmi_flows_tick(p->flows, now_us, idle_us, err));
+	return cmi_session_hub_tick(&p->hub, now_us, idle_us, err);
 }
 
 cmend_status cmi_pipeline_end(struct cmi_pipeline *p,

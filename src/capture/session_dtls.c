@@ -29,6 +29,7 @@ struct cmi_dtls_table {
 	struct cmi_map by_key;
 	struct association *first, *last;
 	size_t n;
+	int64_t look_us; /* when to look for idle ones again */
 };
 
 /* What it has put together is given away, or will be of no use. */
@@ -89,19 +90,45 @@ static cmend_status give(struct association *a, cmend_error *err)
 	return cmi_session_give(&a->session, &c, err);
 }
 
-/* The oldest, given to the sink and forgotten. */
-static cmend_status give_first(struct cmi_dtls_table *t, cmend_error *err)
+/* The one at *at, behind before (NULL: it is the oldest), given to the sink and
+ * forgotten. */
+static cmend_status give_at(struct cmi_dtls_table *t, struct association **at,
+	struct association *before, cmend_error *err)
 {
-	struct association *a = t->first;
+	struct association *a = *at;
 	cmend_status status = give(a, err);
 
 	cmi_map_remove(&t->by_key, cmi_pair_key_bytes(&a->key));
-	t->first = a->next;
-	if (!t->first)
-		t->last = NULL;
+	*at = a->next;
+	if (t->last == a)
+		t->last = before;
 	t->n--;
 	association_free(a);
 	return status;
+}
+
+static cmend_status give_first(struct cmi_dtls_table *t, cmend_error *err)
+{
+	return give_at(t, &t->first, NULL, err);
+}
+
+cmend_status cmi_dtls_tick(struct cmi_dtls_table *t, int64_t now_us,
+	int64_t idle_us, cmend_error *err)
+{
+	struct association **at, *before = NULL;
+
+	if (!t || now_us < t->look_us)
+		return CMEND_OK;
+	t->look_us = now_us + idle_us / CMI_IDLE_LOOKS;
+	for (at = &t->first; *at;) {
+		if (now_us - (*at)->session.last_us > idle_us) {
+			CMI_TRY(give_at(t, at, before, err));
+		} else {
+			before = *at;
+			at = &before->next;
+		}
+	}
+	return CMEND_OK;
 }
 
 static void start(struct association *a, struct cmi_session_hub *hub,

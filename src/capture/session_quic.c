@@ -45,6 +45,7 @@ struct cmi_quic_table {
 	struct cmi_map by_key;
 	struct connection *first, *last;
 	size_t n;
+	int64_t look_us;              /* when to look for idle ones again */
 	uint8_t room[CMI_PACKET_MAX]; /* for an opened packet */
 };
 
@@ -109,20 +110,46 @@ static cmend_status give(struct connection *q, int64_t now_us, cmend_error *err)
 	return cmi_session_give(&q->session, &c, err);
 }
 
-/* The oldest, given to the sink and forgotten. */
-static cmend_status give_first(
-	struct cmi_quic_table *t, int64_t now_us, cmend_error *err)
+/* The one at *at, behind before (NULL: it is the oldest), given to the sink and
+ * forgotten. */
+static cmend_status give_at(struct cmi_quic_table *t, struct connection **at,
+	struct connection *before, int64_t now_us, cmend_error *err)
 {
-	struct connection *q = t->first;
+	struct connection *q = *at;
 	cmend_status status = give(q, now_us, err);
 
 	cmi_map_remove(&t->by_key, cmi_pair_key_bytes(&q->key));
-	t->first = q->next;
-	if (!t->first)
-		t->last = NULL;
+	*at = q->next;
+	if (t->last == q)
+		t->last = before;
 	t->n--;
 	connection_free(q);
 	return status;
+}
+
+static cmend_status give_first(
+	struct cmi_quic_table *t, int64_t now_us, cmend_error *err)
+{
+	return give_at(t, &t->first, NULL, now_us, err);
+}
+
+cmend_status cmi_quic_tick(struct cmi_quic_table *t, int64_t now_us,
+	int64_t idle_us, cmend_error *err)
+{
+	struct connection **at, *before = NULL;
+
+	if (!t || now_us < t->look_us)
+		return CMEND_OK;
+	t->look_us = now_us + idle_us / CMI_IDLE_LOOKS;
+	for (at = &t->first; *at;) {
+		if (now_us - (*at)->session.last_us > idle_us) {
+			CMI_TRY(give_at(t, at, before, now_us, err));
+		} else {
+			before = *at;
+			at = &before->next;
+		}
+	}
+	return CMEND_OK;
 }
 
 /* From nothing, but for what the table has of it. */

@@ -89,6 +89,11 @@ cmend_status cmi_session_datagram(struct cmi_session_hub *hub,
 	struct cmi_bytes data, uint64_t frame, int64_t t_us, cmend_error *err)
 	__attribute__((warn_unused_result));
 
+/* Live: time went on.  What goes over datagrams and was silent for idle_us is
+ * over. */
+cmend_status cmi_session_hub_tick(struct cmi_session_hub *hub, int64_t now_us,
+	int64_t idle_us, cmend_error *err) __attribute__((warn_unused_result));
+
 /* The capture ends, after the last session's end: give the records of open
  * datagram exchanges to the sink, and free what the hub holds.  Call it also
  * after a failure (then what it returns does not matter). */

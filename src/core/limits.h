@@ -186,6 +186,9 @@
 #define CMI_WATCH_RING_BYTES ((size_t)16 << 20)
 /* Watching: a handshake silent for so long is over. */
 #define CMI_WATCH_IDLE_US ((int64_t)60 * 1000000)
+/* Live: in the time after which a talk over datagrams is idle, they are looked
+ * through so many times. */
+#define CMI_IDLE_LOOKS 8
 /* Watching: frames of one failure that get a remark. */
 #define CMI_WATCH_REMARKS_MAX 32
 

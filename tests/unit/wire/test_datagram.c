@@ -2,6 +2,8 @@
 #include "test.h"
 
 #include "core/limits.h"
+#include <openssl/crypto.h>
+
 #include "recorder.h"
 #include "tls_build.h"
 #include "wire/dtls.h"
@@ -14,13 +16,15 @@ static const struct cmi_endpoint dns = {
 static const struct cmi_endpoint server = {
 	.family = 4, .addr = {10, 0, 0, 1}, .port = 4433};
 
+static int64_t now_us = 1;
+
 static void send(struct recorder *r, const struct cmi_endpoint *from,
 	const struct cmi_endpoint *to, struct cmi_bytes data)
 {
 	cmend_error err;
 
 	assert_int_equal(
-		cmi_session_datagram(&r->hub, from, to, data, 1, 1, &err),
+		cmi_session_datagram(&r->hub, from, to, data, 1, now_us, &err),
 		CMEND_OK);
 }
 
@@ -393,6 +397,82 @@ static void dtls_in_fragments(void **state)
 	cmi_buf_dispose(&certs);
 }
 
+#define S ((int64_t)1000000)
+
+static void tick(struct recorder *r, int64_t at_us)
+{
+	cmend_error err;
+
+	assert_int_equal(
+		cmi_session_hub_tick(&r->hub, at_us, 15 * S, &err), CMEND_OK);
+}
+
+/* Live: who is silent goes, wherever in the row; the others stay. */
+static void the_silent_are_over(void **state)
+{
+	static const int64_t heard_us[] = {0, 10 * S, 0, 12 * S, 0};
+	struct cmi_endpoint from = client;
+	struct recorder r;
+
+	(void)state;
+	recorder_init(&r);
+	tick(&r, 0); /* with nothing there */
+	for (size_t i = 0; i < CMI_LEN(heard_us); i++) {
+		from.port = (uint16_t)(10000 + i);
+		now_us = heard_us[i];
+		send_message(&r, &from, &server, 0,
+			CMI_BYTES("\x01\x00\x00\x01z"), 10);
+	}
+	tick(&r, 15 * S);
+	assert_int_equal(r.n, 0);
+	tick(&r, 18 * S);
+	assert_int_equal(r.n, 3);
+	/* What comes after the last of the row has gone is found again. */
+	from.port = 10000;
+	now_us = 20 * S;
+	send_message(&r, &from, &server, 0, CMI_BYTES("\x01\x00\x00\x01z"), 10);
+	tick(&r, 26 * S);
+	assert_int_equal(r.n, 4);
+	now_us = 1;
+	end(&r);
+	assert_int_equal(r.n, 6);
+	recorder_dispose(&r);
+}
+
+/* The server's packet of RFC 9001 appendix A.3, behind the head of the
+ * client's, whose rest was not captured. */
+static void a_silent_quic_connection_is_over(void **state)
+{
+	static const char sent[] =
+		"cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac"
+		"406a5816b6394100f37a1c69797554780bb38cc5a99f5ede4cf73c3ec249"
+		"3a1839b3dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b"
+		"562bfb19fb84022f8ef4cdd93795d77d06edbb7aaf2f58891850abbdca3d"
+		"20398c276456cbc42158407dd074ee";
+	uint8_t answer[256];
+	struct recorder r;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(
+		OPENSSL_hexstr2buf_ex(answer, sizeof(answer), &n, sent, 0), 1);
+	recorder_init(&r);
+	send(&r, &client, &server,
+		CMI_BYTES("\xc0\0\0\0\1\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08"
+			  "\0\0\x44\x9e\x7b\x9a"));
+	now_us = 5 * S;
+	send(&r, &server, &client, (struct cmi_bytes){answer, n});
+	now_us = 1;
+	tick(&r, 19 * S);
+	assert_int_equal(r.n, 0);
+	tick(&r, 21 * S);
+	assert_int_equal(r.n, 1);
+	expect(&r, "version=0304 cipher=1301");
+	end(&r);
+	assert_int_equal(r.n, 1);
+	recorder_dispose(&r);
+}
+
 static void more_associations_than_are_kept(void **state)
 {
 	struct cmi_endpoint from = client;
@@ -481,6 +561,8 @@ int main(void)
 		cmocka_unit_test(more_questions_than_are_kept),
 		cmocka_unit_test(what_is_no_message_gives_nothing),
 		cmocka_unit_test(dtls_in_fragments),
+		cmocka_unit_test(the_silent_are_over),
+		cmocka_unit_test(a_silent_quic_connection_is_over),
 		cmocka_unit_test(the_same_ports_again),
 		cmocka_unit_test(dtls_ceiling_over_all),
 		cmocka_unit_test(dtls_of_capwap),
