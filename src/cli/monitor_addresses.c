@@ -151,9 +151,12 @@ cmend_status cmi_look_sum_up(struct cmi_look *look, cmend_error *err)
 static const struct cmi_look *look_at(
 	const struct cmi_look *look, const char *address)
 {
-	for (size_t i = 0; i < look->n_addresses; i++)
-		if (strcmp(look->addresses[i]->address, address) == 0)
-			return look->addresses[i];
+	for (size_t i = 0; i < look->n_addresses; i++) {
+		const struct cmi_look *one = look->addresses[i];
+
+		if (one && strcmp(one->address, address) == 0)
+			return one;
+	}
 	return NULL;
 }
 

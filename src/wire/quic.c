@@ -75,16 +75,15 @@ const struct cmi_quic_version *cmi_quic_version(uint32_t number)
 
 bool cmi_quic_varint(struct cmi_cursor *c, uint64_t *out)
 {
+	static const uint64_t masks[] = {UINT8_MAX >> 2, UINT16_MAX >> 2,
+		UINT32_MAX >> 2, UINT64_MAX >> 2};
 	uint8_t first;
 	uint64_t v;
-	unsigned width;
 
-	if (!cmi_cursor_peek(c, 0, &first))
+	if (!cmi_cursor_peek(c, 0, &first) ||
+		!cmi_cursor_be(c, 1u << (first >> 6), &v))
 		return false;
-	width = 1u << (first >> 6);
-	if (!cmi_cursor_be(c, width, &v))
-		return false;
-	*out = v & (UINT64_MAX >> (64 - 8 * width + 2));
+	*out = v & masks[first >> 6];
 	return true;
 }
 
