@@ -29,7 +29,7 @@ bool cmi_quic_initial_keys(const struct cmi_quic_version *v,
 {
 	static const char *const labels[] = {"client in", "server in"};
 	uint8_t initial[HASH_N], secret[HASH_N];
-	struct cmi_bytes salt = {v->salt, sizeof(v->salt)};
+	struct cmi_bytes salt = {v->salt, CMI_QUIC_SALT_N};
 
 	if (!cmi_hkdf_extract("SHA256", salt, dcid, initial, sizeof(initial)))
 		return false;

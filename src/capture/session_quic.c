@@ -160,8 +160,10 @@ static void start(struct connection *q, struct cmi_session_hub *hub,
 		.server = *a->to,
 		.start_us = a->t_us,
 		.first_frame = a->frame};
-	q->session = (struct cmi_session){
-		.hub = hub, .info = &q->info, .charged = q->session.charged};
+	q->session = (struct cmi_session){.hub = hub,
+		.info = &q->info,
+		.charged = q->session.charged,
+		.last_us = a->t_us};
 	q->tls = (struct cmi_tls_state){0};
 	cmi_arena_init(&q->tls.arena, 2 * CMI_HANDSHAKE_MAX);
 	q->tls.arena.block = 1024;

@@ -207,12 +207,7 @@ static void whole_event(const struct cmi_watched *w,
 
 	if (!whole_changed(w, look))
 		return;
-	cmi_json_begin(&j, out, "change");
-	cmi_json_int(&j, "number", (int64_t)number);
-	cmi_json_time_us(&j, "time", look->at_s * 1000000);
-	cmi_json_cstr(&j, "target", w->name);
-	cmi_json_bool(&j, "first", !w->seen);
-	cmi_json_bool(&j, "reachable", look->up);
+	cmi_change_begin(&j, w, look, number, out);
 	if (!look->up)
 		cmi_json_cstr(&j, "trouble",
 			look->trouble[0] ? look->trouble : "not reached");

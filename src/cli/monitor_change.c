@@ -92,6 +92,17 @@ static void put_chain(struct cmi_json *j, const struct cmi_watched *w,
 	cmi_json_end_array(j);
 }
 
+void cmi_change_begin(struct cmi_json *j, const struct cmi_watched *w,
+	const struct cmi_look *look, uint64_t number, struct cmi_buf *out)
+{
+	cmi_json_begin(j, out, "change");
+	cmi_json_int(j, "number", (int64_t)number);
+	cmi_json_time_us(j, "time", look->at_s * 1000000);
+	cmi_json_cstr(j, "target", w->name);
+	cmi_json_bool(j, "first", !w->seen);
+	cmi_json_bool(j, "reachable", look->up);
+}
+
 void cmi_change_event(const struct cmi_watched *w, const struct cmi_look *look,
 	uint64_t number, struct cmi_buf *out)
 {
@@ -99,12 +110,7 @@ void cmi_change_event(const struct cmi_watched *w, const struct cmi_look *look,
 
 	if (!changed(w, look))
 		return;
-	cmi_json_begin(&j, out, "change");
-	cmi_json_int(&j, "number", (int64_t)number);
-	cmi_json_time_us(&j, "time", look->at_s * 1000000);
-	cmi_json_cstr(&j, "target", w->name);
-	cmi_json_bool(&j, "first", !w->seen);
-	cmi_json_bool(&j, "reachable", look->up);
+	cmi_change_begin(&j, w, look, number, out);
 	if (look->address[0])
 		cmi_json_cstr(&j, "address", look->address);
 	if (look->up)

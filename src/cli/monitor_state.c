@@ -409,7 +409,7 @@ static void bind_key(
 cmend_status cmi_monitor_state_load(
 	struct cmi_monitor_state *s, struct cmi_watched *w, cmend_error *err)
 {
-	struct key key;
+	struct key key = {.text = ""};
 	sqlite3_stmt *target = statement(s, LOAD_TARGET);
 	sqlite3_stmt *opinions = statement(s, LOAD_OPINIONS);
 	int rc;
@@ -475,7 +475,7 @@ static cmend_status save_target(struct cmi_monitor_state *s,
 	const struct cmi_watched *w, struct cmi_buf *words, cmend_error *err)
 {
 	sqlite3_stmt *stmt = statement(s, SAVE_TARGET);
-	struct key key;
+	struct key key = {.text = ""};
 
 	if (!stmt)
 		return fail_sql(s, "write", err);
@@ -503,7 +503,7 @@ static cmend_status save_opinion(struct cmi_monitor_state *s,
 	struct cmi_buf *words, cmend_error *err)
 {
 	sqlite3_stmt *stmt = statement(s, SAVE_OPINION);
-	struct key key;
+	struct key key = {.text = ""};
 
 	if (!stmt)
 		return fail_sql(s, "write", err);
@@ -533,7 +533,7 @@ static cmend_status forget(struct cmi_monitor_state *s, enum sql which,
 	const struct cmi_watched *w, cmend_error *err)
 {
 	sqlite3_stmt *stmt = statement(s, which);
-	struct key key;
+	struct key key = {.text = ""};
 
 	if (!stmt)
 		return fail_sql(s, "write", err);

@@ -18,10 +18,10 @@
 /* What is a version's own. */
 struct cmi_quic_version {
 	uint32_t first, last;
-	uint8_t salt[CMI_QUIC_SALT_N]; /* RFC 9001 section 5.2 */
-	const char *key, *iv, *hp;     /* labels, RFC 9369 section 3.3.2 */
-	uint8_t turn;   /* by which its packet types are shifted */
-	uint8_t crypto; /* type of its CRYPTO frames */
+	const uint8_t *salt;       /* RFC 9001 section 5.2 */
+	const char *key, *iv, *hp; /* labels, RFC 9369 section 3.3.2 */
+	uint8_t turn;              /* by which its packet types are shifted */
+	uint8_t crypto;            /* type of its CRYPTO frames */
 };
 /* NULL: not known. */
 const struct cmi_quic_version *cmi_quic_version(uint32_t number);

@@ -45,7 +45,8 @@ __attribute__((visibility("default"))) ssize_t pwrite(
 	return syscall(SYS_pwrite64, fd, p, n, at);
 }
 
-/* How SQLite waits for another's lock: by usleep in older versions, by
+/* These stand in for the C library's, count, and let nobody sleep.  How SQLite
+ * waits for another's lock: by usleep in older versions, by
  * nanosleep in newer ones. */
 static unsigned n_waits;
 
